@@ -1,0 +1,116 @@
+"""The gateway's errors: raised anywhere, translated once per surface.
+
+    GatewayError
+    |-- BadInput            422  the caller's values; carries the fields
+    |   `-- BadBody         400  not even readable: JSON, depth, type
+    |-- NotSignedIn         401  no credential, or one proved bad
+    |-- Denied              403  known, but not allowed
+    |-- NotFound            404  absent, or must look absent
+    |-- Conflict            409  clashes with what is stored
+    |-- TooLarge            413
+    |-- Refused             503  our own limit or trouble: carries a reason and Retry-After
+    `-- UpstreamError       502  the far side broke; see proxy_app.upstream.errors
+
+JSON and pages: gatewaysite.middleware. JSON-RPC: proxy_app.dataplane.rpc_errors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One field that was wrong: `loc` as pydantic writes it, from "body" or "query" down."""
+
+    loc: tuple[str | int, ...]
+    msg: str
+    type: str = "value_error"
+
+
+class GatewayError(Exception):
+    """Base of every error the gateway answers on purpose. The message is for a person and is safe to show."""
+
+    status = 500
+    code = "internal_error"
+    reason: str | None = None
+    retry_after_s: int | None = None
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class BadInput(GatewayError):
+    """Something in the request is not allowed."""
+
+    status, code = 422, "invalid_request"
+
+    def __init__(self, message: str = "", *, fields: Sequence[FieldError] = ()) -> None:
+        super().__init__(message or "; ".join(field.msg for field in fields))
+        self.fields = tuple(fields)
+
+
+class BadBody(BadInput):
+    """The request body could not be read."""
+
+    status, code = 400, "invalid_body"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The request body must be application/json."""
+
+    status, code = 415, "unsupported_media_type"
+
+
+class NotSignedIn(GatewayError):
+    """Authorization token required"""
+
+    status, code = 401, "not_authenticated"
+
+
+class Denied(GatewayError):
+    """Access denied"""
+
+    status, code = 403, "forbidden"
+
+
+class NotFound(GatewayError):
+    """Not Found"""
+
+    status, code = 404, "not_found"
+
+
+class Conflict(GatewayError):
+    """This clashes with something that exists already."""
+
+    status, code = 409, "conflict"
+
+
+class TooLarge(GatewayError):
+    """The request body is larger than this gateway accepts."""
+
+    status, code = 413, "body_too_large"
+
+
+class Refused(GatewayError):
+    """The gateway cannot take this request now; try again shortly."""
+
+    status, code = 503, "unavailable"
+    reason = "unavailable"
+    retry_after_s = 1
+
+
+class PoolFull(Refused):
+    """Every database connection is in use; try again shortly."""
+
+    reason = "db_pool_full"
+
+
+class DatabaseDown(Refused):
+    """The database cannot be reached; try again shortly."""
+
+    reason = "db_unavailable"
+    retry_after_s = 2

@@ -1,0 +1,199 @@
+"""Every setting of the gateway, read from the environment once, each with its default and a line of why.
+
+No other module reads the environment (a lint rule keeps it), and a test holds `.env.example` to the names read here.
+"""
+
+from pathlib import Path
+
+import environ
+from django.utils.csp import CSP
+
+from gatewaysite.db.options import pool_options
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# --- Identity of this installation -------------------------------------------------------------------------------
+
+# Signs sessions, CSRF tokens and MCP session ids. `make run` keeps a generated one in DATA_DIR.
+SECRET_KEY = env.str("SECRET_KEY")
+# Encrypts upstream credentials at rest. Several, comma separated: the first encrypts, all decrypt.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY])
+# Where people and clients reach the gateway; links and server URLs are built from it, never from a Host header.
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+# Host names answered to. Every other Host is refused with 400.
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Shows tracebacks in the browser; never on in production.
+DEBUG = env.bool("DEBUG", default=False)
+# Local state of `make run`: the embedded PostgreSQL, the generated secret key.
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
+
+# --- The first administrator, made by `manage.py gateway bootstrap` -------------------------------------------------
+
+ADMIN_EMAIL = env.str("ADMIN_EMAIL", default="admin@example.com")
+# Unset: one is generated and printed once.
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
+# An administrator's API token with exactly this secret exists; at least 32 characters.
+GATEWAY_BOOTSTRAP_TOKEN = env.str("GATEWAY_BOOTSTRAP_TOKEN", default="")
+
+# --- Database doorway ----------------------------------------------------------------------------------------------
+
+# Connections one worker process may hold: workers x replicas x DB_POOL_MAX <= 0.8 x max_connections.
+DB_POOL_MIN = env.int("DB_POOL_MIN", default=2)
+DB_POOL_MAX = env.int("DB_POOL_MAX", default=10)
+# Seconds to wait for a connection, and how many may wait, before the answer is 503 `db_pool_full`.
+DB_POOL_TIMEOUT = env.float("DB_POOL_TIMEOUT", default=5.0)
+DB_POOL_MAX_WAITING = env.int("DB_POOL_MAX_WAITING", default=50)
+# Seconds after which a connection is replaced, and after which an unused one above the minimum is closed.
+DB_POOL_MAX_LIFETIME = env.float("DB_POOL_MAX_LIFETIME", default=1800.0)
+DB_POOL_MAX_IDLE = env.float("DB_POOL_MAX_IDLE", default=300.0)
+# Belts set on every connection, in seconds; any hit is an alarm.
+DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT = env.float("DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT", default=5.0)
+DB_STATEMENT_TIMEOUT = env.float("DB_STATEMENT_TIMEOUT", default=15.0)
+DB_LOCK_TIMEOUT = env.float("DB_LOCK_TIMEOUT", default=2.0)
+
+DATABASES = {
+    "default": env.db_url("DATABASE_URL")
+    | {
+        "ENGINE": "gatewaysite.db.handback",
+        "CONN_MAX_AGE": 0,  # Django's pool insists on it
+        "OPTIONS": pool_options(
+            min_size=DB_POOL_MIN,
+            max_size=DB_POOL_MAX,
+            timeout_s=DB_POOL_TIMEOUT,
+            max_waiting=DB_POOL_MAX_WAITING,
+            max_lifetime_s=DB_POOL_MAX_LIFETIME,
+            max_idle_s=DB_POOL_MAX_IDLE,
+            idle_in_transaction_timeout_s=DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+            statement_timeout_s=DB_STATEMENT_TIMEOUT,
+            lock_timeout_s=DB_LOCK_TIMEOUT,
+        ),
+    }
+}
+# For LISTEN and the job worker, which need a session: past a PgBouncer in transaction mode.
+DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default=env.str("DATABASE_URL"))
+
+# --- Upstream doorway ----------------------------------------------------------------------------------------------
+
+# false: a new client per call, for comparison and roll-out only.
+HTTP_POOL_ENABLED = env.bool("HTTP_POOL_ENABLED", default=True)
+HTTP_MAX_CONNECTIONS = env.int("HTTP_MAX_CONNECTIONS", default=100)
+HTTP_MAX_KEEPALIVE_CONNECTIONS = env.int("HTTP_MAX_KEEPALIVE_CONNECTIONS", default=20)
+HTTP_KEEPALIVE_EXPIRY = env.float("HTTP_KEEPALIVE_EXPIRY", default=300.0)
+HTTP_CONNECT_TIMEOUT = env.float("HTTP_CONNECT_TIMEOUT", default=10.0)
+HTTP_READ_TIMEOUT = env.float("HTTP_READ_TIMEOUT", default=30.0)
+HTTP_WRITE_TIMEOUT = env.float("HTTP_WRITE_TIMEOUT", default=10.0)
+HTTP_POOL_TIMEOUT = env.float("HTTP_POOL_TIMEOUT", default=5.0)
+# Private networks upstreams may live in (CIDR list). Empty: only public addresses, so no request reaches inside by accident.
+UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
+
+# --- The process ---------------------------------------------------------------------------------------------------
+
+# Threads that run the control plane (pages and JSON endpoints), and requests that may wait for one before 503.
+CONTROL_PLANE_THREADS = env.int("CONTROL_PLANE_THREADS", default=4)
+CONTROL_PLANE_MAX_WAITING = env.int("CONTROL_PLANE_MAX_WAITING", default=400)
+# Bytes of a request body; more is 413.
+BODY_LIMIT_BYTES = env.int("BODY_LIMIT_BYTES", default=4 * 1024 * 1024)
+# Bytes of an upstream's buffered JSON answer; more is 502 `upstream_too_large`.
+UPSTREAM_ANSWER_LIMIT_BYTES = env.int("UPSTREAM_ANSWER_LIMIT_BYTES", default=16 * 1024 * 1024)
+# Calls waiting to be recorded; when full the oldest are dropped and counted, never the caller delayed.
+RECORD_QUEUE_SIZE = env.int("RECORD_QUEUE_SIZE", default=20_000)
+# How many jobs (registrations, refreshes) one worker process runs at a time; 0 leaves them to other processes.
+JOB_CONCURRENCY = env.int("JOB_CONCURRENCY", default=4)
+
+# --- Logs ----------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+# json: one object per line. console: for people.
+LOG_FORMAT = env.str("LOG_FORMAT", default="json")
+
+# --- Django, nothing from the environment below --------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "procrastinate.contrib.django",
+    "auth_app",
+    "proxy_app",
+]
+
+MIDDLEWARE = [
+    "gatewaysite.middleware.request_context",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "auth_app.middleware.principal",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "gatewaysite.middleware.translate_errors",
+]
+
+ROOT_URLCONF = "gatewaysite.urls"
+ASGI_APPLICATION = "gatewaysite.asgi.application"
+APPEND_SLASH = False
+AUTH_USER_MODEL = "auth_app.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.messages.context_processors.messages",
+                "gatewaysite.responses.page_context",
+            ],
+            "builtins": ["gatewaysite.template_tags"],
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".static"
+STATICFILES_DIRS = [BASE_DIR / "gatewaysite" / "static"]
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+LOGGING_CONFIG = "gatewaysite.logging.configure"
+LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
+
+TASK_QUEUE = "gateway"

@@ -1,0 +1,55 @@
+"""A gateway: an upstream MCP server whose tools, resources and prompts we federate."""
+
+from django.db import models
+
+from proxy_app.models.registered import Registered
+
+
+class Gateway(Registered):
+    """`enabled` is what a person wants, `reachable` what was measured, `status` how far its registration came."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ACTIVE = "active"
+        FAILED = "failed"
+
+    class Transport(models.TextChoices):
+        STREAMABLE_HTTP = "STREAMABLEHTTP"
+        SSE = "SSE"
+
+    class AuthType(models.TextChoices):
+        NONE = ""
+        BEARER = "bearer"
+        BASIC = "basic"
+        HEADERS = "authheaders"
+
+    url = models.CharField(max_length=2000)
+    transport = models.CharField(max_length=20, choices=Transport, default=Transport.STREAMABLE_HTTP)
+    auth_type = models.CharField(max_length=20, choices=AuthType, default=AuthType.NONE, blank=True)
+    # The headers that carry the credential, sealed (proxy_app.upstream.secrets); empty without one.
+    sealed_headers = models.TextField(blank=True)
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    status_message = models.TextField(null=True, blank=True)
+    last_error = models.TextField(null=True, blank=True)
+    registration_attempts = models.PositiveIntegerField(default=0)
+    # Progress of the running registration or refresh: a sentence and two counts.
+    sync_step = models.CharField(max_length=200, blank=True)
+    sync_done = models.PositiveIntegerField(default=0)
+    sync_total = models.PositiveIntegerField(default=0)
+
+    reachable = models.BooleanField(default=False)
+    last_seen = models.DateTimeField(null=True, blank=True)
+    last_refresh_at = models.DateTimeField(null=True, blank=True)
+    # What the handshake told us.
+    era = models.CharField(max_length=10, blank=True)
+    protocol_version = models.CharField(max_length=20, blank=True)
+    server_name = models.CharField(max_length=255, blank=True)
+    server_version = models.CharField(max_length=100, blank=True)
+    capabilities = models.JSONField(default=dict, blank=True)
+    instructions = models.TextField(blank=True)
+    # Items the upstream offered and we could not take, each with the reason.
+    skipped = models.JSONField(default=list, blank=True)
+
+    class Meta(Registered.Meta):
+        pass
