@@ -1,4 +1,4 @@
-"""What a killed run left behind: servers that still use our data folder, stale pid and socket files."""
+"""What a killed run left behind: servers that still use our data folder and a stale pid file."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ PROC = Path("/proc")  # absent on macOS, where ps answers for the one pid we kno
 STEPS = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 
 
-def clear(data: Path, socket_folder: Path) -> None:
-    """Stop every server process that still uses this data folder, and remove files that would stop a new one.
+def clear(data: Path) -> None:
+    """Stop every server process that still uses this data folder, and remove a pid file that would stop a new one.
 
     Only for the holder of the folder's lock: nobody else can then be starting a server here.
     """
@@ -32,8 +32,6 @@ def clear(data: Path, socket_folder: Path) -> None:
         raise EmbeddedError(f"Processes {sorted(_processes_of(data))} use {data} and cannot be stopped.")
     # Its number may be somebody else's by now, and PostgreSQL would then believe that a server is running.
     (data / "postmaster.pid").unlink(missing_ok=True)
-    for stale in socket_folder.glob(".s.PGSQL.*"):
-        stale.unlink()
 
 
 def postmaster_pid(data: Path) -> int | None:

@@ -1,7 +1,6 @@
 """One private PostgreSQL per folder: made, started, found and stopped.
 
-A folder (`.data`, or `.data/test-0` for tests) holds `lock`, `postgres/`, `postgres.log` and, if its path is short enough,
-`socket/`. Whoever holds the lock owns the server; when the owner dies, however it dies, the server stops, and what was
+A folder (`.data`, or `.data/test-0` for tests) holds `lock`, `postgres/`, `postgres.log` and `socket/`. Whoever holds the lock owns the server; when the owner dies, however it dies, the server stops, and what was
 left all the same is stopped by the next owner.
 """
 
@@ -54,17 +53,19 @@ def serve(folder: Path, *, disposable: bool = False, max_connections: int = 100)
     folder = folder.resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock(folder):
-        socket_folder = _socket_folder(folder)
-        leftovers.clear(folder / "postgres", socket_folder)
-        settings = SETTINGS | {"max_connections": str(max_connections), "unix_socket_directories": f'"{socket_folder}"'}
-        server = _first_that_works(lambda account: _start(folder, socket_folder, account, settings, disposable))
+        leftovers.clear(folder / "postgres")
+        socket_folder = _fresh_socket_folder(folder)
+        options = SETTINGS | {
+            "max_connections": str(max_connections),
+            "unix_socket_directories": '"{}"'.format(str(socket_folder).replace('"', '""')),
+        }
+        server = _first_that_works(lambda account: _start(folder, socket_folder, account, options, disposable))
         try:
             _make_database(socket_folder)
             yield _url(socket_folder)
         finally:
             _stop(server)
-            if folder not in socket_folder.parents:
-                shutil.rmtree(socket_folder, ignore_errors=True)
+            _remove_socket_folder(folder)
 
 
 def running_url(folder: Path) -> str | None:
@@ -202,20 +203,40 @@ def _lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def _socket_folder(folder: Path) -> Path:
-    """Beside the data if a socket can live there (its path may have 107 bytes), else a fresh unguessable folder."""
+def _fresh_socket_folder(folder: Path) -> Path:
+    """`socket` beside the data; where no socket can live there, a link of that name to an unguessable folder."""
+    _remove_socket_folder(folder)
     beside = folder / "socket"
-    beside.mkdir(mode=0o700, exist_ok=True)
-    beside.chmod(0o700)
-    probe = beside / ".s.PGSQL.probe"
-    try:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(probe))
+    if _can_hold_a_socket(beside):
         return beside
+    elsewhere = Path(tempfile.mkdtemp(prefix="poolgate-"))
+    beside.symlink_to(elsewhere)
+    return elsewhere
+
+
+def _can_hold_a_socket(folder: Path) -> bool:
+    """Its path may have 107 bytes, its file system must know sockets, and a comma would make two hosts of it in a URL."""
+    folder.mkdir(mode=0o700)
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(folder / ".s.PGSQL.5432"))
+        (folder / ".s.PGSQL.5432").unlink()
     except OSError:
-        return Path(tempfile.mkdtemp(prefix="poolgate-"))
-    finally:
-        probe.unlink(missing_ok=True)
+        folder.rmdir()
+        return False
+    if "," in str(folder):
+        folder.rmdir()
+        return False
+    return True
+
+
+def _remove_socket_folder(folder: Path) -> None:
+    beside = folder / "socket"
+    if beside.is_symlink():
+        shutil.rmtree(beside.readlink(), ignore_errors=True)
+        beside.unlink()
+    elif beside.exists():
+        shutil.rmtree(beside)
 
 
 def _give(folder: Path, owner: int) -> None:
