@@ -1,10 +1,14 @@
 """Settings of Django's native psycopg pool, built in one place."""
 
+import select
+import time
 from typing import Any
 
+import psycopg
+from psycopg_pool import ConnectionPool
 
-def check_if_idle(connection: Any) -> None:  # replaced by the database doorway
-    return None
+# Seconds at rest after which a connection is asked whether it still works; before that, only its socket is looked at.
+PROBE_AFTER_S = 5.0
 
 
 def pool_options(
@@ -41,3 +45,36 @@ def pool_options(
         "application_name": "poolgate",
         "connect_timeout": 5,
     }
+
+
+def check_if_idle(connection: Any) -> None:
+    """The pool's check before it lends a connection: raises when this one must not be lent.
+
+    A probe is a round trip, so only a connection that rested for long gets one, or one with something unread on its
+    socket: a server that ends a session says so and hangs up, so even a fresh corpse shows itself for 2 us of polling.
+    """
+    rested_s = time.monotonic() - getattr(connection, "returned_at", 0.0)
+    try:
+        if rested_s > PROBE_AFTER_S or _has_unread(connection):
+            ConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        _drain_once(connection)
+        raise
+
+
+def _has_unread(connection: Any) -> bool:
+    # poll, not select: a gateway with thousands of clients has file numbers beyond select's 1,024.
+    poller = select.poll()
+    poller.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def _drain_once(connection: Any) -> None:
+    """Where one connection is dead the others mostly are: the server restarted.
+
+    The pool backs off 1, 2, 4 s between corpses, so trying each would outlast the caller's patience. Drained, it opens
+    new ones at once. Not again for a connection older than the last time, or one restart would drain many times.
+    """
+    pool = connection._pool
+    if connection._created_at > pool._drained_at:
+        pool.drain()

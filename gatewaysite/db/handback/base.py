@@ -1,0 +1,230 @@
+"""Django's PostgreSQL engine, borrowing a pooled connection for one unit of work instead of for a whole request.
+
+The connection is back in the pool when the outermost `atomic` has ended and its on_commit hooks ran, or, outside
+`atomic`, when the last open cursor closes. So third-party code that knows nothing of it (sessions, auth, the admin)
+hands back as well. Code that needs session state (SET, temporary tables, session locks) says `connection.pinned()`.
+Without OPTIONS["pool"] nothing differs from the stock engine.
+"""
+
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Self
+
+import psycopg
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from gatewaysite.db import ledger
+from gatewaysite.db.quiet import refuse_when_quiet
+
+
+class _Tracked:
+    """A cursor that tells its wrapper when it is closed, or dropped without being closed."""
+
+    cursor: Any
+    db: "DatabaseWrapper"
+
+    def close(self) -> None:
+        try:
+            self.cursor.close()
+        finally:
+            self.db._cursor_closed(id(self))
+
+    def __del__(self) -> None:
+        if id(self) not in self.db._open_cursors:
+            return
+        if self.db._thread_ident != threading.get_ident():
+            # The garbage collector runs in any thread, even the event loop's: nothing may be sent from there.
+            self.db._open_cursors.pop(id(self), None)
+            return
+        with suppress(psycopg.Error):
+            self.close()
+
+
+class TrackedCursor(_Tracked, CursorWrapper):
+    pass
+
+
+class TrackedDebugCursor(_Tracked, base.CursorDebugWrapper):
+    pass
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    # Django's registry of the process's pools, by alias.
+    _connection_pools: dict[str, ConnectionPool]
+    _thread_ident: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # By id and weakly: a dropped cursor must be able to die, and one that outlived its connection must not be
+        # taken for a cursor of the next one.
+        self._open_cursors: dict[int, weakref.ref[_Tracked]] = {}
+        self._pins = 0
+        self._was_pinned = False
+        # Above 0 while connecting or switching autocommit: Django uses and closes cursors in between.
+        self._busy = 0
+        self._hold: ledger.Hold | None = None
+
+    # --- What callers use ---------------------------------------------------------------------------------------
+
+    @contextmanager
+    def pinned(self) -> Iterator[Self]:
+        """Keep one connection from the first query to the end of the block, for what lives in its session."""
+        self._pins += 1
+        self._was_pinned = True
+        try:
+            yield self
+        finally:
+            self._pins -= 1
+            self._release_if_free()
+
+    @property
+    def in_use(self) -> bool:
+        """A connection is held, by more than the transaction a test case wraps around a test."""
+        if self.connection is None:
+            return False
+        own_blocks = [block for block in self.atomic_blocks if not block._from_testcase]  # type: ignore[attr-defined]
+        return not self.atomic_blocks or bool(own_blocks or self._open_cursors)
+
+    # --- When to give back ----------------------------------------------------------------------------------------
+
+    @property
+    def _lends(self) -> bool:
+        """Whether connections go back early. With AUTOCOMMIT off a transaction is always open: that is stock's way."""
+        settings = self.settings_dict
+        return bool(settings["OPTIONS"].get("pool")) and settings["AUTOCOMMIT"] and self.alias != NO_DB_ALIAS
+
+    def _release_if_free(self) -> None:
+        if (
+            self.connection is None
+            or not self._lends
+            or self.in_atomic_block
+            or not self.autocommit  # manual transaction management: the caller switches it back
+            or self._open_cursors
+            or self._pins
+            or self._busy
+            or self.allow_thread_sharing  # several threads use this one wrapper; none knows when the others are done
+            # The garbage collector closed a dropped cursor in another thread: the owner's next use gives back.
+            or self._thread_ident != threading.get_ident()
+        ):
+            return
+        # Not close(): that also forgets on_commit hooks and refuses to run where an event loop does.
+        try:
+            self._close()
+        finally:
+            self.connection = None
+
+    def _close(self) -> None:
+        """The one place where a connection leaves this wrapper, early or at an explicit close()."""
+        if self.connection is not None and self._hold is not None:
+            self._close_cursors()
+            if self._was_pinned:
+                self._wash(self.connection)
+            self.connection.returned_at = time.monotonic()
+            ledger.leave(self._hold)
+            self._hold = None
+        super()._close()  # type: ignore[misc]
+
+    def _close_cursors(self) -> None:
+        """Close what an explicit close() leaves open, or a held server-side cursor would read on someone else's."""
+        for reference in list(self._open_cursors.values()):
+            if cursor := reference():
+                with suppress(psycopg.Error):
+                    cursor.cursor.close()
+        self._open_cursors.clear()
+
+    def _wash(self, connection: Any) -> None:
+        """Undo what a pinned block did to the session, so that the next borrower finds it as new."""
+        self._was_pinned = self._pins > 0
+        try:
+            connection.rollback()
+            connection.autocommit = True
+            connection.execute("DISCARD ALL")
+            self._configure_connection(connection)  # type: ignore[attr-defined]
+        except psycopg.Error:
+            connection.close()
+
+    # --- Where Django opens and closes things ---------------------------------------------------------------------
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if not self.pool:
+            return super().get_new_connection(conn_params)
+        try:
+            connection = super().get_new_connection(conn_params)
+        except PoolTimeout as timeout:
+            # The pool only knows that none came. With some of them not lent out, it is the server that gives none.
+            if ledger.count(self.alias) < self.pool.max_size:
+                raise psycopg.OperationalError("the server gives the pool no connection") from timeout
+            raise
+        self._hold = ledger.enter(self)
+        return connection
+
+    def connect(self) -> None:
+        refuse_when_quiet()
+        # Before borrowing: a wrapper used in the wrong thread is refused, and could not give back.
+        self.validate_thread_sharing()
+        self._busy += 1
+        try:
+            super().connect()
+        finally:
+            self._busy -= 1
+
+    def _cursor(self, name: str | None = None) -> Any:
+        refuse_when_quiet()
+        try:
+            return super()._cursor(name)  # type: ignore[misc]
+        except BaseException:
+            # Borrowed perhaps, but no cursor came of it, so nobody will close one.
+            self._release_if_free()
+            raise
+
+    def make_cursor(self, cursor: Any) -> CursorWrapper:
+        return self._track(TrackedCursor(cursor, self)) if self._lends else super().make_cursor(cursor)
+
+    def make_debug_cursor(self, cursor: Any) -> CursorDebugWrapper:
+        return self._track(TrackedDebugCursor(cursor, self)) if self._lends else super().make_debug_cursor(cursor)
+
+    def _track[C: _Tracked](self, cursor: C) -> C:
+        self._open_cursors[id(cursor)] = weakref.ref(cursor)
+        return cursor
+
+    def _cursor_closed(self, key: int) -> None:
+        # A cursor closed twice, or after its connection went, says nothing about the present connection.
+        if self._open_cursors.pop(key, None) and not self._open_cursors:
+            self._release_if_free()
+
+    # --- Autocommit -----------------------------------------------------------------------------------------------
+
+    def get_autocommit(self) -> bool:
+        # Asking must not take a connection out of the pool. Inside a block whose connection was closed, stock raises.
+        if self.connection is None and self._lends and not self.in_atomic_block:
+            return True
+        return super().get_autocommit()
+
+    def set_autocommit(self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False) -> None:
+        if not self._lends:
+            super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
+            return
+        if autocommit and self.connection is None and not self.in_atomic_block:
+            # The connection died and was dropped as the block ended. Stock would borrow another just to switch it.
+            self.autocommit = True
+            self.run_commit_hooks_on_set_autocommit_on = False
+            return
+        if not autocommit:
+            refuse_when_quiet()
+        self._busy += 1
+        try:
+            super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
+        finally:
+            self._busy -= 1
+            self._release_if_free()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # A pooled connection comes with autocommit on; setting it again costs a lock and a generator.
+        if not self._lends or self.connection.autocommit != autocommit:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
