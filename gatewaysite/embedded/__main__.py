@@ -1,7 +1,7 @@
 """Run a command as in a local run: `python -m gatewaysite.embedded ./manage.py migrate`.
 
-It gets DATABASE_URL, SECRET_KEY and the rest that `make run` sets. The database is the one of a running `make run`, or one
-started for as long as the command takes; a DATABASE_URL of your own is left alone.
+It gets DATABASE_URL, SECRET_KEY and the rest that `make run` sets. The database is the one of a running `make run`, or
+one started for as long as the command takes; a DATABASE_URL of your own is left alone.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Who PostgreSQL runs as: ourselves, or, because it refuses root, somebody root can turn into without opening folders."""
+"""Who PostgreSQL runs as: ourselves; it refuses root, who therefore becomes somebody else without opening a folder."""
 
 import os
 import pwd

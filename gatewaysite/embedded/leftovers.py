@@ -53,7 +53,7 @@ def _all_gone(data: Path, wait_s: float) -> bool:
 
 
 def _processes_of(data: Path) -> Iterator[int]:
-    """Postmaster and orphaned backends alike: every process of PostgreSQL works in its data folder."""
+    """The postmaster and orphans of a killed one alike: every process of PostgreSQL works in its data folder."""
     if not PROC.exists():
         pid = postmaster_pid(data)
         yield from (pid,) if pid else ()

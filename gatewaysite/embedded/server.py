@@ -1,13 +1,13 @@
 """One private PostgreSQL per folder: made, started, found and stopped.
 
-A folder (`.data`, or `.data/test-0` for tests) holds `lock`, `postgres/`, `postgres.log` and `socket/`. Whoever holds the lock owns the server; when the owner dies, however it dies, the server stops, and what was
-left all the same is stopped by the next owner.
+A folder (`.data`, or `.data/test-0` for tests) holds `lock`, `postgres/`, `postgres.log` and `socket/`. Whoever holds the
+lock owns the server. When the owner dies, however it dies, the server stops; what was left all the same is stopped by the
+next owner.
 """
 
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -18,8 +18,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
-
-import psycopg
 
 from gatewaysite.embedded import leftovers
 from gatewaysite.embedded.account import Account, accounts, dying_with_us
@@ -43,6 +41,12 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
+MAKE_DATABASE = r"""
+SELECT format('CREATE ROLE %I LOGIN CREATEDB', :'name')
+    WHERE NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = :'name') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I', :'name', :'name')
+    WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = :'name') \gexec
+"""
 # For data that may be lost with the machine (never with the process): tests.
 UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -137,7 +141,9 @@ def _initialised(folder: Path, account: Account, disposable: bool) -> Path:
         unfinished.rename(data)
     version = (data / "PG_VERSION").read_text().strip()
     if version != str(MAJOR):
-        raise EmbeddedError(f"{data} is of PostgreSQL {version}, this is {MAJOR}: move it away, or dump and restore it.")
+        raise EmbeddedError(
+            f"{data} is of PostgreSQL {version}, this is {MAJOR}: move it away, or dump and restore it."
+        )
     _give(data, account.owner)
     return data
 
@@ -178,11 +184,20 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 def _make_database(socket_folder: Path) -> None:
     """A role that is no superuser, as in production, but may make the databases of tests."""
-    with psycopg.connect(host=str(socket_folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [NAME]).fetchone():
-            connection.execute(f"CREATE ROLE {NAME} LOGIN CREATEDB")
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
-            connection.execute(f"CREATE DATABASE {NAME} OWNER {NAME}")
+    # psql, not psycopg: the launcher stays in memory as long as the gateway runs and should weigh nothing.
+    psql = [
+        _program("psql"),
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        str(socket_folder),
+        "-U",
+        "postgres",
+        "-d",
+        "postgres",
+    ]
+    _run(psql, MAKE_DATABASE)
 
 
 # --- Files ---------------------------------------------------------------------------------------------------------
@@ -215,7 +230,7 @@ def _fresh_socket_folder(folder: Path) -> Path:
 
 
 def _can_hold_a_socket(folder: Path) -> bool:
-    """Its path may have 107 bytes, its file system must know sockets, and a comma would make two hosts of it in a URL."""
+    """Not when its path is longer than 107 bytes or holds a comma (a URL makes two hosts of it), nor on every disk."""
     folder.mkdir(mode=0o700)
     try:
         with socket.socket(socket.AF_UNIX) as probe:
@@ -268,9 +283,11 @@ def _program(name: str) -> str:
     return str(Path(spec.origin).parent / f"pginstall{MAJOR}" / "bin" / name)
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str], script: str = "") -> None:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, start_new_session=True)
+        answer = subprocess.run(
+            command, input=script, capture_output=True, text=True, check=False, timeout=120, start_new_session=True
+        )
     except FileNotFoundError as error:
         raise EmbeddedError(f"{error.filename} is not installed") from None
     if answer.returncode:

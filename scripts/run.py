@@ -1,0 +1,183 @@
+"""`make run`: PostgreSQL, the demo upstream and the gateway, in the foreground, all of them or none."""
+
+import ctypes
+import http.client
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from gatewaysite.embedded import EmbeddedError, serve  # noqa: E402 -- the clone is not installed, so its path comes first
+from gatewaysite.embedded.account import dying_with_us  # noqa: E402
+from gatewaysite.embedded.environment import data_folder, local_environment  # noqa: E402
+
+STOP_WITHIN_S = 15.0
+READY_WITHIN_S = 60.0
+type Child = subprocess.Popen[bytes]
+
+
+class CannotRun(Exception):
+    """What is in the way, for a person at a terminal."""
+
+
+def main() -> int:
+    """0 when asked to stop, 1 when a part ended by itself, 2 when it could not start."""
+    _follow_make()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        with ExitStack() as stack:
+            ended = _run(stack)
+            print(f"{ended}. Stopping the rest.", file=sys.stderr)
+    except (CannotRun, EmbeddedError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 1
+
+
+def _run(stack: ExitStack) -> str:
+    """Start everything, then sleep until some part ends; how it ended, in words."""
+    given = os.environ
+    host, port = given.get("HOST") or "127.0.0.1", given.get("PORT") or "8000"
+    _require_free(host, port)
+    url = given.get("DATABASE_URL") or stack.enter_context(
+        serve(data_folder(given), max_connections=_connections_needed())
+    )
+    environment = local_environment(given, url)
+    demo_port = _demo_port(data_folder(given))
+    python, manage = sys.executable, str(ROOT / "manage.py")
+    children = {
+        "The demo upstream": _start(
+            stack, [python, manage, "gateway", "demo-upstream", "--port", str(demo_port)], environment
+        )
+    }
+    _prepare(stack, environment, f"http://127.0.0.1:{demo_port}/mcp")
+    gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "gatewaysite.asgi:application"]
+    children["The gateway"] = _start(stack, gunicorn, environment)
+    if _becomes_ready(host, int(port), children):
+        print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    return _what_ended(children)
+
+
+# --- Parts ---------------------------------------------------------------------------------------------------------
+
+
+def _start(stack: ExitStack, command: list[str], environment: dict[str, str]) -> Child:
+    return stack.enter_context(_child(command, environment))
+
+
+@contextmanager
+def _child(command: list[str], environment: dict[str, str]) -> Iterator[Child]:
+    # A session of its own: Ctrl-C in the terminal is for us, who stop the parts in the right order.
+    child = subprocess.Popen(
+        dying_with_us(command, "TERM"), env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield child
+    finally:
+        child.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_WITHIN_S)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)  # workers that outlived their master
+        child.wait()
+
+
+def _prepare(stack: ExitStack, environment: dict[str, str], demo_url: str) -> None:
+    with _child([sys.executable, str(ROOT / "scripts" / "prepare.py"), demo_url], environment) as preparing:
+        if preparing.wait():
+            raise CannotRun("The database could not be prepared; the lines above say why.")
+
+
+def _becomes_ready(host: str, port: int, children: dict[str, Child]) -> bool:
+    """False when a part ends first, or it takes so long that waiting on is pointless."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline and all(child.poll() is None for child in children.values()):
+        connection = http.client.HTTPConnection(_on_this_machine(host), port, timeout=5)
+        try:
+            connection.request("GET", "/readyz", headers={"Host": "localhost"})
+            if connection.getresponse().status == 200:
+                return True
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    return False
+
+
+def _what_ended(children: dict[str, Child]) -> str:
+    for name, child in children.items():
+        if child.poll() is not None:
+            return f"{name} ended by itself with exit code {child.returncode}"
+    return "PostgreSQL ended by itself; postgres.log in the data folder says why"
+
+
+# --- Before anything starts ----------------------------------------------------------------------------------------
+
+
+def _follow_make() -> None:
+    """Stop when `make` is killed without a chance to tell us; without make our parent may be a short-lived thread."""
+    if sys.platform == "linux" and "MAKELEVEL" in os.environ:
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # one is enough: what follows is bounded
+    raise SystemExit(0)
+
+
+def _require_free(host: str, port: str) -> None:
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise CannotRun(f"PORT={port} is not a port number.")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CannotRun(
+            f"Port {port} on {host} cannot be used ({error.strerror}). Set PORT (or HOST) to another."
+        ) from None
+
+
+def _connections_needed() -> int:
+    """Room for every pool, a listener and the jobs of each worker in 80 % of what PostgreSQL allows."""
+    workers, pool = int(os.environ.get("WORKERS") or 2), int(os.environ.get("DB_POOL_MAX") or 10)
+    return max(100, math.ceil(workers * (pool + 4) / 0.8))
+
+
+def _demo_port(folder: Path) -> int:
+    """The port of the run before, so that the registered URL stays true, or a free one."""
+    kept = folder / "demo_port"
+    preferred = int(kept.read_text()) if kept.exists() else 0
+    for port in (preferred, 0):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            found = int(probe.getsockname()[1])
+            break
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept.write_text(str(found))
+    return found
+
+
+def _on_this_machine(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 -- read, not bound
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
