@@ -1,8 +1,8 @@
 """One private PostgreSQL per folder: made, started, found and stopped.
 
-A folder (`.data`, or `.data/test-0` for tests) holds `lock`, `postgres/`, `postgres.log` and `socket/`. Whoever holds the
-lock owns the server. When the owner dies, however it dies, the server stops; what was left all the same is stopped by the
-next owner.
+A folder (`.data`, or `.data/test-0` for tests) holds `lock`, `postgres/`, `postgres.log` and `socket/`. Whoever holds
+the lock owns the server. When the owner dies, however it dies, the server stops; what was left all the same is stopped
+by the next owner.
 """
 
 import fcntl
