@@ -1,0 +1,117 @@
+"""Plain builders of rows for tests: every argument has a default, every default is as dull as can be."""
+
+from itertools import count
+from typing import Any
+
+from auth_app.models import ApiToken, Membership, Team, User
+from auth_app.tokens.secrets import hash_secret
+from proxy_app.models import Gateway, Prompt, Resource, Server, Tool
+from proxy_app.registry.names import display_name, public_tool_name, slugify
+
+_numbers = count(1)
+
+
+def a_user(email: str = "", *, admin: bool = False, **values: Any) -> User:
+    return User.objects.create(email=email or f"person{next(_numbers)}@example.com", is_admin=admin, **values)
+
+
+def an_admin(email: str = "") -> User:
+    return a_user(email, admin=True)
+
+
+def a_team(name: str = "", *, owner: User | None = None, members: tuple[User, ...] = ()) -> Team:
+    """A team with these people in it; `a_membership` adds others."""
+    name = name or f"Team {next(_numbers)}"
+    team = Team.objects.create(name=name, slug=slugify(name))
+    if owner:
+        a_membership(team, owner, Membership.Role.OWNER)
+    for person in members:
+        a_membership(team, person)
+    return team
+
+
+def a_membership(team: Team, user: User, role: str = Membership.Role.MEMBER) -> Membership:
+    return Membership.objects.create(team=team, user=user, role=role)
+
+
+def a_token(user: User, name: str = "", **values: Any) -> str:
+    """The secret of a new API token, for `Authorization: Bearer ...`."""
+    secret = f"test-secret-{next(_numbers)}-for-{user.pk.hex}"
+    ApiToken.objects.create(
+        user=user,
+        name=name or f"token {next(_numbers)}",
+        secret_hash=hash_secret(secret),
+        last_four=secret[-4:],
+        **values,
+    )
+    return secret
+
+
+def a_gateway(name: str = "", **values: Any) -> Gateway:
+    """A gateway that was registered and answered; nothing connects to it."""
+    name = name or f"gw{next(_numbers)}"
+    defaults = {
+        "url": f"https://{slugify(name)}.example.com/mcp",
+        "status": Gateway.Status.ACTIVE,
+        "reachable": True,
+    }
+    return Gateway.objects.create(**_registered(name) | defaults | values)
+
+
+def a_tool(name: str = "search", *, gateway: Gateway | None = None, **values: Any) -> Tool:
+    """A gateway's tool. It is as visible as its gateway and has the same owner unless told otherwise."""
+    gateway = gateway or a_gateway()
+    public = public_tool_name(gateway.slug, name)
+    defaults = {
+        "original_name": name,
+        "custom_name": name,
+        "display_name": display_name(name),
+        "description": f"What {name} does",
+        "original_description": f"What {name} does",
+        "url": gateway.url,
+        "input_schema": '{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}',
+        "created_via": "federation",
+    }
+    return Tool.objects.create(**_registered(public) | defaults | _scope(gateway) | values)
+
+
+def a_resource(name: str = "", *, gateway: Gateway | None = None, **values: Any) -> Resource:
+    gateway = gateway or a_gateway()
+    name = name or f"notes{next(_numbers)}"
+    defaults = {"uri": f"file:///{name}.txt", "original_name": name, "mime_type": "text/plain", "size": 5}
+    return Resource.objects.create(**_registered(name) | defaults | _scope(gateway) | values)
+
+
+def a_prompt(name: str = "greet", *, gateway: Gateway | None = None, **values: Any) -> Prompt:
+    gateway = gateway or a_gateway()
+    public = public_tool_name(gateway.slug, name)
+    defaults = {
+        "original_name": name,
+        "custom_name": name,
+        "display_name": display_name(name),
+        "arguments": [{"name": "who", "description": "whom to greet", "required": True}],
+    }
+    return Prompt.objects.create(**_registered(public) | defaults | _scope(gateway) | values)
+
+
+def a_server(
+    name: str = "", *, tools: tuple[Tool, ...] = (), aliases: dict[str, str] | None = None, **values: Any
+) -> Server:
+    """A virtual server with these tools in this order; `aliases` maps a tool's public name to its name here."""
+    server = Server.objects.create(**_registered(name or f"server{next(_numbers)}") | values)
+    for position, tool in enumerate(tools):
+        server.places.create(tool=tool, alias=(aliases or {}).get(tool.name, ""), position=position)
+    return server
+
+
+def _registered(name: str) -> dict[str, Any]:
+    return {"name": name, "slug": slugify(name), "visibility": "public", "created_by": "someone@example.com"}
+
+
+def _scope(gateway: Gateway) -> dict[str, Any]:
+    return {
+        "gateway": gateway,
+        "visibility": gateway.visibility,
+        "team": gateway.team,
+        "owner": gateway.owner,
+    }
