@@ -185,19 +185,9 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 def _make_database(socket_folder: Path) -> None:
     """A role that is no superuser, as in production, but may make the databases of tests."""
     # psql, not psycopg: the launcher stays in memory as long as the gateway runs and should weigh nothing.
-    psql = [
-        _program("psql"),
-        "-qX",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-h",
-        str(socket_folder),
-        "-U",
-        "postgres",
-        "-d",
-        "postgres",
-    ]
-    _run(psql, MAKE_DATABASE)
+    options = ["-qX", "-v", "ON_ERROR_STOP=1", "-v", f"name={NAME}"]
+    where = ["-h", str(socket_folder), "-U", "postgres", "-d", "postgres"]
+    _run([_program("psql"), *options, *where], MAKE_DATABASE)
 
 
 # --- Files ---------------------------------------------------------------------------------------------------------
