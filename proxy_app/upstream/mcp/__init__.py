@@ -1,0 +1,22 @@
+"""The MCP client side: own code, both eras, streamable HTTP. These names are all that others need."""
+
+from proxy_app.upstream.mcp.calls import call, list_all, notify
+from proxy_app.upstream.mcp.discovery import detect
+from proxy_app.upstream.mcp.endpoint import Discovery, Endpoint
+from proxy_app.upstream.mcp.exchange import Answer, AnswerStream, complete
+from proxy_app.upstream.mcp.messages import Message
+from proxy_app.upstream.mcp.sessions import close_sessions
+
+__all__ = [
+    "Answer",
+    "AnswerStream",
+    "Discovery",
+    "Endpoint",
+    "Message",
+    "call",
+    "close_sessions",
+    "complete",
+    "detect",
+    "list_all",
+    "notify",
+]

@@ -1,0 +1,213 @@
+"""Calling an MCP upstream in either era. What the data plane and the jobs use."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import httpx
+import msgspec
+
+from proxy_app.upstream import client
+from proxy_app.upstream.bodies import body_of
+from proxy_app.upstream.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout
+from proxy_app.upstream.mcp import messages
+from proxy_app.upstream.mcp.discovery import era_of
+from proxy_app.upstream.mcp.endpoint import Endpoint, prepared
+from proxy_app.upstream.mcp.exchange import (
+    Answer,
+    AnswerStream,
+    Headers,
+    SessionLost,
+    accepted,
+    complete,
+    post,
+    reply_of,
+)
+from proxy_app.upstream.mcp.sessions import Session, sessions
+from proxy_app.upstream.mcp.wire import (
+    METHOD_HEADER,
+    METHOD_NOT_FOUND,
+    MODERN_VERSIONS,
+    NAME_HEADER,
+    VERSION_HEADER,
+    header_value,
+    param_header,
+)
+
+CANCEL_S = 5.0
+RESUME_ATTEMPTS = 5
+RESUME_WAIT_LIMIT_S = 5.0
+PAGE_LIMIT = 100
+ITEM_LIMIT = 10_000
+LIST_MEMBERS = {
+    "tools/list": "tools",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+    "prompts/list": "prompts",
+}
+
+
+async def call(
+    endpoint: Endpoint,
+    method: str,
+    params: bytes | None = None,
+    *,
+    name: str | None = None,
+    param_headers: Mapping[str, str] | None = None,
+    capabilities: bytes = b"{}",
+    extra_headers: Headers = (),
+    wait_for_first: bool = True,
+) -> Answer | AnswerStream:
+    """Ask one thing. `params` is raw JSON with the upstream's own names in it; `name` is what Mcp-Name says.
+
+    A stream whose first message is the response is given as an Answer, unless `wait_for_first` is off: then the stream
+    is handed over as soon as its headers are here. Raises UpstreamError.
+    """
+    if (endpoint.era or await era_of(endpoint)) == "modern":
+        reply = await _modern(endpoint, method, params, name, param_headers, capabilities, extra_headers)
+    else:
+        reply = await _legacy(endpoint, method, params, extra_headers)
+    if isinstance(reply, AnswerStream) and wait_for_first and (await reply.peek()).is_response:
+        return await complete(reply)
+    return reply
+
+
+async def notify(endpoint: Endpoint, message: bytes) -> None:
+    """Post a notification or a response of ours to the endpoint's session. Modern upstreams take neither."""
+    if (endpoint.era or await era_of(endpoint)) == "modern":
+        return
+    session = await sessions.get(endpoint)
+    try:
+        await accepted(await post(endpoint, message, session.headers), in_session=True)
+    except SessionLost:
+        sessions.forget(endpoint, session)
+
+
+async def list_all(endpoint: Endpoint, method: str) -> list[dict[str, Any]]:
+    """Every item of a list, page after page. A server without such a list has none of it."""
+    items: list[dict[str, Any]] = []
+    seen: set[str] = set()
+    params: bytes | None = None
+    for _ in range(PAGE_LIMIT):
+        answer = await complete(await call(endpoint, method, params))
+        if answer.error is not None:
+            return _no_such_list(answer.error, method)
+        page, cursor = _page(answer.result or b"", LIST_MEMBERS[method])
+        items += page
+        if len(items) > ITEM_LIMIT:
+            raise UpstreamProtocol(f"The server lists more than {ITEM_LIMIT} items for {method}.")
+        if cursor is None:
+            return items
+        if cursor in seen:
+            raise UpstreamProtocol(f"The server's pages for {method} lead in a circle.")
+        seen.add(cursor)
+        params = msgspec.json.encode({"cursor": cursor})
+    raise UpstreamProtocol(f"The server has more than {PAGE_LIMIT} pages for {method}.")
+
+
+async def _modern(
+    endpoint: Endpoint,
+    method: str,
+    params: bytes | None,
+    name: str | None,
+    param_headers: Mapping[str, str] | None,
+    capabilities: bytes,
+    extra_headers: Headers,
+) -> Answer | AnswerStream:
+    version = MODERN_VERSIONS[0]
+    headers = [(VERSION_HEADER, version.encode()), (METHOD_HEADER, header_value(method)), *extra_headers]
+    if name is not None:
+        headers.append((NAME_HEADER, header_value(name)))
+    for key, value in (param_headers or {}).items():
+        if (header := param_header(key, value)) is not None:
+            headers.append(header)
+    request_id = messages.next_id()
+    body = messages.request(request_id, method, messages.with_modern_meta(params, version, capabilities))
+    try:
+        async with asyncio.timeout(endpoint.timeout_s):
+            return await reply_of(await post(endpoint, body, headers), b"%d" % request_id)
+    except TimeoutError:
+        raise UpstreamTimeout from None
+
+
+async def _legacy(
+    endpoint: Endpoint, method: str, params: bytes | None, extra_headers: Headers
+) -> Answer | AnswerStream:
+    params = messages.without_modern_meta(params)
+    for _ in range(2):
+        session = await sessions.get(endpoint)
+        try:
+            return await _in_session(endpoint, session, method, params, extra_headers)
+        except SessionLost:
+            sessions.forget(endpoint, session)
+    raise UpstreamProtocol("The server forgot its session as soon as it was opened.")
+
+
+async def _in_session(
+    endpoint: Endpoint, session: Session, method: str, params: bytes | None, extra_headers: Headers
+) -> Answer | AnswerStream:
+    request_id = messages.next_id()
+    abandon = partial(_cancel_later, endpoint, session, request_id)
+    try:
+        async with asyncio.timeout(endpoint.timeout_s):
+            return await reply_of(
+                await post(endpoint, messages.request(request_id, method, params), (*session.headers, *extra_headers)),
+                b"%d" % request_id,
+                in_session=session.id is not None,
+                on_abandon=abandon,
+                resume=partial(_resume, endpoint, session),
+            )
+    except (TimeoutError, UpstreamTimeout) as exc:
+        abandon()
+        raise UpstreamTimeout from exc
+    except asyncio.CancelledError:
+        abandon()
+        raise
+
+
+def _cancel_later(endpoint: Endpoint, session: Session, request_id: int) -> None:
+    """In the older era a closed stream does not end the call: it has to be said. Nobody waits for it."""
+    sessions.in_background(_cancel(endpoint, session, request_id))
+
+
+async def _cancel(endpoint: Endpoint, session: Session, request_id: int) -> None:
+    message = messages.notification("notifications/cancelled", b'{"requestId":%d}' % request_id)
+    try:
+        async with asyncio.timeout(CANCEL_S):
+            await accepted(await post(endpoint, message, session.headers))
+    except (UpstreamError, TimeoutError):
+        return
+
+
+async def _resume(endpoint: Endpoint, session: Session, event_id: str, wait_s: float) -> httpx.Response:
+    """Take up a stream that its server closed early, after the last event we saw."""
+    parts = prepared(endpoint)
+    headers = [*parts.headers, *session.headers, (b"Last-Event-ID", event_id.encode())]
+    for _ in range(RESUME_ATTEMPTS):
+        await asyncio.sleep(min(wait_s, RESUME_WAIT_LIMIT_S))
+        response = await client.send(httpx.Request("GET", parts.url, headers=headers, extensions=parts.extensions))
+        if response.is_success:
+            return response
+        body_of(response).close()
+    raise UpstreamCut
+
+
+def _page(result: bytes, member: str) -> tuple[list[dict[str, Any]], str | None]:
+    try:
+        whole = msgspec.json.decode(result, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise UpstreamProtocol("The server's list cannot be read.") from exc
+    page, cursor = whole.get(member), whole.get("nextCursor")
+    if not isinstance(page, list) or not all(isinstance(item, dict) for item in page):
+        raise UpstreamProtocol(f"The server's list has no member {member!r} with objects in it.")
+    if cursor is not None and not isinstance(cursor, str):
+        raise UpstreamProtocol("The server's list has a cursor that is not text.")
+    return page, cursor or None
+
+
+def _no_such_list(error: bytes, method: str) -> list[dict[str, Any]]:
+    said = messages.error_of(error)
+    if said.code == METHOD_NOT_FOUND:
+        return []
+    raise UpstreamProtocol(f"The server refused {method} with error {said.code}.")

@@ -1,0 +1,429 @@
+"""An httpx transport on aiohttp's connections and parser: what the one client sends and receives through.
+
+aiohttp's session is left out on purpose: it retries, keeps cookies, follows redirects and asks the environment. What is
+left is connect, write, read; each phase has its own time-out and its own errors (see failures.py).
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import aiohttp
+import httpx
+from aiohttp.client_reqrep import ClientRequest, ClientResponse
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
+from yarl import URL
+
+from proxy_app.upstream.addresses import AddressGuard
+from proxy_app.upstream.connector import GuardedConnector, Wire
+from proxy_app.upstream.failures import HeadersTooLarge, NothingReceived, TlsError
+from proxy_app.upstream.slots import QueueFull, Slots
+from proxy_app.upstream.upload import UPLOAD_CHUNK_BYTES, Upload
+
+HEADER_BYTES_LIMIT = 64 * 1024
+HEADER_LINE_LIMIT = 16 * 1024
+# Waiting callers per connection. With more, the last in the queue would time out whatever the upstream does.
+WAITING_PER_CONNECTION = 20
+
+READ_BUFFER_BYTES = 64 * 1024
+
+FORBIDDEN_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+HOP_BY_HOP = frozenset(
+    {"transfer-encoding", "connection", "keep-alive", "proxy-connection", "upgrade", "te", "trailer"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How many connections, and for how long an unused one is kept."""
+
+    max_connections: int = 100
+    max_keepalive_connections: int = 20
+    keepalive_expiry_s: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """Seconds per phase; None waits for ever. A request may override each through httpx's timeout extension."""
+
+    connect: float | None = 10.0
+    read: float | None = 30.0
+    write: float | None = 10.0
+    pool: float | None = 5.0
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """One connection pool. Constructing it opens nothing; the connector is made on the loop of the first call."""
+
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        guard: AddressGuard | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.timeouts = timeouts or Timeouts()
+        self.slots = self._new_slots()
+        self.turns = 0
+        self._opened_before = 0
+        self._guard = guard or AddressGuard()
+        self._tls = tls
+        self._connector: GuardedConnector | None = None
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        timeouts = _timeouts(request, self.timeouts)
+        outgoing, upload = _outgoing(request, timeouts)
+        connection, wire = await self._connect(outgoing, timeouts)
+        try:
+            incoming = await _exchange(outgoing, connection, wire, upload, timeouts)
+        except BaseException:
+            connection.close()
+            raise
+        return httpx.Response(
+            incoming.status,
+            headers=incoming.raw_headers,
+            stream=IncomingStream(incoming, wire),
+            request=request,
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": (incoming.reason or "").encode()},
+        )
+
+    async def open(self) -> None:
+        """Ready on this loop, also again after a close; needed only to fail early, the first call opens by itself."""
+        self._closed = False
+        await self._connector_here()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await self._drop_connector()
+
+    @property
+    def opened(self) -> int:
+        """Connections opened since the process began."""
+        return self._opened_before + (self._connector.opened if self._connector else 0)
+
+    @property
+    def idle(self) -> int:
+        return self._connector.idle if self._connector else 0
+
+    async def _connect(self, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
+        """A slot and a connection. The slot is back the moment aiohttp lets go of the connection, on every path."""
+        slots = self.slots
+        try:
+            await slots.acquire(timeouts.pool)
+        except (TimeoutError, QueueFull) as exc:
+            raise httpx.PoolTimeout("no connection became free in time") from exc
+        try:
+            connection, wire = await self._open(outgoing, timeouts)
+        except BaseException:
+            slots.release()
+            raise
+        connection.add_callback(slots.release)
+        self.turns += 1
+        wire.begin_turn()
+        return connection, wire
+
+    async def _open(self, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
+        connector = await self._connector_here()
+        limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_connect=timeouts.connect)
+        while True:
+            try:
+                connection = await connector.connect(outgoing, [], limits)
+            except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as exc:
+                raise _connect_failure(exc) from exc
+            wire = cast(Wire, connection.protocol)
+            # A kept connection on which something arrived unasked must not serve: it would answer the wrong question.
+            if not wire.should_close:
+                return connection, wire
+            connection.close()
+
+    async def _connector_here(self) -> GuardedConnector:
+        loop = asyncio.get_running_loop()
+        if self._connector is not None and self._connector.belongs_to(loop):
+            return self._connector
+        if self._closed:
+            raise RuntimeError("the upstream client is closed")
+        await self._drop_connector()
+        self.slots = self._new_slots()
+        self._connector = GuardedConnector(
+            self._guard,
+            max_idle=self.limits.max_keepalive_connections,
+            max_open=self.limits.max_connections,
+            idle_expiry_s=self.limits.keepalive_expiry_s,
+            tls=self._tls,
+        )
+        return self._connector
+
+    async def _drop_connector(self) -> None:
+        connector, self._connector = self._connector, None
+        if connector is None:
+            return
+        self._opened_before += connector.opened
+        if connector.belongs_to(asyncio.get_running_loop()):
+            await connector.close()
+
+    def _new_slots(self) -> Slots:
+        limit = self.limits.max_connections
+        return Slots(limit, max_waiting=limit * WAITING_PER_CONNECTION)
+
+
+class IncomingStream(httpx.AsyncByteStream):
+    """The response body as it arrives. Closing never waits, so a cancelled caller cannot be cancelled out of it."""
+
+    def __init__(self, incoming: ClientResponse, wire: Wire) -> None:
+        self._incoming = incoming
+        self._wire = wire
+        self._alarm: asyncio.TimerHandle | None = None
+        self.on_close: Callable[[], None] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            if chunk := await self._incoming.content.readany():
+                return chunk
+            self._check_end()
+        except (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
+            self.close()
+            raise _body_failure(exc, self._wire) from exc
+        except BaseException:
+            self.close()
+            raise
+        self.close()
+        raise StopAsyncIteration
+
+    def read_if_complete(self) -> bytes | None:
+        """The whole body when it has arrived already, without another turn of the loop."""
+        content = self._incoming.content
+        if not content.is_eof() or content.exception() is not None or self._wire.lost is not None:
+            return None
+        return content.read_nowait()
+
+    async def aclose(self) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self.on_close is not None:
+            self.close()
+
+    def close(self) -> None:
+        self._incoming.close()
+        self._settle()
+
+    def close_within(self, grace_s: float) -> None:
+        """Nothing more is wanted: keep the connection if the body ends within the grace, else close it."""
+        connection = self._incoming.connection
+        if connection is None:
+            self.close()
+            return
+        self._alarm = asyncio.get_running_loop().call_later(grace_s, self.close)
+        connection.add_callback(self._settle)
+
+    def _settle(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self.on_close is not None:
+            done, self.on_close = self.on_close, None
+            done()
+
+    def _check_end(self) -> None:
+        """A body that ends with the connection is complete only if the connection ended in order."""
+        if self._wire.lost is not None:
+            raise aiohttp.ClientOSError(str(self._wire.lost)) from self._wire.lost
+
+
+class _Outgoing(ClientRequest):
+    """Sends the headers it is given and adds none but Host and the body's framing."""
+
+    _skip_auto_headers = CIMultiDict({"Content-Type": None})
+
+    def update_auto_headers(self, skip_auto_headers: object) -> None:
+        pass
+
+
+def _timeouts(request: httpx.Request, default: Timeouts) -> Timeouts:
+    given = request.extensions.get("timeout")
+    if given is None:
+        return default
+    if isinstance(given, Timeouts):
+        return given
+    return Timeouts(
+        connect=given.get("connect", default.connect),
+        read=given.get("read", default.read),
+        write=given.get("write", default.write),
+        pool=given.get("pool", default.pool),
+    )
+
+
+def _outgoing(request: httpx.Request, timeouts: Timeouts) -> tuple[ClientRequest, Upload | None]:
+    headers = _wire_headers(request.headers.raw)
+    body = _wire_body(request, headers, timeouts)
+    try:
+        outgoing = _Outgoing(
+            request.method,
+            _wire_url(str(request.url)),
+            headers=headers,
+            data=body,
+            loop=asyncio.get_running_loop(),
+        )
+    except ValueError as exc:
+        raise httpx.LocalProtocolError(f"this request cannot be written: {exc}") from exc
+    return outgoing, body if isinstance(body, Upload) else None
+
+
+def _wire_headers(raw: list[tuple[bytes, bytes]]) -> CIMultiDict[str]:
+    headers = CIMultiDict[str]()
+    try:
+        for name, value in raw:
+            if (text := _header_name(name)) is not None:
+                headers.add(text, value.decode())
+    except UnicodeDecodeError as exc:
+        raise httpx.LocalProtocolError("a request header is not text") from exc
+    if FORBIDDEN_IN_VALUES.search("".join(headers.values())):
+        raise httpx.LocalProtocolError("a request header value holds a control character")
+    return headers
+
+
+@lru_cache(maxsize=1024)
+def _header_name(name: bytes) -> str | None:
+    """The name as text, or None for hop-by-hop headers: framing and connection are this transport's business."""
+    text = name.decode("latin-1")
+    if not TOKEN.fullmatch(text):
+        raise httpx.LocalProtocolError("a request header name holds a character that is not allowed")
+    return None if text.lower() in HOP_BY_HOP else text
+
+
+def _wire_body(request: httpx.Request, headers: CIMultiDict[str], timeouts: Timeouts) -> bytes | Upload | None:
+    """Small bodies go out in one write that cannot stall; all others through an Upload."""
+    stream = request.stream
+    announced = headers.popall("Content-Length", ())
+    if isinstance(stream, httpx.ByteStream):
+        body = b"".join(stream)
+        if not body:
+            return None
+        if len(body) <= UPLOAD_CHUNK_BYTES:
+            return body
+        length: int | None = len(body)
+        headers["Content-Length"] = str(length)
+        return Upload(body, length=length, stall_s=timeouts.write)
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise httpx.LocalProtocolError("the request body is not an asynchronous stream")
+    length = _announced_length(announced)
+    if length is not None:
+        headers["Content-Length"] = str(length)
+    return Upload(stream, length=length, stall_s=timeouts.write)
+
+
+def _announced_length(values: Iterable[str]) -> int | None:
+    distinct = set(values)
+    if not distinct:
+        return None
+    (text,) = distinct if len(distinct) == 1 else ("",)
+    if not (text.isascii() and text.isdigit()):
+        raise httpx.LocalProtocolError("the request's Content-Length is not one number")
+    return int(text)
+
+
+@lru_cache(maxsize=2048)
+def _wire_url(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
+async def _exchange(
+    outgoing: ClientRequest, connection: Connection, wire: Wire, upload: Upload | None, timeouts: Timeouts
+) -> ClientResponse:
+    wire.set_response_params(
+        skip_payload=outgoing.method == "HEAD",
+        read_until_eof=True,
+        auto_decompress=False,
+        read_timeout=timeouts.read,
+        read_bufsize=READ_BUFFER_BYTES,
+        max_line_size=HEADER_LINE_LIMIT,
+        max_field_size=HEADER_LINE_LIMIT,
+    )
+    alarm = asyncio.timeout(None)
+    try:
+        if upload is None:
+            incoming = await _turn(outgoing, connection)
+        else:
+            async with alarm:
+                upload.watched_by(alarm)
+                incoming = await _turn(outgoing, connection)
+                upload.watched_by(None)
+    except (TimeoutError, aiohttp.ClientError, OSError) as exc:
+        if alarm.expired():
+            raise httpx.WriteTimeout("the upstream stopped reading the request") from exc
+        raise _exchange_failure(exc, wire, upload) from exc
+    _check_head(incoming)
+    return incoming
+
+
+async def _turn(outgoing: ClientRequest, connection: Connection) -> ClientResponse:
+    incoming = await outgoing.send(connection)
+    try:
+        return await incoming.start(connection)
+    except BaseException:
+        incoming.close()
+        raise
+
+
+def _check_head(incoming: ClientResponse) -> None:
+    if sum(len(name) + len(value) + 4 for name, value in incoming.raw_headers) > HEADER_BYTES_LIMIT:
+        incoming.close()
+        raise HeadersTooLarge("the response headers are too large")
+    if incoming.status == 101:
+        incoming.close()
+        raise httpx.RemoteProtocolError("the upstream switched protocols unasked")
+
+
+def _connect_failure(exc: Exception) -> httpx.TransportError:
+    match exc:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            return TlsError(str(exc))
+        case TimeoutError():
+            return httpx.ConnectTimeout(str(exc) or "no connection in time")
+        case ValueError():
+            return httpx.LocalProtocolError(str(exc))
+        case _:
+            return httpx.ConnectError(str(exc))
+
+
+def _exchange_failure(exc: Exception, wire: Wire, upload: Upload | None) -> Exception:
+    match exc:
+        case _ if upload is not None and upload.error is not None:
+            return upload.error
+        case TimeoutError():
+            return httpx.ReadTimeout("the upstream sent nothing for too long")
+        case aiohttp.ClientResponseError(status=_, message=message):
+            kind = HeadersTooLarge if "more than" in message else httpx.RemoteProtocolError
+            return kind(f"not a valid HTTP response: {message}")
+        case _ if wire.heard and wire.lost is None:
+            return httpx.RemoteProtocolError("the response headers were cut short")
+        case _ if wire.heard:
+            return httpx.ReadError(f"the connection broke inside the response headers: {wire.lost}")
+        case _ if upload is not None and not upload.finished:
+            return httpx.WriteError(f"the connection broke while the request was being sent: {exc}")
+        case _:
+            return NothingReceived(f"the connection ended before any answer: {exc}", reused=wire.turns > 1)
+
+
+def _body_failure(exc: Exception, wire: Wire) -> httpx.TransportError:
+    match exc:
+        case TimeoutError():
+            return httpx.ReadTimeout("the upstream stopped sending for too long")
+        case _ if wire.lost is not None:
+            return httpx.ReadError(f"the connection broke inside the response body: {wire.lost}")
+        case aiohttp.ClientPayloadError() | HttpProcessingError():
+            return httpx.RemoteProtocolError(f"the response body is not complete: {exc}")
+        case _:
+            return httpx.ReadError(f"the response body ended early: {exc}")
