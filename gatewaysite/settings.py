@@ -52,12 +52,15 @@ DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT = env.float("DB_IDLE_IN_TRANSACTION_SESSI
 DB_STATEMENT_TIMEOUT = env.float("DB_STATEMENT_TIMEOUT", default=15.0)
 DB_LOCK_TIMEOUT = env.float("DB_LOCK_TIMEOUT", default=2.0)
 
+DATABASE = env.db_url("DATABASE_URL")
 DATABASES = {
-    "default": env.db_url("DATABASE_URL")
+    "default": DATABASE
     | {
         "ENGINE": "gatewaysite.db.handback",
         "CONN_MAX_AGE": 0,  # Django's pool insists on it
-        "OPTIONS": pool_options(
+        # What the URL asks for (sslmode, or host for a Unix socket) and what we ask for.
+        "OPTIONS": DATABASE.get("OPTIONS", {})
+        | pool_options(
             min_size=DB_POOL_MIN,
             max_size=DB_POOL_MAX,
             timeout_s=DB_POOL_TIMEOUT,
@@ -120,20 +123,25 @@ INSTALLED_APPS = [
     "proxy_app",
 ]
 
+# ArrayField needs nothing of django.contrib.postgres, whose signal handlers would run on every borrowed connection.
+SILENCED_SYSTEM_CHECKS = ["postgres.E005"]
+
 MIDDLEWARE = [
     "gatewaysite.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "auth_app.middleware.credential",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "auth_app.middleware.principal",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "gatewaysite.middleware.translate_errors",
+    "gatewaysite.middleware.TranslateErrors",
 ]
 
 ROOT_URLCONF = "gatewaysite.urls"
+CSRF_FAILURE_VIEW = "gatewaysite.error_views.csrf_failure"
 ASGI_APPLICATION = "gatewaysite.asgi.application"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "auth_app.User"
@@ -196,4 +204,4 @@ USE_I18N = False
 LOGGING_CONFIG = "gatewaysite.logging.configure"
 LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 
-TASK_QUEUE = "gateway"
+PROCRASTINATE_IMPORT_PATHS = ["proxy_app.federation.tasks"]

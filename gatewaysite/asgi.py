@@ -1,0 +1,49 @@
+"""The map of the process: what starts and stops with it, and which plane answers which path."""
+
+import logging
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatewaysite.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402 (Django must be set up first)
+
+from gatewaysite.control_plane import ControlPlane  # noqa: E402
+from gatewaysite.types import Receive, Scope, Send  # noqa: E402
+from proxy_app import lifecycle  # noqa: E402
+from proxy_app.dataplane.router import handler_for  # noqa: E402
+
+log = logging.getLogger(__name__)
+
+control_plane = ControlPlane(
+    threads=settings.CONTROL_PLANE_THREADS,
+    max_waiting=settings.CONTROL_PLANE_MAX_WAITING,
+    after_write=lifecycle.apply_changes,
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Data-plane paths go to their ASGI handlers, everything else to Django."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+    else:
+        await (handler_for(scope["path"]) or control_plane)(scope, receive, send)
+
+
+async def lifespan(receive: Receive, send: Send) -> None:
+    """Loops, threads, sockets and connections live between startup and shutdown, so none exists before a fork."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await lifecycle.start()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            control_plane.close()
+            await lifecycle.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

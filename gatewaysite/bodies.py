@@ -1,0 +1,119 @@
+"""Reading what a client sends: bounded in bytes and in depth, and strict about what JSON is."""
+
+import json
+import re
+from typing import Any
+
+from gatewaysite.errors import BadBody, TooLarge
+from gatewaysite.types import Receive
+
+JSON_DEPTH_LIMIT = 64
+STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+async def read_body(receive: Receive, limit_bytes: int) -> bytes:
+    """The whole request body.
+
+    Counts the bytes that arrive, so a chunked body or a lying Content-Length is held to the same limit.
+    Raises TooLarge as soon as the limit is passed, ClientLeft when the client does not finish.
+    """
+    first = await receive()
+    if first["type"] == "http.disconnect":
+        raise ClientLeft
+    body: bytes = first.get("body", b"")
+    if not first.get("more_body"):
+        _check_size(len(body), limit_bytes)
+        return body
+    chunks, size = [body], len(body)
+    while True:
+        _check_size(size, limit_bytes)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        chunk = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        if not message.get("more_body"):
+            _check_size(size, limit_bytes)
+            return b"".join(chunks)
+
+
+def _check_size(size: int, limit_bytes: int) -> None:
+    if size > limit_bytes:
+        raise TooLarge(f"The request body is larger than the {limit_bytes} bytes this gateway accepts")
+
+
+def check_depth(body: bytes, limit: int = JSON_DEPTH_LIMIT) -> None:
+    """Refuse JSON nested deeper than `limit` before any parser recurses into it. Brackets inside strings do not count.
+
+    Strips strings, then everything but brackets, then one innermost level per round: all at the speed of C, so a
+    hostile body of megabytes costs milliseconds.
+    """
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return
+    brackets = STRINGS.sub(b"", body).translate(None, delete=NOT_BRACKETS)
+    for _ in range(limit):
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if not brackets:
+            return
+    raise BadBody(f"JSON is nested deeper than {limit} levels, or its brackets do not match")
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON as RFC 8259 has it, and stricter where leniency hurts.
+
+    Raises BadBody for invalid UTF-8, a byte order mark, NaN and Infinity, numbers too large for a float, duplicate
+    keys, NUL and lone surrogates in strings (PostgreSQL stores neither), and nesting beyond JSON_DEPTH_LIMIT.
+    """
+    check_depth(body)
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadBody("The request body is not valid UTF-8") from error
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
+    except ValueError as error:
+        raise BadBody(f"The request body is not valid JSON: {error}") from error
+    if "\\u" in text or "\x00" in text:
+        _check_strings(value)
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _value in pairs:
+            if key in seen:
+                raise BadBody(f"The key {key!r} appears twice in one JSON object")
+            seen.add(key)
+    return result
+
+
+def _no_constant(name: str) -> None:
+    raise BadBody(f"{name} is not JSON")
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    if number in (float("inf"), float("-inf")):
+        raise BadBody("A number in the request body is too large")
+    return number
+
+
+def _check_strings(value: Any) -> None:
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+            raise BadBody("A string in the request body holds a NUL or half a surrogate pair")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_strings(key)
+            _check_strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_strings(item)

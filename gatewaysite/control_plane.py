@@ -1,0 +1,119 @@
+"""The control plane: Django's whole synchronous chain, middleware to template, in one hop on a bounded executor.
+
+Django's own ASGIHandler hops between the loop and a fresh thread for every layer and every request; here a request
+takes one thread of a small pool, or waits for one, or is refused at once.
+"""
+
+import asyncio
+import contextvars
+import io
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+from django.conf import settings
+from django.core import signals
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+from gatewaysite.bodies import ClientLeft, read_body
+from gatewaysite.errors import Refused, TooLarge
+from gatewaysite.responses import plain_error
+from gatewaysite.types import Receive, Scope, Send
+
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class ControlPlaneBusy(Refused):
+    """Every control-plane thread is busy and the line is full; try again shortly."""
+
+    reason = "control_plane_full"
+
+
+class ControlPlane(ASGIHandler):
+    """Threads start with the first request, never before a fork."""
+
+    def __init__(
+        self, *, threads: int, max_waiting: int, after_write: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """`after_write` is awaited, with nothing held, before a request that may have written is answered."""
+        # Not ASGIHandler.__init__, which would load the middleware for async use.
+        self.load_middleware(is_async=False)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="control-plane")
+        self._limit = threads + max_waiting
+        self._after_write = after_write
+        self.inside = 0
+        self.refused_total = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        try:
+            body = await read_body(receive, settings.BODY_LIMIT_BYTES)
+        except ClientLeft:
+            return
+        except TooLarge as error:
+            await self.send_response(plain_error(error, scope["path"]), send)
+            return
+        if self.inside >= self._limit:
+            self.refused_total += 1
+            await self.send_response(plain_error(ControlPlaneBusy(), scope["path"]), send)
+            return
+        response = await self._answer(scope, io.BytesIO(body))
+        if self._after_write and scope["method"] not in SAFE_METHODS:
+            await self._after_write()
+        # `close` ends the request for Django. It needs no thread: nothing is held by now.
+        try:
+            await self.send_response(response, send)
+        finally:
+            response.close()
+
+    async def _answer(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
+        """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up."""
+        context = contextvars.copy_context()
+        self.inside += 1
+        work = asyncio.get_running_loop().run_in_executor(self._executor, context.run, self._run, scope, body)
+        work.add_done_callback(self._left)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if not work.cancel():
+                work.add_done_callback(_close_unsent)
+            raise
+
+    def _left(self, _work: "asyncio.Future[HttpResponseBase]") -> None:
+        self.inside -= 1
+
+    def _run(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
+        set_script_prefix(get_script_prefix(scope))
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        request: ASGIRequest | None
+        request, failure = self.create_request(scope, body)
+        if request is None:
+            return failure or HttpResponse(status=400)
+        return self.get_response(request)
+
+    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
+        """As Django does, but a stream's chunks are made on the executor too, one at a time."""
+        if not response.streaming:
+            await super().send_response(response, send)
+            return
+        chunks = iter(cast("Iterator[bytes]", response))
+        loop = asyncio.get_running_loop()
+        headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        while (chunk := await loop.run_in_executor(self._executor, next, chunks, None)) is not None:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    def close(self) -> None:
+        """Let running requests finish their units, and stop the threads."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _close_unsent(work: "asyncio.Future[HttpResponseBase]") -> None:
+    if not work.cancelled() and work.exception() is None:
+        work.result().close()
+
+

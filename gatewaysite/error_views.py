@@ -1,0 +1,42 @@
+"""What Django calls when an error happened outside a view: an unknown path, a bad request, a bug."""
+
+import sys
+
+from django.http import HttpRequest, HttpResponse
+
+from gatewaysite.errors import BadBody, Denied, GatewayError, NotFound
+from gatewaysite.middleware import answer_error, translate
+
+
+class InternalError(GatewayError):
+    """Something went wrong on our side; the request id helps to find it in the log."""
+
+    status, code = 500, "internal_error"
+
+
+class CsrfFailed(Denied):
+    """The form's security token was missing or too old; reload the page and try again."""
+
+    code = "csrf_failed"
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer_error(request, BadBody("Bad request"))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer_error(request, Denied())
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer_error(request, NotFound())
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Also reached by database trouble met in a middleware, which is 503 like everywhere else."""
+    error = sys.exception()
+    return answer_error(request, (error and translate(error)) or InternalError())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return answer_error(request, CsrfFailed())

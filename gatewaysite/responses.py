@@ -1,0 +1,103 @@
+"""The only ways the control plane answers: a page, JSON, a redirect, a stream. None of them may touch the database."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
+
+from gatewaysite.db.units import no_queries
+from gatewaysite.errors import BadInput, GatewayError
+
+PAGE_PREFIXES = ("/admin", "/login", "/logout")
+
+
+def render_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """Render plain data. A template that reaches for the database is a bug and raises QueryOutsideUnit."""
+    with no_queries():
+        return HttpResponse(render_to_string(template, context, request=request), status=status)
+
+
+def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """Plain data as JSON. Times end in Z."""
+    with no_queries():
+        body = dump_json(data)
+    return HttpResponse(body, status=status, content_type="application/json", headers=headers)
+
+
+def dump_json(data: Any) -> bytes:
+    return orjson.dumps(data, option=orjson.OPT_UTC_Z)
+
+
+def redirect_after(target: str, *args: Any, **kwargs: Any) -> HttpResponse:
+    """303 to a route name or path: what a browser should do after a form was accepted."""
+    with no_queries():
+        return HttpResponseRedirect(resolve_url(target, *args, **kwargs), status=303)
+
+
+def stream_response(chunks: Iterator[bytes], *, content_type: str) -> StreamingHttpResponse:
+    """Stream chunks that were decided on beforehand; each is produced with the database out of reach."""
+    return StreamingHttpResponse(_guarded(chunks), content_type=content_type)
+
+
+def _guarded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    while True:
+        with no_queries():
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                return
+        yield chunk
+
+
+def wants_page(path: str) -> bool:
+    """Pages and JSON endpoints live under different paths; an error takes the shape of its route."""
+    return path == "/" or path.startswith(PAGE_PREFIXES)
+
+
+def error_body(error: GatewayError) -> dict[str, Any]:
+    """The one JSON error shape: `detail` for people and for clients of the existing system, the rest for machines.
+
+    Bad input lists its fields in `detail`, as pydantic and the existing system do.
+    """
+    detail: Any = error.message
+    if isinstance(error, BadInput) and error.fields:
+        detail = [{"type": field.type, "loc": list(field.loc), "msg": field.msg} for field in error.fields]
+    body = {"detail": detail, "code": error.code}
+    if error.reason:
+        body["reason"] = error.reason
+    if error.retry_after_s is not None:
+        body["retry_after_seconds"] = error.retry_after_s
+    return body
+
+
+def error_headers(error: GatewayError) -> dict[str, str]:
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == 405:
+        headers["Allow"] = "POST"
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def plain_error(error: GatewayError, path: str) -> HttpResponse:
+    """An error answered outside the middleware chain, where no request object exists."""
+    headers = error_headers(error)
+    if wants_page(path):
+        return HttpResponse(error.message, status=error.status, content_type="text/plain", headers=headers)
+    return json_response(error_body(error), status=error.status, headers=headers)
+
+
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """What every page's base template needs."""
+    return {
+        "actor": getattr(request, "actor", None),
+        "theme": request.COOKIES.get("theme", "auto"),
+        "request_id": getattr(request, "request_id", ""),
+        "public_url": settings.PUBLIC_URL,
+    }

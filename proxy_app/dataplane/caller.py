@@ -1,0 +1,38 @@
+"""Who is calling the data plane: a token's actor, from memory."""
+
+from datetime import UTC, datetime
+
+from auth_app.actor import Actor
+from auth_app.current import InvalidCredential, bearer_secret
+from auth_app.tokens.secrets import hash_secret
+from gatewaysite.errors import NotSignedIn
+from proxy_app.snapshot.keeper import current, keeper
+
+def find_actor(secret_hash: bytes) -> Actor | None:
+    """The actor of a live token, or None."""
+    entry = current().access.tokens.get(secret_hash)
+    if entry is None or (entry.expires_at is not None and entry.expires_at <= datetime.now(UTC)):
+        return None
+    return entry.actor
+
+
+async def caller(headers: dict[bytes, bytes]) -> Actor:
+    """Whoever sent these request headers (Authorization, or x-api-key as Anthropic's clients do).
+
+    Raises NotSignedIn or InvalidCredential, and Refused when a token cannot be told unknown from too new to know.
+    """
+    if authorization := headers.get(b"authorization"):
+        secret = bearer_secret(authorization.decode("latin1"))
+    elif api_key := headers.get(b"x-api-key"):
+        secret = api_key.decode("latin1")
+    else:
+        raise NotSignedIn
+    secret_hash = hash_secret(secret)
+    actor = find_actor(secret_hash)
+    if actor is None:
+        await keeper.look_again()
+        actor = find_actor(secret_hash)
+    if actor is None:
+        raise InvalidCredential
+    return actor
+

@@ -1,0 +1,57 @@
+"""Is the process alive, can it serve, and how does it look inside. None of these touches the database pool."""
+
+import asyncio
+from typing import Any
+
+from gatewaysite.errors import Denied, GatewayError
+from gatewaysite.responses import dump_json
+from gatewaysite.types import Receive, Scope, Send
+from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.http import header_dict, respond, respond_error
+from proxy_app.observe.metrics import render
+from proxy_app.observe.state import process_state
+from proxy_app.snapshot.keeper import keeper
+
+METRICS_TYPE = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+
+
+class Draining:
+    """Set while the process finishes what it has and takes nothing new."""
+
+    on = False
+
+
+async def livez(scope: Scope, receive: Receive, send: Send) -> None:
+    """The event loop runs. Nothing else is asked, so trouble elsewhere never gets this process killed."""
+    await respond(send, 200, b'{"status":"alive"}')
+
+
+async def readyz(scope: Scope, receive: Receive, send: Send) -> None:
+    """Can this process serve: a snapshot is loaded and it is not draining. A database lost later is told, not fatal."""
+    reasons = [reason for reason, holds in (("draining", Draining.on), ("no_snapshot", not keeper.loaded)) if holds]
+    body: dict[str, Any] = {
+        "status": "not_ready" if reasons else "ready",
+        "reasons": reasons,
+        "database": "answering" if keeper.listening else "not_answering",
+        "snapshot_age_seconds": round(keeper.age_s, 3) if keeper.loaded else None,
+    }
+    headers = [(b"content-type", b"application/json")] + ([(b"retry-after", b"2")] if reasons else [])
+    await respond(send, 503 if reasons else 200, dump_json(body), headers)
+
+
+async def health(scope: Scope, receive: Receive, send: Send) -> None:
+    """The pools and the snapshot of the process that happened to answer."""
+    healthy = keeper.loaded and keeper.listening
+    await respond(send, 200, dump_json({"status": "healthy" if healthy else "degraded", **process_state()}))
+
+
+async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
+    """Prometheus text, for a token of an administrator."""
+    try:
+        actor = await caller(header_dict(scope))
+        if not actor.is_admin:
+            raise Denied
+    except GatewayError as error:
+        await respond_error(send, error)
+        return
+    await respond(send, 200, await asyncio.to_thread(render), [METRICS_TYPE])

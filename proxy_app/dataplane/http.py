@@ -1,0 +1,87 @@
+"""Speaking ASGI by hand: the few shapes in which the data plane answers, and noticing that the client has left."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from gatewaysite.bodies import ClientLeft
+from gatewaysite.errors import GatewayError
+from gatewaysite.responses import dump_json, error_body, error_headers
+from gatewaysite.types import Receive, Scope, Send
+
+Headers = Iterable[tuple[bytes, bytes]]
+JSON = (b"content-type", b"application/json")
+NO_STORE = (b"cache-control", b"no-store")
+# A call that is answered sooner never needs to ask whether its client is still there.
+WATCH_AFTER_S = 0.02
+
+
+class MethodNotAllowed(GatewayError):
+    """Only POST is answered here."""
+
+    status, code = 405, "method_not_allowed"
+
+
+async def respond(send: Send, status: int, body: bytes = b"", headers: Headers = (JSON,)) -> None:
+    """A complete answer. Nothing here is public, so nothing may be stored on the way."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, NO_STORE, (b"content-length", b"%d" % len(body))],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+async def respond_error(send: Send, error: GatewayError, headers: Headers = ()) -> None:
+    """An error in the gateway's JSON shape, the same as the control plane's."""
+    extra = [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
+    await respond(send, error.status, dump_json(error_body(error)), [JSON, *extra, *headers])
+
+
+def header_dict(scope: Scope) -> dict[bytes, bytes]:
+    """Request headers by lower-case name. A name with an underscore is dropped: it is a hyphen's twin in disguise."""
+    return {name: value for name, value in scope["headers"] if b"_" not in name}
+
+
+@asynccontextmanager
+async def leaving_cancels(receive: Receive) -> AsyncIterator[None]:
+    """Cancel the block when the client closes its connection, so that the upstream is let go at once.
+
+    Raises ClientLeft instead of the cancellation. The body must have been read before.
+    """
+    watch = _Watch(receive)
+    handle = asyncio.get_running_loop().call_later(WATCH_AFTER_S, watch.begin)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if watch.client_left and watch.parent.uncancel() == 0:
+            raise ClientLeft from None
+        raise
+    finally:
+        handle.cancel()
+        watch.end()
+
+
+class _Watch:
+    def __init__(self, receive: Receive) -> None:
+        parent = asyncio.current_task()
+        assert parent is not None  # noqa: S101 (an async context manager runs in a task)
+        self.parent = parent
+        self.client_left = False
+        self._receive = receive
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.create_task(self._watch())
+
+    def end(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.client_left = True
+        self.parent.cancel()

@@ -1,0 +1,167 @@
+"""tools/call: found in memory, sent with nothing held, and the upstream's answer relayed to the byte."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from gatewaysite.errors import GatewayError
+from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, join, text
+from proxy_app.dataplane.mcp.exchange import Exchange
+from proxy_app.dataplane.mcp.lists import find_tool
+from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
+from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
+from proxy_app.snapshot.keeper import current, keeper
+from proxy_app.upstream import mcp
+from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamUnreachable
+from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint
+
+
+class ResultPeek(msgspec.Struct):
+    """The two members of a tool's result that decide how it is passed on."""
+
+    resultType: str = ""  # noqa: N815 (the wire's name)
+    isError: bool = False  # noqa: N815
+
+
+_peek = msgspec.json.Decoder(ResultPeek)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """An upstream's messages on their way to the client; the last is the answer to the client's own request."""
+
+    exchange: Exchange
+    stream: AnswerStream
+    began: float
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """Whole JSON-RPC messages. An upstream that breaks off is told as an error, never by silence."""
+        request_id = self.exchange.request.id
+        assert request_id is not None  # noqa: S101 (a notification is never relayed)
+        try:
+            async for message in self.stream:
+                if message.is_response:
+                    answer = Answer(message.result, message.error)
+                    yield result_answer(request_id, finish(self.exchange, answer, self.began))
+                elif message.id is None:
+                    yield message.raw
+        except UpstreamError as error:
+            yield error_answer(request_id, broken(self.exchange, error))
+        except RpcError as error:
+            yield error_answer(request_id, error)
+        finally:
+            await self.stream.aclose()
+
+    async def result(self) -> bytes:
+        """Only the answer, for a client that takes no stream."""
+        try:
+            return finish(self.exchange, await self.stream.answer(), self.began)
+        finally:
+            await self.stream.aclose()
+
+
+async def call_tool(exchange: Exchange) -> bytes | Relay:
+    """The upstream's result, or its stream when it says more than the result. Raises RpcError and GatewayError."""
+    name = text(exchange.request.members, "name")
+    if not name:
+        raise RpcError(INVALID_PARAMS, "Invalid params: name is required")
+    tool, gateway = await plan(exchange, name)
+    exchange.tool = tool
+    params = join(exchange.request.members | {"name": msgspec.Raw(msgspec.json.encode(tool.original_name))})
+    began = time.perf_counter()
+    answer = await mcp.call(
+        _endpoint(gateway, tool),
+        "tools/call",
+        params,
+        name=tool.original_name,
+        param_headers=_param_headers(exchange, tool),
+        # What the client can be asked for on the way; only the modern era carries that through (MRTR).
+        capabilities=bytes(exchange.request.meta.get(CLIENT_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
+    )
+    return Relay(exchange, answer, began) if isinstance(answer, AnswerStream) else finish(exchange, answer, began)
+
+
+def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:
+    if tool.timeout_s is None:
+        return gateway.endpoint
+    return replace(gateway.endpoint, timeout_s=tool.timeout_s)
+
+
+async def plan(exchange: Exchange, name: str) -> tuple[ToolEntry, GatewayEntry]:
+    """Which tool is meant and where it lives. A name registered a moment ago elsewhere is found by looking again."""
+    tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
+    if tool is None:
+        await keeper.look_again()
+        exchange.registry = current().registry
+        if exchange.server is not None:
+            exchange.server = exchange.registry.server(exchange.actor, exchange.server.id.hex)
+        tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
+    if tool is None:
+        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:128]}")
+    gateway = exchange.registry.gateways.get(tool.gateway_id)
+    if gateway is None:
+        raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
+    return tool, gateway
+
+
+def finish(exchange: Exchange, answer: Answer, began: float) -> bytes:
+    """The result as this client's era writes it. Raises RpcError with the upstream's own error."""
+    exchange.upstream_s = time.perf_counter() - began
+    if answer.error is not None:
+        exchange.outcome = "rpc_error"
+        raise _upstream_said(answer.error)
+    assert answer.result is not None  # noqa: S101 (exactly one of the two is set)
+    try:
+        peek = _peek.decode(answer.result)
+    except msgspec.DecodeError as error:
+        raise UpstreamProtocol("The upstream's result is not an object.") from error
+    if peek.isError:
+        exchange.outcome = "tool_error"
+    if peek.resultType not in ("", "complete") and not (exchange.modern and peek.resultType == "input_required"):
+        raise UpstreamProtocol("The upstream answered with a kind of result this client cannot receive.")
+    if exchange.modern and not peek.resultType:
+        return with_member(answer.result, b'"resultType":"complete"')
+    return answer.result
+
+
+def with_member(json_object: bytes, member: bytes) -> bytes:
+    """The object with one more member in front."""
+    rest = json_object.strip()[1:].lstrip()
+    return b"{" + member + (b"" if rest == b"}" else b",") + rest
+
+
+def broken(exchange: Exchange, error: GatewayError) -> RpcError:
+    """What the client reads when the upstream breaks off after its stream has begun."""
+    exchange.outcome = error.code
+    return RpcError(-31000 - error.status, error.message, data={"code": error.code})
+
+
+class _ErrorMembers(msgspec.Struct):
+    code: int
+    message: str = ""
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _upstream_said(raw: bytes) -> RpcError:
+    try:
+        error = msgspec.json.decode(raw, type=_ErrorMembers)
+    except msgspec.DecodeError as decode_error:
+        raise UpstreamProtocol("The upstream's error has no code.") from decode_error
+    data = None if isinstance(error.data, msgspec.UnsetType) else msgspec.json.decode(error.data)
+    return RpcError(error.code, error.message, data=data)
+
+
+def _param_headers(exchange: Exchange, tool: ToolEntry) -> dict[str, str]:
+    """Arguments the tool's schema wants repeated as headers (`x-mcp-header`), as text."""
+    if not tool.param_headers:
+        return {}
+    arguments = msgspec.json.decode(exchange.request.members.get("arguments", msgspec.Raw(b"{}")))
+    if not isinstance(arguments, dict):
+        return {}
+    return {
+        header: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for argument, header in tool.param_headers
+        if (value := arguments.get(argument)) is not None
+    }

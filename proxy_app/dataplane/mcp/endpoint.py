@@ -1,0 +1,158 @@
+"""MCP over streamable HTTP: /mcp for all the caller may use, /servers/{id or slug}/mcp for one virtual server."""
+
+import logging
+from urllib.parse import unquote
+
+import msgspec
+from django.conf import settings
+
+from auth_app.actor import Actor
+from gatewaysite.bodies import ClientLeft, read_body
+from gatewaysite.context import RequestContext
+from gatewaysite.context import current as context
+from gatewaysite.errors import GatewayError, NotFound, UnsupportedMediaType
+from gatewaysite.middleware import request_id_from
+from gatewaysite.responses import error_headers
+from gatewaysite.types import Receive, Scope, Send
+from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.http import JSON, Headers, MethodNotAllowed, header_dict, leaving_cancels, respond
+from proxy_app.dataplane.mcp.call import Relay
+from proxy_app.dataplane.mcp.envelope import Request, read_message
+from proxy_app.dataplane.mcp.eras import check_legacy, check_modern, is_modern
+from proxy_app.dataplane.mcp.exchange import Exchange
+from proxy_app.dataplane.mcp.methods import answer
+from proxy_app.dataplane.origin import check_origin
+from proxy_app.dataplane.rpc_errors import INTERNAL_ERROR, RpcError, as_rpc_error, error_answer, result_answer
+from proxy_app.observe.metrics import REJECTIONS
+from proxy_app.snapshot.entries import ServerEntry
+from proxy_app.snapshot.keeper import current, keeper
+
+EVENT_STREAM = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+log = logging.getLogger(__name__)
+
+
+async def everything(scope: Scope, receive: Receive, send: Send) -> None:
+    """Every tool the caller may use."""
+    await serve(scope, receive, send, route="mcp")
+
+
+async def one_server(scope: Scope, receive: Receive, send: Send) -> None:
+    """The tools of one virtual server. An unknown one is 404, never everything."""
+    await serve(scope, receive, send, route="server-mcp", server_key=unquote(scope["path"].split("/")[2]))
+
+
+async def serve(
+    scope: Scope, receive: Receive, send: Send, *, route: str, server_key: str | None = None, streams: bool = True
+) -> None:
+    """Answer one HTTP request. Every error ends here, in the shape of JSON-RPC."""
+    headers = header_dict(scope)
+    request_id = request_id_from(headers.get(b"x-request-id", b"").decode("latin1"))
+    context.set(RequestContext(request_id=request_id, route=route, phase="load"))
+    visit = Visit(send, ((b"x-request-id", request_id.encode()),), streams=streams)
+    try:
+        check_origin(headers)
+        actor = await caller(headers)
+        if scope["method"] != "POST":
+            raise MethodNotAllowed
+        if not headers.get(b"content-type", b"").startswith(b"application/json"):
+            raise UnsupportedMediaType
+        request = read_message(await read_body(receive, settings.BODY_LIMIT_BYTES))
+        visit.request = request
+        if request is None or request.id is None:
+            await _server(actor, server_key)
+            await respond(send, 202, headers=visit.headers)
+            return
+        await visit.answer(await _exchange(request, headers, actor, server_key, request_id), receive)
+    except ClientLeft:
+        return
+    except Exception as error:
+        await visit.refuse(error)
+
+
+async def _exchange(
+    request: Request, headers: dict[bytes, bytes], actor: Actor, server_key: str | None, request_id: str
+) -> Exchange:
+    """The request with everything it will be answered from. Raises what its era demands and it lacks."""
+    modern = is_modern(request)
+    if modern:
+        check_modern(request, headers)
+    else:
+        check_legacy(headers)
+    server = await _server(actor, server_key)
+    return Exchange(request, actor, current().registry, server, modern, request_id)
+
+
+async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
+    if key is None:
+        return None
+    server = current().registry.server(actor, key)
+    if server is None:
+        await keeper.look_again()
+        server = current().registry.server(actor, key)
+    if server is None:
+        raise NotFound("Server not found")
+    return server
+
+
+class Visit:
+    """One HTTP request being answered: where the answer goes, and whether it has begun."""
+
+    def __init__(self, send: Send, headers: Headers, *, streams: bool) -> None:
+        self.send = send
+        self.headers = (JSON, *headers)
+        self.streams = streams
+        self.request: Request | None = None
+        self._own_headers = headers
+
+    async def answer(self, exchange: Exchange, receive: Receive) -> None:
+        """Answer an exchange, and let it be recorded however it ends."""
+        assert exchange.request.id is not None  # noqa: S101 (notifications were answered before)
+        try:
+            async with leaving_cancels(receive):
+                outcome = await answer(exchange)
+                if isinstance(outcome, Relay) and self.streams:
+                    await self._relay(outcome)
+                    return
+                result = await outcome.result() if isinstance(outcome, Relay) else outcome
+            await respond(self.send, 200, result_answer(exchange.request.id, result), self.headers)
+        except ClientLeft:
+            exchange.outcome = "client_left"
+            raise
+        except GatewayError as error:
+            exchange.outcome = error.code
+            raise
+        except RpcError as error:
+            exchange.outcome = "rpc_error" if exchange.outcome == "ok" else exchange.outcome
+            raise error
+        except BaseException:
+            exchange.outcome = "cancelled"
+            raise
+        finally:
+            exchange.ended()
+
+    async def _relay(self, relay: Relay) -> None:
+        await self.send(
+            {"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM, *self._own_headers]}
+        )
+        async for message in relay.messages():
+            body = b"event: message\ndata: " + message + b"\n\n"
+            await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def refuse(self, error: Exception) -> None:
+        """Answer with an error. One that we do not know is a bug: logged here, told without detail."""
+        known = as_rpc_error(error)
+        if known is None:
+            log.exception("bug in the data plane")
+            known = RpcError(INTERNAL_ERROR, "Internal error", status=500)
+        extra: list[tuple[bytes, bytes]] = []
+        if isinstance(error, GatewayError):
+            extra = [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
+            if error.reason:
+                REJECTIONS.labels(error.reason, "data").inc()
+        request_id = self.request.id if self.request else None
+        await respond(self.send, known.status, error_answer(request_id, known), [*self.headers, *extra])

@@ -1,0 +1,74 @@
+"""The two eras of MCP on one URL: which one a request is in, and what each era demands of it (docs/glossary.md)."""
+
+import base64
+import binascii
+
+from gatewaysite.errors import BadInput
+from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Request, text
+from proxy_app.dataplane.rpc_errors import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, RpcError
+
+MODERN_VERSIONS = ("2026-07-28",)
+LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+SUPPORTED_VERSIONS = MODERN_VERSIONS + LEGACY_VERSIONS
+
+VERSION_HEADER = b"mcp-protocol-version"
+METHOD_HEADER = b"mcp-method"
+NAME_HEADER = b"mcp-name"
+# Which member of params a request's Mcp-Name repeats.
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
+def is_modern(request: Request) -> bool:
+    """A modern request names its revision in `_meta`; `initialize` never does (versioning, dual-era servers).
+
+    A session id is no sign: a modern request may carry a stray one, which is ignored.
+    """
+    return request.method != "initialize" and PROTOCOL_VERSION in request.meta
+
+
+def check_modern(request: Request, headers: dict[bytes, bytes]) -> None:
+    """Headers a middlebox may route on must say what the body says (2026-07-28, streamable HTTP, server validation)."""
+    version = request.version
+    if version not in MODERN_VERSIONS:
+        data = {"supported": list(SUPPORTED_VERSIONS), "requested": version}
+        raise RpcError(UNSUPPORTED_VERSION, f"Unsupported protocol version: {version}", data=data, status=400)
+    _match("MCP-Protocol-Version", headers.get(VERSION_HEADER), version)
+    _match("Mcp-Method", headers.get(METHOD_HEADER), request.method)
+    if request.id is not None and CLIENT_CAPABILITIES not in request.meta:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: _meta lacks {CLIENT_CAPABILITIES}", status=400)
+    if member := NAMED_BY.get(request.method):
+        _match("Mcp-Name", headers.get(NAME_HEADER), text(request.members, member))
+
+
+def _match(header: str, sent: bytes | None, expected: str | None) -> None:
+    if sent is None:
+        raise RpcError(HEADER_MISMATCH, f"Header {header} is required", status=400)
+    if expected is not None and decode_header(sent) != expected:
+        raise RpcError(HEADER_MISMATCH, f"Header {header} does not match the request body", status=400)
+
+
+def decode_header(value: bytes) -> str:
+    """A header value, its `=?base64?...?=` wrapping undone. Raises RpcError when it is not a text at all."""
+    try:
+        if value.startswith(b"=?base64?") and value.endswith(b"?="):
+            return base64.b64decode(value[9:-2], validate=True).decode()
+        return value.strip().decode("ascii")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise RpcError(HEADER_MISMATCH, "A request header holds characters it must not", status=400) from error
+
+
+def check_legacy(headers: dict[bytes, bytes]) -> None:
+    """Without the header an old client is assumed (2025-03-26); with one, it must be a revision we know."""
+    if (version := headers.get(VERSION_HEADER)) and version.decode("latin1") not in SUPPORTED_VERSIONS:
+        raise BadVersionHeader
+
+
+class BadVersionHeader(BadInput):
+    """The MCP-Protocol-Version header names a revision this gateway does not speak."""
+
+    status, code = 400, "unsupported_protocol_version"
+
+
+def negotiated(requested: str | None) -> str:
+    """The version to answer `initialize` with: the client's if we speak it, else our newest with a handshake."""
+    return requested if requested in LEGACY_VERSIONS else LEGACY_VERSIONS[0]

@@ -1,0 +1,57 @@
+"""One request on its way through the data plane: who asks, in which era, of which server, and how it went."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from auth_app.actor import Actor
+from proxy_app.dataplane.mcp.envelope import Request
+from proxy_app.observe.metrics import MCP_OPERATIONS
+from proxy_app.observe.recorder import CallRecord, recorder
+from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
+
+# Who the client is told it speaks with (MCP, Implementation).
+SERVER_INFO = {"name": "poolgate", "title": "Poolgate", "version": "0.1.0"}
+
+
+@dataclass(slots=True)
+class Exchange:
+    """`registry` is the snapshot the request was routed with; it stays the same until the answer."""
+
+    request: Request
+    actor: Actor
+    registry: Registry
+    server: ServerEntry | None
+    modern: bool
+    request_id: str
+    began: float = field(default_factory=time.perf_counter)
+    # Filled in on the way, for the record.
+    tool: ToolEntry | None = None
+    upstream_s: float | None = None
+    outcome: str = "ok"
+    # The method as a metric's label: one we know, so that a caller cannot invent time series.
+    label: str = "other"
+
+    def ended(self) -> None:
+        """Count it, and record it when a tool was called. Called once, however it ended."""
+        seconds = time.perf_counter() - self.began
+        MCP_OPERATIONS.labels(self.label, self.outcome).observe(seconds)
+        if self.request.method == "tools/call":
+            recorder.add(self._record(seconds))
+
+    def _record(self, seconds: float) -> CallRecord:
+        return CallRecord(
+            at=datetime.now(UTC),
+            request_id=self.request_id,
+            user_id=self.actor.user_id,
+            token_id=self.actor.token_id,
+            method=self.request.method,
+            tool_id=self.tool.id if self.tool else None,
+            tool_name=self.tool.name if self.tool else "",
+            server_id=self.server.id if self.server else None,
+            gateway_id=self.tool.gateway_id if self.tool else None,
+            outcome=self.outcome,
+            duration_ms=round(seconds * 1000, 3),
+            upstream_ms=None if self.upstream_s is None else round(self.upstream_s * 1000, 3),
+        )
+

@@ -1,0 +1,35 @@
+"""tools/list, from memory: the answer is joined from ready bytes and kept until the registry changes."""
+
+import msgspec
+
+from auth_app.actor import Actor
+from auth_app.policy import sees
+from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
+
+
+def tools_json(registry: Registry, actor: Actor, server: ServerEntry | None) -> bytes:
+    """The `tools` array as this actor sees it: a server's tools, or everything it may use."""
+    key = ("tools", server.id if server else None, actor.user_id, actor.is_admin, actor.roles)
+    cached = registry.cache.get(key)
+    if not isinstance(cached, bytes):
+        cached = registry.cache[key] = _join(named_tools(registry, actor, server))
+    return cached
+
+
+def named_tools(registry: Registry, actor: Actor, server: ServerEntry | None) -> list[tuple[str, ToolEntry]]:
+    """(name, tool) pairs in a stable order. Being in a server widens nobody's sight: what an actor may not see stays out."""
+    if server is not None:
+        return [(name, tool) for name, tool in server.tools if sees(actor, tool)]
+    return [(tool.name, tool) for tool in registry.visible_tools(actor)]
+
+
+def find_tool(registry: Registry, actor: Actor, server: ServerEntry | None, name: str) -> ToolEntry | None:
+    """The tool `named_tools` shows under this name."""
+    if server is None:
+        return registry.tool(actor, name)
+    tool = server.by_name.get(name)
+    return tool if tool is not None and sees(actor, tool) else None
+
+
+def _join(tools: list[tuple[str, ToolEntry]]) -> bytes:
+    return b"[" + b",".join(b'{"name":' + msgspec.json.encode(name) + tool.wire for name, tool in tools) + b"]"

@@ -1,0 +1,27 @@
+"""The map of the data plane: which path is answered by which ASGI handler, before Django sees it."""
+
+from gatewaysite.types import AsgiApp
+from proxy_app.dataplane import health, rpc
+from proxy_app.dataplane.mcp import endpoint
+
+EXACT: dict[str, AsgiApp] = {
+    "/mcp": endpoint.everything,
+    "/mcp/": endpoint.everything,
+    "/rpc": rpc.rpc,
+    "/rpc/": rpc.rpc,
+    "/livez": health.livez,
+    "/readyz": health.readyz,
+    "/ready": health.readyz,
+    "/health": health.health,
+    "/healthz": health.health,
+    "/metrics": health.metrics,
+}
+
+
+def handler_for(path: str) -> AsgiApp | None:
+    """The data plane's handler, or None for a path of the control plane."""
+    if handler := EXACT.get(path):
+        return handler
+    if path.startswith("/servers/") and path.rstrip("/").endswith("/mcp") and path.count("/") <= 4:
+        return endpoint.one_server
+    return None

@@ -1,0 +1,56 @@
+"""Registering and refreshing a gateway: ask the upstream with nothing held, then take what it offers in one unit."""
+
+import logging
+from dataclasses import replace
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from gatewaysite.db.units import run_unit
+from proxy_app.federation import work
+from proxy_app.federation.offer import Offer, read_offer
+from proxy_app.upstream import mcp
+from proxy_app.upstream.errors import UpstreamError
+from proxy_app.upstream.mcp import Discovery, Endpoint
+from proxy_app.upstream.secrets import CannotUnseal
+
+log = logging.getLogger(__name__)
+
+LISTS = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
+
+
+async def sync_gateway(gateway_id: UUID) -> None:
+    """Bring a gateway's row and items up to date with its upstream. Trouble of the upstream ends up on the row.
+
+    Nothing is half-imported: items change in one transaction, after everything was fetched.
+    """
+    try:
+        endpoint = await run_unit(work.begin_sync, gateway_id)
+    except CannotUnseal as error:
+        await run_unit(work.fail_sync, gateway_id, "credential_unreadable", str(error))
+        return
+    if endpoint is None:  # deleted meanwhile
+        return
+    try:
+        discovery = await mcp.detect(endpoint)
+        offer = await _fetch(gateway_id, replace(endpoint, era=discovery.era), discovery)
+    except UpstreamError as error:
+        log.info("gateway not reached", extra={"gateway": gateway_id.hex, "code": error.code})
+        await run_unit(work.fail_sync, gateway_id, error.code, error.message)
+        return
+    try:
+        await run_unit(work.finish_sync, gateway_id, discovery, offer)
+    except IntegrityError:
+        message = "Another item took one of the names at the same moment. Refresh again."
+        await run_unit(work.fail_sync, gateway_id, "name_taken", message)
+
+
+async def _fetch(gateway_id: UUID, endpoint: Endpoint, discovery: Discovery) -> Offer:
+    found = []
+    for done, method in enumerate(LISTS):
+        await run_unit(work.report_step, gateway_id, f"Asking for {method.split('/')[0]}", done, len(LISTS))
+        capability = method.split("/")[0]
+        # What a server does not declare it does not offer; asking anyway breaks some.
+        found.append(await mcp.list_all(endpoint, method) if capability in discovery.capabilities else [])
+    tools, resources, templates, prompts = found
+    return read_offer(tools, resources, templates, prompts)

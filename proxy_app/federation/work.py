@@ -1,0 +1,166 @@
+"""Units of work of federation: a gateway's progress, and its items replaced by what the upstream offers now."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from auth_app.models import AuditEntry
+from proxy_app.federation.offer import Item, Offer
+from proxy_app.models import Gateway, Prompt, Registered, Resource, Tool, Visibility
+from proxy_app.registry.names import display_name, free_name, public_tool_name
+from proxy_app.upstream.mcp import Discovery, Endpoint
+from proxy_app.upstream.secrets import fingerprint, open_sealed
+
+VIA = "federation"
+
+
+def begin_sync(gateway_id: UUID) -> Endpoint | None:
+    """Mark the attempt and say where to go; None when the gateway is gone. Raises CannotUnseal."""
+    with transaction.atomic(durable=True):
+        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
+        if gateway is None:
+            return None
+        gateway.registration_attempts += 1
+        gateway.sync_step, gateway.sync_done, gateway.sync_total = "Connecting", 0, 0
+        gateway.save(update_fields=["registration_attempts", "sync_step", "sync_done", "sync_total"])
+        return Endpoint(
+            key=f"{gateway.id.hex}:{fingerprint(gateway.sealed_headers + gateway.url)}",
+            url=gateway.url,
+            headers=tuple(open_sealed(gateway.sealed_headers).items()),
+            timeout_s=settings.HTTP_READ_TIMEOUT,
+        )
+
+
+def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:
+    """Progress for whoever watches the row. A single statement needs no block."""
+    Gateway.objects.filter(pk=gateway_id).update(sync_step=step, sync_done=done, sync_total=total)
+
+
+def fail_sync(gateway_id: UUID, code: str, message: str) -> None:
+    """The upstream could not be reached or read. A gateway that worked before keeps its items."""
+    with transaction.atomic(durable=True):
+        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
+        if gateway is None:
+            return
+        if gateway.last_refresh_at is None:
+            gateway.status = Gateway.Status.FAILED
+        gateway.reachable = False
+        gateway.last_error, gateway.status_message = code, message
+        gateway.sync_step, gateway.sync_done, gateway.sync_total = "", 0, 0
+        gateway.save(
+            update_fields=[
+                "status", "reachable", "last_error", "status_message", "sync_step", "sync_done", "sync_total"
+            ]
+        )  # fmt: skip
+
+
+def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> None:
+    """Everything the upstream told, in one transaction: its description of itself and all its items."""
+    with transaction.atomic(durable=True):
+        gateway = Gateway.objects.select_for_update().select_related("owner").filter(pk=gateway_id).first()
+        if gateway is None:
+            return
+        counts = {
+            "tools": _replace(gateway, Tool, "original_name", [_tool_item(gateway, item) for item in offer.tools]),
+            "resources": _replace(gateway, Resource, "uri", offer.resources),
+            "prompts": _replace(gateway, Prompt, "original_name", [_prompt_item(gateway, i) for i in offer.prompts]),
+        }
+        _describe(gateway, discovery, offer)
+        gateway.save()
+        AuditEntry.objects.create(
+            actor_email=gateway.created_by,
+            action="gateway.synced",
+            object_kind="gateways",
+            object_id=gateway.id.hex,
+            object_name=gateway.name,
+            changes=counts,
+            via=VIA,
+        )
+
+
+def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:
+    gateway.status, gateway.reachable = Gateway.Status.ACTIVE, True
+    gateway.last_error, gateway.status_message = None, None
+    gateway.last_seen = gateway.last_refresh_at = timezone.now()
+    gateway.era, gateway.protocol_version = discovery.era, discovery.protocol_version
+    gateway.server_name, gateway.server_version = discovery.server_name, discovery.server_version
+    gateway.capabilities, gateway.instructions = discovery.capabilities, discovery.instructions
+    gateway.skipped = offer.skipped
+    gateway.sync_step, gateway.sync_done, gateway.sync_total = "", 0, 0
+
+
+def _tool_item(gateway: Gateway, item: Item) -> Item:
+    """What a tool's row says beyond what the upstream offered."""
+    return _prompt_item(gateway, item) | {
+        "description": item["original_description"],
+        "integration_type": Tool.Integration.MCP,
+        "request_type": gateway.transport,
+        "url": gateway.url,
+    }
+
+
+def _prompt_item(gateway: Gateway, item: Item) -> Item:
+    display = item["title"] or display_name(item["original_name"])
+    return item | {"custom_name": item["original_name"], "display_name": display}
+
+
+# What belongs to people once a row exists: a refresh never takes it back.
+KEPT = frozenset({"name", "slug", "custom_name", "display_name"})
+
+
+def _replace(gateway: Gateway, model: type[Any], identity: str, items: list[Item]) -> dict[str, int]:
+    """Add what is new, update what changed, delete what is gone. Returns the three counts."""
+    old = {getattr(row, identity): row for row in model.objects.filter(gateway=gateway)}
+    gone = old.keys() - {item[identity] for item in items}
+    model.objects.filter(pk__in=[old[key].pk for key in gone]).delete()
+    taken = _taken_names(gateway, model)
+    new, changed, fields = [], [], set[str]()
+    for item in items:
+        row = old.get(item[identity])
+        if row is None:
+            name = free_name(public_tool_name(gateway.slug, item["original_name"]), taken)
+            taken.add(name)
+            new.append(model(gateway=gateway, name=name, slug=name, **item, **_ownership(gateway)))
+        elif difference := _update(row, item):
+            changed.append(row)
+            fields |= difference
+    model.objects.bulk_create(new)
+    if changed:
+        model.objects.bulk_update(changed, [*fields, "version", "updated_at", "modified_by", "modified_via"])
+    return {"added": len(new), "updated": len(changed), "removed": len(gone)}
+
+
+def _taken_names(gateway: Gateway, model: type[Registered]) -> set[str]:
+    """Names that begin like this gateway's and belong to somebody in its scope."""
+    scope: dict[str, Any] = {"visibility": gateway.visibility}
+    if gateway.visibility == Visibility.TEAM:
+        scope["team_id"] = gateway.team_id
+    elif gateway.visibility == Visibility.PRIVATE:
+        scope["owner_id"] = gateway.owner_id
+    return set(model._default_manager.filter(slug__startswith=gateway.slug, **scope).values_list("slug", flat=True))
+
+
+def _update(row: Any, item: Item) -> set[str]:
+    """Set what the upstream changed, and return the names of it. A description somebody edited stays theirs."""
+    edited = {"description"} if isinstance(row, Tool) and row.description != row.original_description else set()
+    difference = {name for name, value in item.items() if name not in KEPT | edited and getattr(row, name) != value}
+    for name in difference:
+        setattr(row, name, item[name])
+    if difference:
+        row.version += 1
+        row.updated_at = timezone.now()
+        row.modified_by, row.modified_via = VIA, VIA
+    return difference
+
+
+def _ownership(gateway: Gateway) -> Item:
+    return {
+        "visibility": gateway.visibility,
+        "team_id": gateway.team_id,
+        "owner_id": gateway.owner_id,
+        "created_by": gateway.created_by,
+        "created_via": VIA,
+    }

@@ -1,0 +1,58 @@
+"""Runs the jobs inside the gateway's own worker processes, so that the default needs no further process."""
+
+import asyncio
+import logging
+
+from django.conf import settings
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app as django_app
+
+RESTART_AFTER_S = 2.0
+STOP_WITHIN_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class JobWorker:
+    """One per process. It has its own two connections outside the pool: one listens, one fetches and finishes jobs."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if settings.JOB_CONCURRENCY:
+            self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Running jobs get a moment to finish; what does not is picked up by another process."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=STOP_WITHIN_S)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._work()
+            except Exception as error:
+                log.warning("job worker lost the database, trying again", extra={"error": str(error)})
+            await asyncio.sleep(RESTART_AFTER_S)
+
+    async def _work(self) -> None:
+        connector = PsycopgConnector(
+            conninfo=settings.DATABASE_DIRECT_URL,
+            kwargs={"application_name": "poolgate jobs"},
+            min_size=1,
+            max_size=3,
+            reconnect_timeout=5,
+        )
+        app = django_app.with_connector(connector)
+        async with app.open_async():
+            await app.run_worker_async(
+                concurrency=settings.JOB_CONCURRENCY,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=STOP_WITHIN_S / 2,
+            )
+
+
+job_worker = JobWorker()

@@ -1,0 +1,46 @@
+"""What lives between the start and the end of a worker process, in order."""
+
+import logging
+
+from auth_app.current import TokenLookup
+from gatewaysite.db.units import close_pool, start_units, stop_units
+from gatewaysite.errors import GatewayError
+from proxy_app.apps import close_upstreams, open_upstreams
+from proxy_app.dataplane.caller import find_actor
+from proxy_app.dataplane.health import Draining
+from proxy_app.federation.worker import job_worker
+from proxy_app.observe.metrics import publisher
+from proxy_app.observe.recorder import recorder
+from proxy_app.snapshot.keeper import keeper
+
+log = logging.getLogger(__name__)
+
+
+async def start() -> None:
+    start_units()
+    await open_upstreams()
+    recorder.start()
+    await keeper.start()
+    TokenLookup.find = staticmethod(find_actor)
+    job_worker.start()
+    publisher.start()
+
+
+async def stop() -> None:
+    """The reverse: first whatever makes work, then whatever the work needs."""
+    Draining.on = True
+    await publisher.stop()
+    await job_worker.stop()
+    await keeper.stop()
+    await recorder.stop()
+    await close_upstreams()
+    await stop_units()
+    close_pool()
+
+
+async def apply_changes() -> None:
+    """Let the writer of a change see it at once in its own process. The others follow by notification."""
+    try:
+        await keeper.check()
+    except GatewayError as error:
+        log.info("a change will be applied later", extra={"reason": error.reason})

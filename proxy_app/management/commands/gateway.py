@@ -1,0 +1,60 @@
+"""`manage.py gateway ...`: what an operator does to an installation, one sub-command each."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.crypto import get_random_string
+
+from auth_app.tokens import secrets as token_secrets
+from auth_app.tokens.work import ensure_token
+from auth_app.users.work import ensure_administrator, load_actor
+from proxy_app.demo import server as demo_server
+
+BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
+FIRST_TOKEN = "first token"  # noqa: S105
+
+
+class Command(BaseCommand):
+    help = "Operate the gateway."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        commands.add_parser("bootstrap", help="make sure the first administrator and the bootstrap token exist")
+        demo = commands.add_parser("demo-upstream", help="serve a small real MCP server to try the gateway with")
+        demo.add_argument("--host", default="127.0.0.1")
+        demo.add_argument("--port", type=int, default=9100)
+        register = commands.add_parser("register-demo", help="register the demo upstream as a gateway")
+        register.add_argument("--url", required=True)
+
+    def handle(self, *args: Any, command: str, **options: Any) -> None:
+        match command:
+            case "bootstrap":
+                self.bootstrap()
+            case "demo-upstream":
+                demo_server.serve(options["host"], options["port"])
+            case "register-demo":
+                self.register_demo(options["url"])
+
+    def bootstrap(self) -> None:
+        """Idempotent. What was generated is printed now and never again."""
+        if 0 < len(settings.GATEWAY_BOOTSTRAP_TOKEN) < token_secrets.MIN_LENGTH:
+            raise CommandError(f"GATEWAY_BOOTSTRAP_TOKEN must have at least {token_secrets.MIN_LENGTH} characters.")
+        password = settings.ADMIN_PASSWORD or get_random_string(20)
+        user_id, created = ensure_administrator(settings.ADMIN_EMAIL, password)
+        self.stdout.write(f"administrator: {settings.ADMIN_EMAIL}")
+        if created and not settings.ADMIN_PASSWORD:
+            self.stdout.write(f"password (shown once): {password}")
+        if settings.GATEWAY_BOOTSTRAP_TOKEN:
+            ensure_token(user_id, BOOTSTRAP_TOKEN, settings.GATEWAY_BOOTSTRAP_TOKEN)
+        elif created:
+            secret = token_secrets.new_secret()
+            ensure_token(user_id, FIRST_TOKEN, secret)
+            self.stdout.write(f"API token (shown once): {secret}")
+
+    def register_demo(self, url: str) -> None:
+        from proxy_app.demo.setup import ensure_demo  # imports the job library, which needs every app ready
+
+        user_id, _created = ensure_administrator(settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD)
+        ensure_demo(load_actor(user_id, settings.ADMIN_EMAIL, is_admin=True), url)

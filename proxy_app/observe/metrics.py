@@ -1,0 +1,96 @@
+"""Prometheus metrics. Counters are moved where things happen; gauges are read from the live state when published.
+
+With several workers, PROMETHEUS_MULTIPROC_DIR makes them add up (prometheus_client's multiprocess mode).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client.registry import REGISTRY
+
+from proxy_app.observe.state import process_state
+
+PUBLISH_EVERY_S = 1.0
+# MCP semantic conventions of OpenTelemetry give these buckets for operations.
+OPERATION_BUCKETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+
+MCP_OPERATIONS = Histogram(
+    "mcp_server_operation_duration_seconds",
+    "Time to answer one MCP request, upstream included.",
+    ["mcp_method_name", "outcome"],
+    buckets=OPERATION_BUCKETS,
+)
+REJECTIONS = Counter(
+    "gateway_rejections_total", "Requests refused at once because of a limit or trouble of ours.", ["reason", "plane"]
+)
+
+
+def _gauge(name: str, help_text: str, labels: tuple[str, ...] = ()) -> Gauge:
+    return Gauge(name, help_text, labels, multiprocess_mode="livesum")
+
+
+DB_CONNECTIONS = _gauge("db_client_connection_count", "Pooled database connections by state.", ("state",))
+DB_MAX = _gauge("db_client_connection_max", "Database connections the pools may hold.")
+DB_WAITING = _gauge("db_client_connection_pending_requests", "Units of work waiting for a thread or a connection.")
+HTTP_CONNECTIONS = _gauge("http_client_open_connections", "Upstream connections by state.", ("state",))
+HTTP_ACTIVE = _gauge("http_client_active_requests", "Calls to upstreams in flight.")
+HTTP_WAITING = _gauge("gateway_http_pool_pending_requests", "Calls waiting for an upstream connection.")
+HTTP_GENERATION = Gauge("gateway_http_pool_generation", "Generation of the upstream pool.", multiprocess_mode="livemax")
+SNAPSHOT_AGE = Gauge(
+    "gateway_snapshot_age_seconds", "Seconds since the snapshot was known to be fresh.", multiprocess_mode="livemax"
+)
+RECORDS_WAITING = _gauge("gateway_recorder_queue_length", "Calls waiting to be recorded.")
+
+
+def publish(state: Mapping[str, Any]) -> None:
+    """Set every gauge from one reading of the live state."""
+    pool = state["database"]["pool"]
+    size, available = pool.get("pool_size", 0), pool.get("pool_available", 0)
+    DB_CONNECTIONS.labels("used").set(size - available)
+    DB_CONNECTIONS.labels("idle").set(available)
+    DB_MAX.set(pool.get("pool_max", 0))
+    DB_WAITING.set(pool.get("requests_waiting", 0) + state["database"]["units"]["waiting"])
+    upstream = state["upstream"]
+    HTTP_CONNECTIONS.labels("active").set(upstream["in_use"])
+    HTTP_CONNECTIONS.labels("idle").set(upstream["idle"])
+    HTTP_ACTIVE.set(upstream["in_flight"])
+    HTTP_WAITING.set(upstream["waiting"])
+    HTTP_GENERATION.set(upstream["generation"])
+    SNAPSHOT_AGE.set(state["snapshot"]["age_seconds"] or 0)
+    RECORDS_WAITING.set(state["recorder"]["waiting"])
+
+
+def render() -> bytes:
+    """All workers' metrics in Prometheus' text format."""
+    publish(process_state())
+    if values.ValueClass is not values.MutexValue:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+        return generate_latest(registry)
+    return generate_latest(REGISTRY)
+
+
+class Publisher:
+    """Publishes this process's gauges, so that whichever worker is scraped can add them up."""
+
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            publish(process_state())
+            await asyncio.sleep(PUBLISH_EVERY_S)
+
+
+publisher = Publisher()

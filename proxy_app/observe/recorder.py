@@ -1,0 +1,100 @@
+"""Records calls without slowing them: a bounded queue in memory, copied to the database in batches."""
+
+import asyncio
+import logging
+from collections import deque
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from psycopg.errors import DataError
+
+from gatewaysite.db.units import run_unit
+from proxy_app.observe import work
+
+BATCH = 2_000
+EVERY_S = 0.5
+GIVE_UP_AFTER_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class CallRecord(NamedTuple):
+    """One row of `Call`, in the order of work.CALL_COLUMNS."""
+
+    at: datetime
+    request_id: str
+    user_id: UUID | None
+    token_id: UUID | None
+    method: str
+    tool_id: UUID | None
+    tool_name: str
+    server_id: UUID | None
+    gateway_id: UUID | None
+    outcome: str
+    duration_ms: float
+    upstream_ms: float | None
+
+
+class Recorder:
+    """When the database is away longer than the queue is long, the oldest records go, and are counted."""
+
+    def __init__(self) -> None:
+        self._queue: deque[CallRecord] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self.dropped_total = 0
+        self.written_total = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def add(self, record: CallRecord) -> None:
+        """Never waits, never fails."""
+        if len(self._queue) >= settings.RECORD_QUEUE_SIZE:
+            self._queue.popleft()
+            self.dropped_total += 1
+        self._queue.append(record)
+
+    def start(self) -> None:
+        self._stopping = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what is left, for as long as a shutdown may wait."""
+        if self._task:
+            self._stopping.set()
+            await asyncio.wait([self._task], timeout=GIVE_UP_AFTER_S)
+        if self._queue:
+            log.error("calls were not recorded before the end", extra={"lost": len(self._queue)})
+
+    async def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            with suppress(TimeoutError):
+                stopping = await asyncio.wait_for(self._stopping.wait(), EVERY_S)
+            try:
+                while self._queue:
+                    await self._write_batch()
+            except Exception as error:
+                log.warning("calls wait to be recorded", extra={"waiting": self.waiting, "error": str(error)})
+
+    async def _write_batch(self) -> None:
+        """Take a batch, copy it, and put it back at the front when that failed."""
+        batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        try:
+            await run_unit(work.copy_calls, batch)
+        except DataError:
+            # A value PostgreSQL will never take must not block the ones behind it.
+            self.dropped_total += len(batch)
+            log.exception("a batch of calls could not be stored", extra={"lost": len(batch)})
+        except BaseException:
+            self._queue.extendleft(reversed(batch))
+            raise
+        else:
+            self.written_total += len(batch)
+
+
+recorder = Recorder()

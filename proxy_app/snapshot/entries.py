@@ -1,0 +1,104 @@
+"""The read model: what the data plane knows, as plain immutable entries. Built by work.py, kept fresh by keeper.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from auth_app.actor import Actor
+from auth_app.policy import sees
+from proxy_app.upstream.mcp import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What every entry has; the policy decides on these three."""
+
+    id: UUID
+    name: str
+    visibility: str
+    team_id: UUID | None
+    owner_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEntry(Entry):
+    slug: str
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEntry(Entry):
+    """`wire` is the tool as tools/list shows it, from the comma after its name to the closing brace.
+
+    Kept as bytes so that a schema reaches the client exactly as the upstream wrote it.
+    """
+
+    original_name: str
+    gateway_id: UUID
+    wire: bytes
+    # (argument, header) pairs the upstream wants repeated as Mcp-Param-<header> (2026-07-28, `x-mcp-header`).
+    param_headers: tuple[tuple[str, str], ...]
+    timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry(Entry):
+    slug: str
+    description: str
+    tools: tuple[tuple[str, ToolEntry], ...]  # (name this server's clients see, tool), in the server's order
+    by_name: Mapping[str, ToolEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEntry:
+    actor: Actor
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Tokens and the people behind them, as of one version of the "access" part."""
+
+    version: int = 0
+    tokens: Mapping[bytes, TokenEntry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Everything enabled in the registry, as of one version of the "registry" part."""
+
+    version: int = 0
+    gateways: Mapping[UUID, GatewayEntry] = field(default_factory=dict)
+    tools: Mapping[UUID, ToolEntry] = field(default_factory=dict)
+    tools_by_name: Mapping[str, tuple[ToolEntry, ...]] = field(default_factory=dict)
+    servers: Mapping[str, tuple[ServerEntry, ...]] = field(default_factory=dict)  # by id (hex) and by slug
+    # Answers built from this version, dropped with it: see `dataplane.mcp.lists`.
+    cache: dict[object, object] = field(default_factory=dict, compare=False)
+
+    def tool(self, actor: Actor, name: str) -> ToolEntry | None:
+        """The tool this actor means by a name: of those it sees, its own before its team's before a public one."""
+        return closest(actor, self.tools_by_name.get(name, ()))
+
+    def server(self, actor: Actor, key: str) -> ServerEntry | None:
+        """A server by id or slug. None when it is unknown or not for this actor: both look the same."""
+        return closest(actor, self.servers.get(key, ()))
+
+    def visible_tools(self, actor: Actor) -> list[ToolEntry]:
+        """One tool per name, in name order."""
+        found = (closest(actor, entries) for _name, entries in sorted(self.tools_by_name.items()))
+        return [tool for tool in found if tool is not None]
+
+
+RANK = {"private": 0, "team": 1, "public": 2}
+
+
+def closest[E: Entry](actor: Actor, entries: tuple[E, ...]) -> E | None:
+    visible = [entry for entry in entries if sees(actor, entry)]
+    return min(visible, key=lambda entry: RANK[entry.visibility], default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    access: Access = Access()
+    registry: Registry = Registry()

@@ -1,0 +1,146 @@
+"""Keeps the read model fresh: LISTEN for changes, compare versions all the same, load only what moved.
+
+A change bumps its part's version and notifies, both by database triggers at commit (migration `triggers`). Three ways
+lead to a load: the notification, the comparison every POLL_S, and `check`, which the control plane awaits after a
+write and the data plane when it met a key it does not know. Loads of one part run one at a time, and whoever asks
+while one runs shares the next.
+"""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+from django.conf import settings
+
+from gatewaysite.db.units import run_unit
+from proxy_app.snapshot import work
+from proxy_app.snapshot.entries import Snapshot
+
+CHANNEL = "poolgate"
+POLL_S = 2.0
+LOOK_EVERY_S = 0.05
+ANSWER_WITHIN_S = 2.0  # a version query that takes longer means the connection is dead
+RECONNECT_S = 0.5
+LOADERS: dict[str, Callable[[], Any]] = {"access": work.load_access, "registry": work.load_registry}
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """One per process, started in the ASGI lifespan. Everything here runs on the event loop."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot()
+        self.listening = False
+        self.loads_total = 0
+        self._checked_at: float | None = None
+        self._queued: dict[str, asyncio.Task[None]] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._look: asyncio.Task[None] | None = None
+        self._follower: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Load everything once, then follow in the background. A database that is down does not stop the start."""
+        try:
+            await self.check()
+        except Exception:
+            log.exception("the first load of the snapshot failed; it is tried again every second")
+        self._follower = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        if self._follower:
+            self._follower.cancel()
+            await asyncio.wait([self._follower])
+
+    @property
+    def loaded(self) -> bool:
+        return self._checked_at is not None
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the snapshot was last known to be what the database says."""
+        return float("inf") if self._checked_at is None else time.monotonic() - self._checked_at
+
+    async def check(self) -> None:
+        """Be at least as fresh as the database is now. Raises Refused when that cannot be had."""
+        await self._catch_up(await run_unit(work.read_versions))
+
+    async def look_again(self) -> None:
+        """`check` for a caller who met an unknown key: shared, and at most every LOOK_EVERY_S however many guess."""
+        if self._look is None:
+            self._look = asyncio.create_task(self._look_soon())
+        await asyncio.shield(self._look)
+
+    async def _look_soon(self) -> None:
+        await asyncio.sleep(LOOK_EVERY_S)
+        self._look = None  # who comes from here on needs a later look
+        await self.check()
+
+    async def _catch_up(self, versions: dict[str, int]) -> None:
+        asked_at = time.monotonic()
+        stale = [part for part, version in versions.items() if version != getattr(self.snapshot, part).version]
+        await asyncio.gather(*(self._load(part) for part in stale))
+        self._checked_at = asked_at
+
+    async def _load(self, part: str) -> None:
+        """Load a part as of now, together with everyone who asks before that load begins."""
+        queued = self._queued.get(part)
+        if queued is None:
+            queued = self._queued[part] = asyncio.create_task(self._load_in_turn(part))
+        await asyncio.shield(queued)
+
+    async def _load_in_turn(self, part: str) -> None:
+        async with self._locks[part]:
+            del self._queued[part]  # who asks from here on needs a later load
+            loaded = await run_unit(LOADERS[part])
+            self.snapshot = replace(self.snapshot, **{part: loaded})
+            self.loads_total += 1
+
+    async def _follow(self) -> None:
+        """Hold this process's one pinned connection, outside the pool, and come back whenever it is lost."""
+        while True:
+            try:
+                async with _listener() as connection:
+                    await self._follow_on(connection)
+            except Exception as error:
+                log.warning("snapshot: connection lost, trying again", extra={"error": str(error)})
+            finally:
+                self.listening = False
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _follow_on(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        while True:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                cursor = await connection.execute("SELECT part, version FROM auth_app_stateversion")
+                versions = dict(await cursor.fetchall())
+            await self._catch_up(versions)
+            self.listening = True
+            # One notification is enough to look again: the versions say what moved, and a burst costs one look.
+            async for _notification in connection.notifies(timeout=POLL_S, stop_after=1):
+                pass
+
+
+@asynccontextmanager
+async def _listener() -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    connection = await psycopg.AsyncConnection.connect(
+        settings.DATABASE_DIRECT_URL, autocommit=True, connect_timeout=5, application_name="poolgate listener"
+    )
+    try:
+        await connection.execute(f"LISTEN {CHANNEL}")
+        yield connection
+    finally:
+        await connection.close()
+
+
+keeper = Keeper()
+
+
+def current() -> Snapshot:
+    """The read model of this process, as of now."""
+    return keeper.snapshot

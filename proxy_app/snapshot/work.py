@@ -1,0 +1,156 @@
+"""Units of work that build the read model. Each reads in one transaction, so an entry never refers to a missing one."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+
+from auth_app.actor import Actor
+from auth_app.models import ApiToken, Membership, StateVersion
+from proxy_app.models import Gateway, Server, ServerTool, Tool
+from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, ServerEntry, TokenEntry, ToolEntry
+from proxy_app.upstream.mcp import Endpoint
+from proxy_app.upstream.secrets import CannotUnseal, fingerprint, open_sealed
+
+OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
+
+
+def read_versions() -> dict[str, int]:
+    """The present version of each part. A single query needs no block."""
+    return dict(StateVersion.objects.values_list("part", "version"))
+
+
+def load_access() -> Access:
+    """Live tokens and whom they act for. Expiry is judged at use, not here."""
+    with transaction.atomic(durable=True):
+        _read_one_moment()
+        version = read_versions().get("access", 0)
+        roles: defaultdict[UUID, set[tuple[UUID, str]]] = defaultdict(set)
+        for user_id, team_id, role in Membership.objects.values_list("user_id", "team_id", "role"):
+            roles[user_id].add((team_id, role))
+        live = ApiToken.objects.filter(revoked_at=None, user__is_active=True).values_list(
+            "id", "secret_hash", "expires_at", "user_id", "user__email", "user__is_admin"
+        )
+        tokens = {
+            bytes(secret_hash): TokenEntry(Actor(user_id, email, is_admin, frozenset(roles[user_id]), pk), expires_at)
+            for pk, secret_hash, expires_at, user_id, email, is_admin in live
+        }
+    return Access(version, tokens)
+
+
+def load_registry() -> Registry:
+    """Everything enabled: gateways, their tools, and servers with the tools that are left."""
+    with transaction.atomic(durable=True):
+        _read_one_moment()
+        version = read_versions().get("registry", 0)
+        gateway_rows = list(
+            Gateway.objects.filter(enabled=True).values(
+                *OWNERSHIP, "slug", "url", "sealed_headers", "era"
+            )
+        )
+        tool_rows = list(
+            Tool.objects.filter(enabled=True, gateway__enabled=True)
+            .order_by("name", "id")
+            .values(
+                *OWNERSHIP, "original_name", "gateway_id", "title", "description", "input_schema", "output_schema",
+                "annotations", "meta", "icons", "timeout_ms",
+            )
+        )  # fmt: skip
+        server_rows = list(Server.objects.filter(enabled=True).values(*OWNERSHIP, "slug", "description"))
+        places = list(
+            ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias")
+        )
+    return _registry(version, gateway_rows, tool_rows, server_rows, places)
+
+
+def _read_one_moment() -> None:
+    """See one state of the database for the whole block; and let the version be read with it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _registry(
+    version: int,
+    gateway_rows: list[dict[str, Any]],
+    tool_rows: list[dict[str, Any]],
+    server_rows: list[dict[str, Any]],
+    places: Iterable[tuple[UUID, UUID, str]],
+) -> Registry:
+    gateways = {row["id"]: entry for row in gateway_rows if (entry := gateway_entry(row)) is not None}
+    tools = {row["id"]: _tool_entry(row) for row in tool_rows}
+    by_name: defaultdict[str, tuple[ToolEntry, ...]] = defaultdict(tuple)
+    for tool in tools.values():
+        by_name[tool.name] += (tool,)
+    members: defaultdict[UUID, list[tuple[str, ToolEntry]]] = defaultdict(list)
+    for server_id, tool_id, alias in places:
+        if placed := tools.get(tool_id):
+            members[server_id].append((alias or placed.name, placed))
+    servers: defaultdict[str, tuple[ServerEntry, ...]] = defaultdict(tuple)
+    for row in server_rows:
+        server = _server_entry(row, members[row["id"]])
+        servers[server.id.hex] += (server,)
+        servers[server.slug] += (server,)
+    return Registry(version, gateways, tools, dict(by_name), dict(servers))
+
+
+def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
+    """None when its credential cannot be opened: calls to it then fail by name, and the others go on."""
+    try:
+        headers = open_sealed(row["sealed_headers"])
+    except CannotUnseal:
+        return None
+    endpoint = Endpoint(
+        key=f"{row['id'].hex}:{fingerprint(row['sealed_headers'] + row['url'])}",
+        url=row["url"],
+        headers=tuple(headers.items()),
+        timeout_s=settings.HTTP_READ_TIMEOUT,
+        era=row["era"] or None,
+    )
+    return GatewayEntry(*(row[name] for name in OWNERSHIP), row["slug"], endpoint)
+
+
+def _tool_entry(row: dict[str, Any]) -> ToolEntry:
+    timeout_s = row["timeout_ms"] / 1000 if row["timeout_ms"] else None
+    return ToolEntry(
+        *(row[name] for name in OWNERSHIP),
+        row["original_name"],
+        row["gateway_id"],
+        tool_wire(row),
+        param_headers(row["input_schema"]),
+        timeout_s,
+    )
+
+
+def tool_wire(row: dict[str, Any]) -> bytes:
+    """The tool's members after its name, as clients read them in tools/list (MCP schema, `Tool`)."""
+    members: dict[str, Any] = {
+        "title": row["title"],
+        "description": row["description"],
+        "inputSchema": orjson.Fragment(row["input_schema"]),
+        "outputSchema": orjson.Fragment(row["output_schema"]) if row["output_schema"] else None,
+        "annotations": row["annotations"] or None,
+        "icons": row["icons"],
+        "_meta": row["meta"],
+    }
+    return b"," + orjson.dumps({name: value for name, value in members.items() if value is not None})[1:]
+
+
+def param_headers(input_schema: str) -> tuple[tuple[str, str], ...]:
+    """The top-level arguments a schema marks with `x-mcp-header` (MCP 2026-07-28, basic/transports/streamable-http)."""
+    if "x-mcp-header" not in input_schema:
+        return ()
+    properties = orjson.loads(input_schema).get("properties", {})
+    return tuple((name, schema["x-mcp-header"]) for name, schema in properties.items() if "x-mcp-header" in schema)
+
+
+def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]]) -> ServerEntry:
+    by_name: dict[str, ToolEntry] = {}
+    for name, tool in tools:
+        by_name.setdefault(name, tool)
+    return ServerEntry(
+        *(row[name] for name in OWNERSHIP), row["slug"], row["description"] or "", tuple(by_name.items()), by_name
+    )
