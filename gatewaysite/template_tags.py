@@ -41,10 +41,8 @@ def when(moment: datetime | str | None) -> SafeString | str:
         return "never"
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
-    exact = moment.astimezone(UTC)
-    return format_html(
-        '<time datetime="{:%Y-%m-%dT%H:%M:%SZ}" title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>', exact, exact, ago(moment)
-    )
+    exact = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return format_html('<time datetime="{}Z" title="{} UTC">{}</time>', exact.replace(" ", "T"), exact, ago(moment))
 
 
 @register.filter

@@ -1,0 +1,129 @@
+// The small comforts of the admin pages: keys, copying, confirming. Every page works without them.
+"use strict";
+
+const root = document.documentElement;
+root.classList.add("js");
+
+const GO = {o: "/admin", s: "/admin/servers", t: "/admin/tools", r: "/admin/resources", p: "/admin/prompts", g: "/admin/gateways"};
+let pendingGo = 0;
+
+// Single keys can get in the way of speech input, so they can be switched off.
+const shortcuts = document.querySelector("[data-shortcuts]") || {checked: false};
+shortcuts.checked = localStorage.getItem("shortcuts") !== "off" && shortcuts instanceof Element;
+document.addEventListener("change", (event) => {
+  if (event.target === shortcuts) localStorage.setItem("shortcuts", shortcuts.checked ? "on" : "off");
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (event.key === "Escape") return leave(event);
+  if (!shortcuts.checked || event.target.closest("input, textarea, select, [contenteditable], dialog[open]")) return;
+  if (pendingGo && Date.now() - pendingGo < 1500) {
+    pendingGo = 0;
+    if (GO[event.key]) { event.preventDefault(); location.href = GO[event.key]; }
+    return;
+  }
+  const act = KEYS[event.key];
+  if (act) act(event);
+});
+
+const KEYS = {
+  "/": (event) => focusOn("[data-search]", event),
+  "g": () => { pendingGo = Date.now(); },
+  "j": () => moveRow(1),
+  "k": () => moveRow(-1),
+  "e": () => document.querySelector("[data-key='e']")?.click(),
+  "?": () => document.getElementById("keys")?.showModal(),
+};
+
+function focusOn(selector, event) {
+  const field = document.querySelector(selector);
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+  field.select();
+}
+
+// j and k move the focus itself, so Enter, Tab and screen readers go on from there.
+function moveRow(step) {
+  const links = [...document.querySelectorAll("[data-rows] tbody th a")];
+  if (!links.length) return;
+  const here = document.activeElement.closest("tr");
+  const at = links.findIndex((link) => link.closest("tr") === here);
+  const next = at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step));
+  links[next].focus();
+}
+
+function leave(event) {
+  const menu = document.querySelector("details.menu[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (event.target.matches("[data-search]")) {
+    event.target.blur();
+  }
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const opener = event.target.closest("[data-opens]");
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.opens);
+    if (dialog) { event.preventDefault(); dialog.showModal(); }
+  }
+  const closer = event.target.closest("[data-closes]");
+  if (closer) { event.preventDefault(); closer.closest("dialog").close(); }
+  const copier = event.target.closest("[data-copies]");
+  if (copier) copy(copier);
+});
+
+async function copy(button) {
+  const text = document.getElementById(button.dataset.copies).textContent;
+  const label = button.querySelector("span") || button;
+  const before = label.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    label.textContent = "Copied";
+  } catch {
+    label.textContent = "Press Ctrl+C";
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copies));
+  }
+  setTimeout(() => { label.textContent = before; }, 1600);
+}
+
+// One click, one request: a second click on a slow form would send it twice.
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "post") return;
+  if (event.target.dataset.sent) return event.preventDefault();
+  event.target.dataset.sent = "yes";
+  event.submitter?.setAttribute("aria-busy", "true");
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+});
+
+function prepare(scope) {
+  for (const control of scope.querySelectorAll("[data-opens][hidden], [data-copies][hidden], [data-narrows][hidden]")) {
+    control.hidden = false;
+  }
+}
+prepare(document);
+document.addEventListener("htmx:after:swap", () => prepare(document));
+
+// The tool picker: narrow the list by typing, say how many are chosen.
+for (const picker of document.querySelectorAll("[data-picker]")) {
+  const search = picker.querySelector("input[type=search]");
+  const count = picker.querySelector("[data-count]");
+  const rows = [...picker.querySelectorAll(".pick")];
+  const tell = () => { count.textContent = `${picker.querySelectorAll("input[type=checkbox]:checked").length} chosen`; };
+  search.addEventListener("input", () => {
+    const words = search.value.toLowerCase().split(/\s+/);
+    for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
+  });
+  search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  picker.addEventListener("change", tell);
+  tell();
+}
