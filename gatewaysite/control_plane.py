@@ -9,7 +9,7 @@ import contextvars
 import io
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.core import signals
@@ -22,7 +22,6 @@ from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.errors import Refused, TooLarge
 from gatewaysite.responses import plain_error
 from gatewaysite.types import Receive, Scope, Send
-
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -37,12 +36,23 @@ class ControlPlane(ASGIHandler):
     """Threads start with the first request, never before a fork."""
 
     def __init__(
-        self, *, threads: int, max_waiting: int, after_write: Callable[[], Awaitable[None]] | None = None
+        self,
+        *,
+        threads: int,
+        max_waiting: int,
+        waits: Callable[[str], bool] = lambda path: False,
+        after_write: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`after_write` is awaited, with nothing held, before a request that may have written is answered."""
+        """`waits` names the paths whose views wait for somebody else; they have threads of their own and cannot
+        starve the rest. `after_write` is awaited, with nothing held, before an answer to what may have written.
+        """
         # Not ASGIHandler.__init__, which would load the middleware for async use.
         self.load_middleware(is_async=False)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="control-plane")
+        self._waits = waits
+        self._executors = {
+            False: ThreadPoolExecutor(threads, thread_name_prefix="control-plane"),
+            True: ThreadPoolExecutor(threads, thread_name_prefix="control-plane-waiting"),
+        }
         self._limit = threads + max_waiting
         self._after_write = after_write
         self.inside = 0
@@ -72,8 +82,9 @@ class ControlPlane(ASGIHandler):
     async def _answer(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
         """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up."""
         context = contextvars.copy_context()
+        executor = self._executors[self._waits(scope["path"])]
         self.inside += 1
-        work = asyncio.get_running_loop().run_in_executor(self._executor, context.run, self._run, scope, body)
+        work = asyncio.get_running_loop().run_in_executor(executor, context.run, self._run, scope, body)
         work.add_done_callback(self._left)
         try:
             return await asyncio.shield(work)
@@ -97,23 +108,22 @@ class ControlPlane(ASGIHandler):
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         """As Django does, but a stream's chunks are made on the executor too, one at a time."""
         if not response.streaming:
-            await super().send_response(response, send)
+            await super().send_response(response, cast("Any", send))  # its stubs want a narrower message type
             return
         chunks = iter(cast("Iterator[bytes]", response))
         loop = asyncio.get_running_loop()
         headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        while (chunk := await loop.run_in_executor(self._executor, next, chunks, None)) is not None:
+        while (chunk := await loop.run_in_executor(self._executors[False], next, chunks, None)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
 
     def close(self) -> None:
         """Let running requests finish their units, and stop the threads."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        for executor in self._executors.values():
+            executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _close_unsent(work: "asyncio.Future[HttpResponseBase]") -> None:
     if not work.cancelled() and work.exception() is None:
         work.result().close()
-
-

@@ -35,7 +35,8 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Also reached by database trouble met in a middleware, which is 503 like everywhere else."""
     error = sys.exception()
-    return answer_error(request, (error and translate(error)) or InternalError())
+    known = translate(error) if error else None
+    return answer_error(request, known or InternalError())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -87,7 +87,7 @@ HTTP_CONNECT_TIMEOUT = env.float("HTTP_CONNECT_TIMEOUT", default=10.0)
 HTTP_READ_TIMEOUT = env.float("HTTP_READ_TIMEOUT", default=30.0)
 HTTP_WRITE_TIMEOUT = env.float("HTTP_WRITE_TIMEOUT", default=10.0)
 HTTP_POOL_TIMEOUT = env.float("HTTP_POOL_TIMEOUT", default=5.0)
-# Private networks upstreams may live in (CIDR list). Empty: only public addresses, so no request reaches inside by accident.
+# Private networks upstreams may live in (CIDR list). Empty: public addresses only.
 UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
 
 # --- The process ---------------------------------------------------------------------------------------------------

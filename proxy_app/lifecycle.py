@@ -1,11 +1,13 @@
 """What lives between the start and the end of a worker process, in order."""
 
+import asyncio
 import logging
 
 from auth_app.current import TokenLookup
 from gatewaysite.db.units import close_pool, start_units, stop_units
 from gatewaysite.errors import GatewayError
 from proxy_app.apps import close_upstreams, open_upstreams
+from proxy_app.dataplane.call import page_calls
 from proxy_app.dataplane.caller import find_actor
 from proxy_app.dataplane.health import Draining
 from proxy_app.federation.worker import job_worker
@@ -17,6 +19,7 @@ log = logging.getLogger(__name__)
 
 
 async def start() -> None:
+    page_calls.loop = asyncio.get_running_loop()
     start_units()
     await open_upstreams()
     recorder.start()

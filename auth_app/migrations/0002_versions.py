@@ -13,14 +13,14 @@ CREATE SEQUENCE poolgate_version;
 
 CREATE FUNCTION poolgate_bump() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    part text := TG_ARGV[0];
+    changed text := TG_ARGV[0];
 BEGIN
     -- Once per transaction and part, however many rows it changed.
-    IF current_setting('poolgate.bumped_' || part, true) IS DISTINCT FROM pg_current_xact_id()::text THEN
-        PERFORM set_config('poolgate.bumped_' || part, pg_current_xact_id()::text, true);
-        INSERT INTO auth_app_stateversion AS v (part, version) VALUES (part, nextval('poolgate_version'))
+    IF current_setting('poolgate.bumped_' || changed, true) IS DISTINCT FROM pg_current_xact_id()::text THEN
+        PERFORM set_config('poolgate.bumped_' || changed, pg_current_xact_id()::text, true);
+        INSERT INTO auth_app_stateversion AS v (part, version) VALUES (changed, nextval('poolgate_version'))
             ON CONFLICT (part) DO UPDATE SET version = nextval('poolgate_version');
-        PERFORM pg_notify('poolgate', part);
+        PERFORM pg_notify('poolgate', changed);
     END IF;
     RETURN NULL;
 END $$;

@@ -8,6 +8,7 @@ from auth_app.tokens.secrets import hash_secret
 from gatewaysite.errors import NotSignedIn
 from proxy_app.snapshot.keeper import current, keeper
 
+
 def find_actor(secret_hash: bytes) -> Actor | None:
     """The actor of a live token, or None."""
     entry = current().access.tokens.get(secret_hash)
@@ -35,4 +36,3 @@ async def caller(headers: dict[bytes, bytes]) -> Actor:
     if actor is None:
         raise InvalidCredential
     return actor
-

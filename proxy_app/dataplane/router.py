@@ -25,3 +25,8 @@ def handler_for(path: str) -> AsgiApp | None:
     if path.startswith("/servers/") and path.rstrip("/").endswith("/mcp") and path.count("/") <= 4:
         return endpoint.one_server
     return None
+
+
+def waits_for_upstream(path: str) -> bool:
+    """Control-plane pages that call an upstream and show its answer: the form on a tool's page."""
+    return path.startswith("/admin/tools/") and path.endswith("/call")

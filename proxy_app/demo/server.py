@@ -1,4 +1,4 @@
-"""The demo upstream: a small real MCP server on the official SDK, so that a fresh installation has something to call."""
+"""The demo upstream: a small real MCP server on the official SDK, for first steps."""
 
 import asyncio
 from datetime import UTC, datetime

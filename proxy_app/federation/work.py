@@ -6,6 +6,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from procrastinate.contrib.django import app as jobs
+from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.models import AuditEntry
 from proxy_app.federation.offer import Item, Offer
@@ -15,6 +17,22 @@ from proxy_app.upstream.mcp import Discovery, Endpoint
 from proxy_app.upstream.secrets import fingerprint, open_sealed
 
 VIA = "federation"
+
+
+def defer_sync(gateway_id: UUID) -> bool:
+    """Enqueue a registration or refresh, in the caller's transaction. False when one waits already.
+
+    Jobs of one gateway run one after the other, on whichever worker is free.
+    """
+    key = f"gateway:{gateway_id.hex}"
+    try:
+        with transaction.atomic():  # a savepoint: the clash must not spoil the caller's transaction
+            jobs.configure_task("sync_gateway", queue="gateway", lock=key, queueing_lock=key).defer(
+                gateway_id=str(gateway_id)
+            )
+    except AlreadyEnqueued:
+        return False
+    return True
 
 
 def begin_sync(gateway_id: UUID) -> Endpoint | None:
@@ -60,7 +78,7 @@ def fail_sync(gateway_id: UUID, code: str, message: str) -> None:
 def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> None:
     """Everything the upstream told, in one transaction: its description of itself and all its items."""
     with transaction.atomic(durable=True):
-        gateway = Gateway.objects.select_for_update().select_related("owner").filter(pk=gateway_id).first()
+        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
         if gateway is None:
             return
         counts = {

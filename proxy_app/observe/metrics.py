@@ -54,8 +54,8 @@ def publish(state: Mapping[str, Any]) -> None:
     DB_MAX.set(pool.get("pool_max", 0))
     DB_WAITING.set(pool.get("requests_waiting", 0) + state["database"]["units"]["waiting"])
     upstream = state["upstream"]
-    HTTP_CONNECTIONS.labels("active").set(upstream["in_use"])
-    HTTP_CONNECTIONS.labels("idle").set(upstream["idle"])
+    HTTP_CONNECTIONS.labels("active").set(upstream["connections"]["in_use"])
+    HTTP_CONNECTIONS.labels("idle").set(upstream["connections"]["idle"])
     HTTP_ACTIVE.set(upstream["in_flight"])
     HTTP_WAITING.set(upstream["waiting"])
     HTTP_GENERATION.set(upstream["generation"])
@@ -68,7 +68,7 @@ def render() -> bytes:
     publish(process_state())
     if values.ValueClass is not values.MutexValue:
         registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
     return generate_latest(REGISTRY)
 

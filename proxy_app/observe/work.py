@@ -1,9 +1,14 @@
 """Units of work on what was observed."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.db.models import Q
+
+from auth_app.actor import Actor
+from auth_app.policy import may_administer
+from proxy_app.models import Call
 
 if TYPE_CHECKING:
     from proxy_app.observe.recorder import CallRecord
@@ -20,3 +25,10 @@ def copy_calls(records: "Iterable[CallRecord]") -> None:
     with transaction.atomic(durable=True), connection.cursor() as cursor, cursor.copy(statement) as copy:
         for record in records:
             copy.write_row(record)
+
+
+def recent_calls(actor: Actor, limit: int) -> list[dict[str, Any]]:
+    """The latest tool calls, newest first: an administrator's of everybody, others' their own. One query, no block."""
+    mine = Q() if may_administer(actor) else Q(user_id=actor.user_id)
+    calls = Call.objects.filter(mine, method="tools/call").order_by("-at", "-id")
+    return list(calls.values("at", "tool_id", "tool_name", "outcome", "duration_ms", "upstream_ms")[:limit])

@@ -104,12 +104,15 @@ class Keeper:
 
     async def _follow(self) -> None:
         """Hold this process's one pinned connection, outside the pool, and come back whenever it is lost."""
+        said = ""
         while True:
             try:
                 async with _listener() as connection:
                     await self._follow_on(connection)
             except Exception as error:
-                log.warning("snapshot: connection lost, trying again", extra={"error": str(error)})
+                if self.listening or str(error) != said:  # once per trouble, not twice a second
+                    said = str(error)
+                    log.warning("snapshot: not following the database, trying again", extra={"error": said})
             finally:
                 self.listening = False
             await asyncio.sleep(RECONNECT_S)

@@ -48,9 +48,7 @@ def load_registry() -> Registry:
         _read_one_moment()
         version = read_versions().get("registry", 0)
         gateway_rows = list(
-            Gateway.objects.filter(enabled=True).values(
-                *OWNERSHIP, "slug", "url", "sealed_headers", "era"
-            )
+            Gateway.objects.filter(enabled=True).values(*OWNERSHIP, "slug", "url", "sealed_headers", "era")
         )
         tool_rows = list(
             Tool.objects.filter(enabled=True, gateway__enabled=True)
@@ -61,9 +59,7 @@ def load_registry() -> Registry:
             )
         )  # fmt: skip
         server_rows = list(Server.objects.filter(enabled=True).values(*OWNERSHIP, "slug", "description"))
-        places = list(
-            ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias")
-        )
+        places = list(ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias"))
     return _registry(version, gateway_rows, tool_rows, server_rows, places)
 
 
@@ -110,19 +106,23 @@ def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
         timeout_s=settings.HTTP_READ_TIMEOUT,
         era=row["era"] or None,
     )
-    return GatewayEntry(*(row[name] for name in OWNERSHIP), row["slug"], endpoint)
+    return GatewayEntry(**_owned(row), slug=row["slug"], endpoint=endpoint)
 
 
 def _tool_entry(row: dict[str, Any]) -> ToolEntry:
     timeout_s = row["timeout_ms"] / 1000 if row["timeout_ms"] else None
     return ToolEntry(
-        *(row[name] for name in OWNERSHIP),
-        row["original_name"],
-        row["gateway_id"],
-        tool_wire(row),
-        param_headers(row["input_schema"]),
-        timeout_s,
+        **_owned(row),
+        original_name=row["original_name"],
+        gateway_id=row["gateway_id"],
+        wire=tool_wire(row),
+        param_headers=param_headers(row["input_schema"]),
+        timeout_s=timeout_s,
     )
+
+
+def _owned(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in OWNERSHIP}
 
 
 def tool_wire(row: dict[str, Any]) -> bytes:
@@ -152,5 +152,9 @@ def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]]) -> Se
     for name, tool in tools:
         by_name.setdefault(name, tool)
     return ServerEntry(
-        *(row[name] for name in OWNERSHIP), row["slug"], row["description"] or "", tuple(by_name.items()), by_name
+        **_owned(row),
+        slug=row["slug"],
+        description=row["description"] or "",
+        tools=tuple(by_name.items()),
+        by_name=by_name,
     )

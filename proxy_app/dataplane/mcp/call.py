@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from gatewaysite.errors import GatewayError
+from gatewaysite.errors import GatewayError, NotFound
 from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, join, text
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool
@@ -52,14 +52,14 @@ class Relay:
         except RpcError as error:
             yield error_answer(request_id, error)
         finally:
-            await self.stream.aclose()
+            self.stream.close()
 
     async def result(self) -> bytes:
         """Only the answer, for a client that takes no stream."""
         try:
-            return finish(self.exchange, await self.stream.answer(), self.began)
+            return finish(self.exchange, await mcp.complete(self.stream), self.began)
         finally:
-            await self.stream.aclose()
+            self.stream.close()
 
 
 async def call_tool(exchange: Exchange) -> bytes | Relay:
@@ -67,8 +67,16 @@ async def call_tool(exchange: Exchange) -> bytes | Relay:
     name = text(exchange.request.members, "name")
     if not name:
         raise RpcError(INVALID_PARAMS, "Invalid params: name is required")
-    tool, gateway = await plan(exchange, name)
+    tool = await find(exchange, name)
+    return await send(exchange, tool)
+
+
+async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
+    """Call this very tool, which the caller was found to be allowed to use."""
     exchange.tool = tool
+    gateway = exchange.registry.gateways.get(tool.gateway_id)
+    if gateway is None:
+        raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
     params = join(exchange.request.members | {"name": msgspec.Raw(msgspec.json.encode(tool.original_name))})
     began = time.perf_counter()
     answer = await mcp.call(
@@ -89,21 +97,20 @@ def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:
     return replace(gateway.endpoint, timeout_s=tool.timeout_s)
 
 
-async def plan(exchange: Exchange, name: str) -> tuple[ToolEntry, GatewayEntry]:
-    """Which tool is meant and where it lives. A name registered a moment ago elsewhere is found by looking again."""
+async def find(exchange: Exchange, name: str) -> ToolEntry:
+    """Which tool the caller means. A name registered a moment ago elsewhere is found by looking again."""
     tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
     if tool is None:
         await keeper.look_again()
         exchange.registry = current().registry
         if exchange.server is not None:
             exchange.server = exchange.registry.server(exchange.actor, exchange.server.id.hex)
+            if exchange.server is None:
+                raise NotFound("Server not found")
         tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
     if tool is None:
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:128]}")
-    gateway = exchange.registry.gateways.get(tool.gateway_id)
-    if gateway is None:
-        raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
-    return tool, gateway
+    return tool
 
 
 def finish(exchange: Exchange, answer: Answer, began: float) -> bytes:

@@ -3,7 +3,6 @@
 import logging
 from urllib.parse import unquote
 
-import msgspec
 from django.conf import settings
 
 from auth_app.actor import Actor
@@ -107,6 +106,7 @@ class Visit:
         self.streams = streams
         self.request: Request | None = None
         self._own_headers = headers
+        self._begun = False
 
     async def answer(self, exchange: Exchange, receive: Receive) -> None:
         """Answer an exchange, and let it be recorded however it ends."""
@@ -135,9 +135,8 @@ class Visit:
             exchange.ended()
 
     async def _relay(self, relay: Relay) -> None:
-        await self.send(
-            {"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM, *self._own_headers]}
-        )
+        self._begun = True
+        await self.send({"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM, *self._own_headers]})
         async for message in relay.messages():
             body = b"event: message\ndata: " + message + b"\n\n"
             await self.send({"type": "http.response.body", "body": body, "more_body": True})
@@ -147,7 +146,9 @@ class Visit:
         """Answer with an error. One that we do not know is a bug: logged here, told without detail."""
         known = as_rpc_error(error)
         if known is None:
-            log.exception("bug in the data plane")
+            log.error("bug in the data plane", exc_info=error)
+            if self._begun:  # nothing whole can be said any more; the server breaks the stream off
+                raise error
             known = RpcError(INTERNAL_ERROR, "Internal error", status=500)
         extra: list[tuple[bytes, bytes]] = []
         if isinstance(error, GatewayError):

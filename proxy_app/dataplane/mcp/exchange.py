@@ -32,9 +32,13 @@ class Exchange:
     # The method as a metric's label: one we know, so that a caller cannot invent time series.
     label: str = "other"
 
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self.began
+
     def ended(self) -> None:
         """Count it, and record it when a tool was called. Called once, however it ended."""
-        seconds = time.perf_counter() - self.began
+        seconds = self.elapsed_s
         MCP_OPERATIONS.labels(self.label, self.outcome).observe(seconds)
         if self.request.method == "tools/call":
             recorder.add(self._record(seconds))
@@ -54,4 +58,3 @@ class Exchange:
             duration_ms=round(seconds * 1000, 3),
             upstream_ms=None if self.upstream_s is None else round(self.upstream_s * 1000, 3),
         )
-

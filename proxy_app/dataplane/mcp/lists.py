@@ -17,7 +17,7 @@ def tools_json(registry: Registry, actor: Actor, server: ServerEntry | None) -> 
 
 
 def named_tools(registry: Registry, actor: Actor, server: ServerEntry | None) -> list[tuple[str, ToolEntry]]:
-    """(name, tool) pairs in a stable order. Being in a server widens nobody's sight: what an actor may not see stays out."""
+    """(name, tool) pairs in a stable order. Being in a server widens nobody's sight of a tool."""
     if server is not None:
         return [(name, tool) for name, tool in server.tools if sees(actor, tool)]
     return [(tool.name, tool) for tool in registry.visible_tools(actor)]

@@ -12,7 +12,7 @@ from proxy_app.dataplane.mcp.exchange import SERVER_INFO, Exchange
 from proxy_app.dataplane.mcp.lists import tools_json
 from proxy_app.dataplane.rpc_errors import METHOD_NOT_FOUND, RpcError
 
-CAPABILITIES = {"tools": {}}
+CAPABILITIES: dict[str, dict[str, bool]] = {"tools": {}}
 # How long a modern client may keep a list (MCP 2026-07-28, caching). Lists are per caller, so never shared.
 LIST_TTL_MS = 5_000
 MODERN_EXTRAS = b',"resultType":"complete","_meta":' + msgspec.json.encode(
