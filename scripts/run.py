@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -61,13 +61,13 @@ def _run(stack: ExitStack) -> str:
             stack, [python, manage, "gateway", "demo-upstream", "--port", str(demo_port)], environment
         )
     }
-    _prepare(stack, environment, f"http://127.0.0.1:{demo_port}/mcp")
-    gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), "gatewaysite.asgi:application"]
-    children["The gateway"] = _start(stack, gunicorn, environment)
-    if _becomes_ready(host, int(port), children):
-        print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
-    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-    return _what_ended(children)
+    _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
+    if _wait_until(lambda: _accepts(demo_port), children):
+        gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
+        children["The gateway"] = _start(stack, gunicorn, environment)
+        if _wait_until(lambda: _is_ready(host, int(port)), children):
+            print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
+    return _first_end(children)
 
 
 # --- Parts ---------------------------------------------------------------------------------------------------------
@@ -94,30 +94,42 @@ def _child(command: list[str], environment: dict[str, str]) -> Iterator[Child]:
         child.wait()
 
 
-def _prepare(stack: ExitStack, environment: dict[str, str], demo_url: str) -> None:
+def _prepare(environment: dict[str, str], demo_url: str) -> None:
     with _child([sys.executable, str(ROOT / "scripts" / "prepare.py"), demo_url], environment) as preparing:
         if preparing.wait():
             raise CannotRun("The database could not be prepared; the lines above say why.")
 
 
-def _becomes_ready(host: str, port: int, children: dict[str, Child]) -> bool:
-    """False when a part ends first, or it takes so long that waiting on is pointless."""
+def _wait_until(holds: Callable[[], bool], children: dict[str, Child]) -> bool:
+    """False when a part ends first, or it takes so long that a person should look at the lines above."""
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline and all(child.poll() is None for child in children.values()):
-        connection = http.client.HTTPConnection(_on_this_machine(host), port, timeout=5)
-        try:
-            connection.request("GET", "/readyz", headers={"Host": "localhost"})
-            if connection.getresponse().status == 200:
-                return True
-        except OSError:
-            pass
-        finally:
-            connection.close()
+        if holds():
+            return True
         time.sleep(0.1)
     return False
 
 
-def _what_ended(children: dict[str, Child]) -> str:
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(_on_this_machine(host), port, timeout=5)
+    try:
+        connection.request("GET", "/readyz", headers={"Host": "localhost"})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _first_end(children: dict[str, Child]) -> str:
+    """Sleep until some part ends; which one, and how."""
+    if all(child.poll() is None for child in children.values()):
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # PostgreSQL is a child of ours too
     for name, child in children.items():
         if child.poll() is not None:
             return f"{name} ended by itself with exit code {child.returncode}"
