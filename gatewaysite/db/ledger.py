@@ -1,11 +1,19 @@
 """Who holds a pooled connection in this process, since when, and why. The engine writes it; everybody else reads."""
 
+import contextlib
+import os
 import sys
 import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Protocol
+
+import asgiref
+import django
+import psycopg
+import psycopg_pool
 
 from gatewaysite.context import RequestContext, current
 
@@ -83,8 +91,16 @@ def leave(hold: Hold) -> None:
     _holds.discard(hold)
 
 
-# Files of the engine, Django and the driver, none of which is ever the answer to "who asked".
-_MACHINERY = ("/django/", "/psycopg/", "/psycopg_pool/", "/gatewaysite/db/", "/contextlib.py", "/asgiref/")
+def _folder(module: ModuleType) -> str:
+    return os.path.dirname(module.__file__ or "") + os.sep
+
+
+# The engine, Django and the driver are never the answer to "who asked".
+_MACHINERY = (
+    *(_folder(module) for module in (django, psycopg, psycopg_pool, asgiref)),
+    os.path.dirname(__file__) + os.sep,
+    contextlib.__file__,
+)
 _is_machinery: dict[str, bool] = {}
 
 
@@ -94,7 +110,7 @@ def _call_site() -> tuple[str, int, str]:
         file = frame.f_code.co_filename
         inside = _is_machinery.get(file)
         if inside is None:
-            inside = _is_machinery[file] = any(part in file for part in _MACHINERY)
+            inside = _is_machinery[file] = file.startswith(_MACHINERY)
         if not inside or frame.f_back is None:
             return file, frame.f_lineno, frame.f_code.co_name
         frame = frame.f_back

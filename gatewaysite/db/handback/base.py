@@ -22,6 +22,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from gatewaysite.db import ledger
 from gatewaysite.db.quiet import refuse_when_quiet
 
+# By alias, while its server gives the pool nothing: the lock of the one borrower who may wait for it to return. The
+# others are refused at once, so an outage does not hold every thread for the pool's whole timeout.
+_outages: dict[str, threading.Lock] = {}
+
 
 class _Tracked:
     """A cursor that tells its wrapper when it is closed, or dropped without being closed."""
@@ -38,12 +42,15 @@ class _Tracked:
     def __del__(self) -> None:
         if id(self) not in self.db._open_cursors:
             return
-        if self.db._thread_ident != threading.get_ident():
-            # The garbage collector runs in any thread, even the event loop's: nothing may be sent from there.
+        if self.db._thread_ident == threading.get_ident():
+            with suppress(psycopg.Error):
+                self.close()
+        else:
+            # The garbage collector runs in any thread, even the event loop's: nothing may be sent from there. What a
+            # server-side cursor leaves in the session is washed off by the owner.
+            psycopg.Cursor.close(self.cursor)
+            self.db._soiled = True
             self.db._open_cursors.pop(id(self), None)
-            return
-        with suppress(psycopg.Error):
-            self.close()
 
 
 class TrackedCursor(_Tracked, CursorWrapper):
@@ -65,7 +72,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # taken for a cursor of the next one.
         self._open_cursors: dict[int, weakref.ref[_Tracked]] = {}
         self._pins = 0
-        self._was_pinned = False
+        # Whether the session may hold something that must not meet its next borrower.
+        self._soiled = False
         # Above 0 while connecting or switching autocommit: Django uses and closes cursors in between.
         self._busy = 0
         self._hold: ledger.Hold | None = None
@@ -76,7 +84,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def pinned(self) -> Iterator[Self]:
         """Keep one connection from the first query to the end of the block, for what lives in its session."""
         self._pins += 1
-        self._was_pinned = True
+        self._soiled = True
         try:
             yield self
         finally:
@@ -85,11 +93,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @property
     def in_use(self) -> bool:
-        """A connection is held, by more than the transaction a test case wraps around a test."""
+        """Something keeps the connection: a cursor, a block, a hook, a pin, a manual transaction.
+
+        Not the blocks a test case wraps around a test, nor a bare ensure_connection(), as test tools call it.
+        """
         if self.connection is None:
             return False
         own_blocks = [block for block in self.atomic_blocks if not block._from_testcase]  # type: ignore[attr-defined]
-        return not self.atomic_blocks or bool(own_blocks or self._open_cursors)
+        in_manual_transaction = not self.autocommit and not self.in_atomic_block
+        return bool(own_blocks or in_manual_transaction or self._open_cursors or self._pins or self._busy)
 
     # --- When to give back ----------------------------------------------------------------------------------------
 
@@ -123,7 +135,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """The one place where a connection leaves this wrapper, early or at an explicit close()."""
         if self.connection is not None and self._hold is not None:
             self._close_cursors()
-            if self._was_pinned:
+            if self._soiled:
                 self._wash(self.connection)
             self.connection.returned_at = time.monotonic()
             ledger.leave(self._hold)
@@ -139,8 +151,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._open_cursors.clear()
 
     def _wash(self, connection: Any) -> None:
-        """Undo what a pinned block did to the session, so that the next borrower finds it as new."""
-        self._was_pinned = self._pins > 0
+        """Undo what was done to the session, so that the next borrower finds it as new."""
+        self._soiled = self._pins > 0
         try:
             connection.rollback()
             connection.autocommit = True
@@ -154,13 +166,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         if not self.pool:
             return super().get_new_connection(conn_params)
+        scout = _outages.get(self.alias)
+        if scout and not scout.acquire(blocking=False):
+            raise psycopg.OperationalError("the server gave the pool no connection a moment ago")
         try:
             connection = super().get_new_connection(conn_params)
         except PoolTimeout as timeout:
             # The pool only knows that none came. With some of them not lent out, it is the server that gives none.
-            if ledger.count(self.alias) < self.pool.max_size:
-                raise psycopg.OperationalError("the server gives the pool no connection") from timeout
-            raise
+            if ledger.count(self.alias) >= self.pool.max_size:
+                raise
+            _outages.setdefault(self.alias, threading.Lock())
+            raise psycopg.OperationalError("the server gives the pool no connection") from timeout
+        finally:
+            if scout:
+                scout.release()
+        _outages.pop(self.alias, None)
         self._hold = ledger.enter(self)
         return connection
 
