@@ -50,6 +50,8 @@ REFUSED_PORTS = frozenset(
 )
 # A URL is refused before any parser can disagree with another about it: spaces, controls, backslashes.
 UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\\u2028\u2029\ufeff]")
+AUTHORITY = re.compile(r"[a-zA-Z]+://[^/?#]+")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 
@@ -127,8 +129,11 @@ def is_public(address: Address) -> bool:
 
 
 def _parse(url: str, field: str) -> httpx.URL:
-    if len(url) > URL_LIMIT or UNSAFE.search(url) or "://" not in url:
+    authority = AUTHORITY.match(url)
+    if len(url) > URL_LIMIT or UNSAFE.search(url) or authority is None:
         raise _refusal(field, "not a plain absolute URL")
+    if "@" in authority[0] or "#" in url:
+        raise _refusal(field, "credentials or a fragment in the URL")
     try:
         return httpx.URL(url)
     except (httpx.InvalidURL, UnicodeError, ValueError):
@@ -137,14 +142,12 @@ def _parse(url: str, field: str) -> httpx.URL:
 
 def _target(url: httpx.URL, field: str) -> ParsedTarget:
     host = url.raw_host.decode("ascii").strip("[]").lower()
-    port = url.port or (443 if url.scheme == "https" else 80)
-    if url.scheme not in {"http", "https"}:
+    port = DEFAULT_PORTS.get(url.scheme, 0) if url.port is None else url.port
+    if url.scheme not in DEFAULT_PORTS:
         raise _refusal(field, f"scheme {url.scheme!r}")
-    if url.userinfo or url.fragment or "#" in str(url) or "@" in url.netloc.decode("latin-1"):
-        raise _refusal(field, "credentials or a fragment in the URL")
-    if not host or host.strip(".") == "" or "%" in host:
+    if not host.strip(".") or "%" in host:
         raise _refusal(field, "no usable host")
-    if port in REFUSED_PORTS:
+    if port in REFUSED_PORTS or port > 65535:
         raise _refusal(field, f"port {port}")
     return ParsedTarget(str(url), url.scheme, host, port, _literal(host, field))
 

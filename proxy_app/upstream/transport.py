@@ -100,11 +100,15 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def open(self) -> None:
         """Ready on this loop, also again after a close; needed only to fail early, the first call opens by itself."""
         self._closed = False
-        await self._connector_here()
+        self._connector_here()
 
     async def aclose(self) -> None:
         self._closed = True
-        await self._drop_connector()
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            self._opened_before += connector.opened
+            if connector.belongs_to(asyncio.get_running_loop()):
+                await connector.close()
 
     @property
     def opened(self) -> int:
@@ -117,13 +121,14 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def _connect(self, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
         """A slot and a connection. The slot is back the moment aiohttp lets go of the connection, on every path."""
+        connector = self._connector_here()
         slots = self.slots
         try:
             await slots.acquire(timeouts.pool)
         except (TimeoutError, QueueFull) as exc:
             raise httpx.PoolTimeout("no connection became free in time") from exc
         try:
-            connection, wire = await self._open(outgoing, timeouts)
+            connection, wire = await _open(connector, outgoing, timeouts)
         except BaseException:
             slots.release()
             raise
@@ -132,28 +137,16 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         wire.begin_turn()
         return connection, wire
 
-    async def _open(self, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
-        connector = await self._connector_here()
-        limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_connect=timeouts.connect)
-        while True:
-            try:
-                connection = await connector.connect(outgoing, [], limits)
-            except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as exc:
-                raise _connect_failure(exc) from exc
-            wire = cast(Wire, connection.protocol)
-            # A kept connection on which something arrived unasked must not serve: it would answer the wrong question.
-            if not wire.should_close:
-                return connection, wire
-            connection.close()
-
-    async def _connector_here(self) -> GuardedConnector:
-        loop = asyncio.get_running_loop()
-        if self._connector is not None and self._connector.belongs_to(loop):
-            return self._connector
+    def _connector_here(self) -> GuardedConnector:
+        """The connector of the running loop. One of a former loop is left behind: that loop's end closed it."""
+        connector = self._connector
+        if connector is not None and connector.belongs_to(asyncio.get_running_loop()):
+            return connector
         if self._closed:
             raise RuntimeError("the upstream client is closed")
-        await self._drop_connector()
-        self.slots = self._new_slots()
+        if connector is not None:
+            self._opened_before += connector.opened
+            self.slots = self._new_slots()
         self._connector = GuardedConnector(
             self._guard,
             max_idle=self.limits.max_keepalive_connections,
@@ -162,14 +155,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             tls=self._tls,
         )
         return self._connector
-
-    async def _drop_connector(self) -> None:
-        connector, self._connector = self._connector, None
-        if connector is None:
-            return
-        self._opened_before += connector.opened
-        if connector.belongs_to(asyncio.get_running_loop()):
-            await connector.close()
 
     def _new_slots(self) -> Slots:
         limit = self.limits.max_connections
@@ -213,8 +198,8 @@ class IncomingStream(httpx.AsyncByteStream):
         self.close()
 
     def __del__(self) -> None:
-        if self.on_close is not None:
-            self.close()
+        """aiohttp keeps a response alive as long as its bytes come in, so a dropped one must be closed here."""
+        self.close()
 
     def close(self) -> None:
         self._incoming.close()
@@ -249,6 +234,20 @@ class _Outgoing(ClientRequest):
 
     def update_auto_headers(self, skip_auto_headers: object) -> None:
         pass
+
+
+async def _open(connector: GuardedConnector, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
+    limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_connect=timeouts.connect)
+    while True:
+        try:
+            connection = await connector.connect(outgoing, [], limits)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as exc:
+            raise _connect_failure(exc) from exc
+        wire = cast(Wire, connection.protocol)
+        # A kept connection on which something arrived unasked must not serve: it would answer the wrong question.
+        if not wire.should_close:
+            return connection, wire
+        connection.close()
 
 
 def _timeouts(request: httpx.Request, default: Timeouts) -> Timeouts:

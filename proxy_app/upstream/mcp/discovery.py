@@ -163,3 +163,8 @@ def _remember(endpoint: Endpoint, era: Era) -> None:
     _eras[endpoint.key, endpoint.url] = era
     while len(_eras) > ERAS_KEPT:
         _eras.popitem(last=False)
+
+
+def forget_all() -> None:
+    """Nothing is known of any era; for tests."""
+    _eras.clear()

@@ -1,0 +1,87 @@
+"""Transports and clients that may call the loopback, closed after each test."""
+
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+
+import pytest
+
+from proxy_app.upstream import client as client_module
+from proxy_app.upstream.addresses import AddressGuard
+from proxy_app.upstream.client import UpstreamClient
+from proxy_app.upstream.mcp import discovery
+from proxy_app.upstream.mcp.sessions import Sessions, sessions
+from proxy_app.upstream.transport import AiohttpTransport, Limits, Timeouts
+
+LOOPBACK = ["127.0.0.0/8", "::1/128"]
+
+
+@pytest.fixture
+async def new_transport(anyio_backend: str) -> AsyncIterator[Callable[..., AiohttpTransport]]:
+    """A transport that may call the loopback; keywords as for AiohttpTransport, time-outs short."""
+    made: list[AiohttpTransport] = []
+
+    def make(**options: object) -> AiohttpTransport:
+        settings = {
+            "timeouts": Timeouts(connect=1.0, read=0.3, write=0.3, pool=0.3),
+            "guard": AddressGuard(LOOPBACK),
+            **options,
+        }
+        made.append(AiohttpTransport(**settings))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for transport in made:
+        await transport.aclose()
+
+
+@pytest.fixture
+def transport(new_transport: Callable[..., AiohttpTransport]) -> AiohttpTransport:
+    return new_transport()
+
+
+@pytest.fixture
+async def few_connections(new_transport: Callable[..., AiohttpTransport]) -> AiohttpTransport:
+    return new_transport(limits=Limits(max_connections=2, max_keepalive_connections=2))
+
+
+def settings(**changes: object) -> SimpleNamespace:
+    """The settings the client reads, with the loopback allowed."""
+    values = {
+        "HTTP_POOL_ENABLED": True,
+        "HTTP_MAX_CONNECTIONS": 100,
+        "HTTP_MAX_KEEPALIVE_CONNECTIONS": 20,
+        "HTTP_KEEPALIVE_EXPIRY": 30.0,
+        "HTTP_CONNECT_TIMEOUT": 2.0,
+        "HTTP_READ_TIMEOUT": 2.0,
+        "HTTP_WRITE_TIMEOUT": 2.0,
+        "HTTP_POOL_TIMEOUT": 2.0,
+        "UPSTREAM_ALLOWED_NETWORKS": LOOPBACK,
+        "UPSTREAM_ANSWER_LIMIT_BYTES": 1024 * 1024,
+        **changes,
+    }
+    return SimpleNamespace(**values)
+
+
+@pytest.fixture
+async def install(anyio_backend: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., UpstreamClient]]:
+    """Make a client with these settings the process's client for this test."""
+    made: list[UpstreamClient] = []
+
+    def make(**changes: object) -> UpstreamClient:
+        built = client_module.build_client(settings(**changes))
+        monkeypatch.setattr(client_module, "_client", built)
+        made.append(built)
+        return built
+
+    yield make
+    for built in made:
+        await built.aclose()
+
+
+@pytest.fixture
+async def client(install: Callable[..., UpstreamClient]) -> AsyncIterator[UpstreamClient]:
+    """The process's client, and a clean slate of MCP sessions."""
+    sessions.__dict__.update(Sessions().__dict__)
+    discovery.forget_all()
+    yield install()
+    await sessions.close()
