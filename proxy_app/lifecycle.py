@@ -8,7 +8,7 @@ from gatewaysite.db.units import close_pool, start_units, stop_units
 from gatewaysite.errors import GatewayError
 from proxy_app.apps import close_upstreams, open_upstreams
 from proxy_app.dataplane.call import page_calls
-from proxy_app.dataplane.caller import find_actor
+from proxy_app.dataplane.caller import find_actor_now
 from proxy_app.dataplane.health import Draining
 from proxy_app.federation.worker import job_worker
 from proxy_app.observe.metrics import publisher
@@ -24,7 +24,7 @@ async def start() -> None:
     await open_upstreams()
     recorder.start()
     await keeper.start()
-    TokenLookup.find = staticmethod(find_actor)
+    TokenLookup.find = staticmethod(find_actor_now)
     job_worker.start()
     publisher.start()
 

@@ -1,5 +1,6 @@
 """MCP over streamable HTTP: /mcp for all the caller may use, /servers/{id or slug}/mcp for one virtual server."""
 
+import asyncio
 import logging
 from urllib.parse import unquote
 
@@ -119,7 +120,7 @@ class Visit:
                     return
                 result = await outcome.result() if isinstance(outcome, Relay) else outcome
             await respond(self.send, 200, result_answer(exchange.request.id, result), self.headers)
-        except ClientLeft:
+        except (ClientLeft, asyncio.CancelledError):  # some servers cancel the task themselves when the client leaves
             exchange.outcome = "client_left"
             raise
         except GatewayError as error:
@@ -129,7 +130,7 @@ class Visit:
             exchange.outcome = "rpc_error" if exchange.outcome == "ok" else exchange.outcome
             raise error
         except BaseException:
-            exchange.outcome = "cancelled"
+            exchange.outcome = "bug"
             raise
         finally:
             exchange.ended()
