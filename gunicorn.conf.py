@@ -3,6 +3,7 @@
 import functools
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,18 @@ logger_class = Logger
 
 # --- Hooks ---
 
+_STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
+
+
+def post_fork(server: Arbiter, worker: ASGIWorker) -> None:
+    """Hold back a stop until the loop runs: uvloop forgets one that comes earlier, and the worker would serve on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+
 
 def post_worker_init(worker: ASGIWorker) -> None:
-    """Keep the backlog: the worker lets asyncio listen once more, with asyncio's own 100 in place of ours."""
+    """Let a stop through as the first thing the loop does, and keep the backlog."""
+    worker.loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
+    # The worker lets asyncio listen once more, with asyncio's own 100 in place of ours.
     worker.loop.create_server = functools.partial(worker.loop.create_server, backlog=backlog)
 
 

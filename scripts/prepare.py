@@ -14,4 +14,4 @@ if __name__ == "__main__":
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     call_command("gateway", "bootstrap")
-    call_command("gateway", "register-demo", url=sys.argv[1])
+    call_command("gateway", "register-demo", "--url", sys.argv[1])

@@ -23,6 +23,7 @@ from gatewaysite.embedded.environment import data_folder, local_environment  # n
 
 STOP_WITHIN_S = 15.0
 READY_WITHIN_S = 60.0
+FREE_WITHIN_S = 2.0  # workers of a killed run notice within a second that they are alone
 type Child = subprocess.Popen[bytes]
 
 
@@ -155,15 +156,24 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def _require_free(host: str, port: str) -> None:
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise CannotRun(f"PORT={port} is not a port number.")
+    deadline = time.monotonic() + FREE_WITHIN_S
+    while problem := _problem_with(host, int(port)):
+        if time.monotonic() > deadline:
+            raise CannotRun(
+                f"Port {port} on {host} cannot be used: {problem}. Stop what uses it, or set PORT to another."
+            )
+        time.sleep(0.1)
+
+
+def _problem_with(host: str, port: int) -> str:
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise CannotRun(
-            f"Port {port} on {host} cannot be used ({error.strerror}). Set PORT (or HOST) to another."
-        ) from None
+        return error.strerror or str(error)
+    return ""
 
 
 def _connections_needed() -> int:

@@ -27,6 +27,7 @@ def local_environment(environment: Mapping[str, str], database_url: str) -> dict
         # The demo upstream, and whatever you try out, listens on this machine.
         "UPSTREAM_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
         "LOG_FORMAT": "console",
+        "GRACEFUL_TIMEOUT": "5",  # nobody waits longer for Ctrl-C
     }
     return chosen | {name: value for name, value in environment.items() if value or name not in chosen}
 
