@@ -11,6 +11,7 @@
         |   |-- UpstreamNotMcp     502  upstream_not_mcp
         |   `-- UpstreamRedirect   502  upstream_redirect
         |-- UpstreamTooLarge       502  upstream_too_large
+        |-- UpstreamUnsendable     400  upstream_unsendable    a header or length no request may have: the caller's
         |-- UpstreamBusy           503  upstream_busy          429 or 503 from it: Retry-After passes through
         `-- UpstreamStatus         502  upstream_status        any other HTTP status that is not an answer
             `-- UpstreamAuth       502  upstream_auth          it refused our credential
@@ -90,6 +91,12 @@ class UpstreamTooLarge(UpstreamError):
     code, kind = "upstream_too_large", "protocol"
 
 
+class UpstreamUnsendable(UpstreamError):
+    """This request cannot be sent: a header value, its URL or its length is not valid."""
+
+    status, code, kind = 400, "upstream_unsendable", "protocol"
+
+
 class UpstreamBusy(UpstreamError):
     """The upstream is busy; try again later."""
 
@@ -127,7 +134,7 @@ class UpstreamWhileHoldingConnection(RuntimeError):
     """A bug in our own code: an upstream call began while this task or thread held a database connection."""
 
 
-def as_upstream_error(exc: httpx.HTTPError | httpx.InvalidURL) -> UpstreamError:
+def as_upstream_error(exc: httpx.HTTPError) -> UpstreamError:
     """The error to answer with. The message is fixed per class: the exception's own text names hosts."""
     return _kind_of(exc)(maybe_sent=may_have_been_sent(exc))
 
@@ -138,8 +145,9 @@ _KINDS: tuple[tuple[type[Exception], type[UpstreamError]], ...] = (
     (httpx.ConnectError, UpstreamUnreachable),
     (httpx.ConnectTimeout, UpstreamUnreachable),
     (httpx.TimeoutException, UpstreamTimeout),
-    (httpx.ProtocolError, UpstreamProtocol),
-    (httpx.DecodingError, UpstreamProtocol),
+    (httpx.LocalProtocolError, UpstreamUnsendable),
+    (httpx.UnsupportedProtocol, UpstreamUnsendable),
+    (httpx.RemoteProtocolError, UpstreamProtocol),
     (httpx.NetworkError, UpstreamCut),
 )
 

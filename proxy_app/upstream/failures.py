@@ -6,6 +6,7 @@ httpx.TransportError
 |   `-- AddressRefused           our own guard said no              never sent
 |-- ConnectTimeout, PoolTimeout                                     never sent
 |-- LocalProtocolError           we refuse to write this request    never sent
+|-- UnsupportedProtocol          neither http nor https             never sent
 |-- WriteTimeout, WriteError     a part of it left
 |-- ReadTimeout                  silence
 |-- ReadError                    cut off
@@ -16,7 +17,13 @@ httpx.TransportError
 
 import httpx
 
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+)
 
 
 class TlsError(httpx.ConnectError):

@@ -265,6 +265,8 @@ def _timeouts(request: httpx.Request, default: Timeouts) -> Timeouts:
 
 
 def _outgoing(request: httpx.Request, timeouts: Timeouts) -> tuple[ClientRequest, Upload | None]:
+    if request.url.scheme not in {"http", "https"}:
+        raise httpx.UnsupportedProtocol("only http and https")
     headers = _wire_headers(request.headers.raw)
     body = _wire_body(request, headers, timeouts)
     try:

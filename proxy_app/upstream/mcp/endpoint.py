@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.mcp.wire import Era
 
 # Set by this client for every message; a stored credential may not replace them.
@@ -52,7 +53,10 @@ class Prepared:
 
 @lru_cache(maxsize=4096)
 def prepared(endpoint: Endpoint) -> Prepared:
-    url = httpx.URL(endpoint.url)
+    try:
+        url = httpx.URL(endpoint.url)
+    except httpx.InvalidURL as exc:
+        raise UpstreamUnsendable from exc
     credentials = tuple(
         (name.encode("latin-1"), value.encode())
         for name, value in endpoint.headers
