@@ -4,12 +4,14 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
 
 PUBLIC_NAME_LIMIT = 128  # MCP's limit for the name of a tool
 MCP_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
+@lru_cache(maxsize=20_000)
 def slugify(name: str) -> str:
     """Lower case Latin letters and digits with single dashes between: `My Gateway_2` becomes `my-gateway-2`.
 

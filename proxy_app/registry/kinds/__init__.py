@@ -1,0 +1,19 @@
+"""One file per kind; the tuple is all the registration there is."""
+
+from proxy_app.registry.kind import Kind
+from proxy_app.registry.kinds.gateways import GATEWAYS
+from proxy_app.registry.kinds.prompts import PROMPTS
+from proxy_app.registry.kinds.resources import RESOURCES
+from proxy_app.registry.kinds.servers import SERVERS
+from proxy_app.registry.kinds.tools import TOOLS
+
+KINDS: tuple[Kind, ...] = (SERVERS, TOOLS, RESOURCES, PROMPTS, GATEWAYS)
+
+_BY_SLUG = {kind.slug: kind for kind in KINDS}
+
+
+def by_slug(slug: str) -> Kind:
+    return _BY_SLUG[slug]
+
+
+__all__ = ["GATEWAYS", "KINDS", "PROMPTS", "RESOURCES", "SERVERS", "TOOLS", "by_slug"]

@@ -1,0 +1,263 @@
+"""Gateways: upstream MCP servers whose tools, resources and prompts are imported."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.conf import settings
+from django.db.models import Count, Manager, Model, OuterRef, Subquery
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from gatewaysite.responses import JsonText
+from proxy_app.federation.work import defer_sync
+from proxy_app.models import Gateway, Prompt, Resource, Tool
+from proxy_app.registry import data
+from proxy_app.registry.credentials import Credential, masked, sealed
+from proxy_app.registry.data import Absent, AnyObject, RegisteredData, as_text, registered
+from proxy_app.registry.kind import Change, Column, Filter, Kind, Values
+from proxy_app.registry.names import public_tool_name
+from proxy_app.registry.storing import named
+from proxy_app.registry.validation import Name, Scoped
+from proxy_app.upstream.addresses import check_url
+
+CHILDREN = (Tool, Resource, Prompt)
+# A change of any of these is a new connection: what was learned from the old one proves nothing.
+CONNECTION = frozenset({"url", "transport", "auth_type", "sealed_headers"})
+SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
+
+
+class GatewayData(RegisteredData):
+    slug: str
+    url: str
+    transport: str
+    gatewayMode: str
+    capabilities: AnyObject
+    status: str
+    statusMessage: str | None
+    lastError: str | None
+    registrationAttempts: int
+    syncStep: str
+    syncDone: int
+    syncTotal: int
+    reachable: bool
+    lastSeen: datetime | None
+    lastRefreshAt: datetime | None
+    era: str
+    protocolVersion: str
+    serverName: str
+    serverVersion: str
+    instructions: str
+    toolCount: int
+    resourceCount: int
+    promptCount: int
+    skippedTools: SkippedItems
+    authType: str | None
+    authValue: str | None
+    authToken: str | None
+    authUsername: str | None
+    authPassword: str | None
+    authHeaderKey: str | None
+    authHeaderValue: str | None
+    authHeaders: Absent
+    authHeadersUnmasked: Absent
+    authTokenUnmasked: Absent
+    authPasswordUnmasked: Absent
+    authHeaderValueUnmasked: Absent
+    authQueryParamKey: Absent
+    authQueryParamValueMasked: Absent
+    oauthConfig: Absent
+    identityPropagation: Absent
+    passthroughHeaders: Absent
+    caCertificate: Absent
+    caCertificateSig: Absent
+    signingAlgorithm: Absent
+    clientCert: Absent
+    clientKey: Absent
+    refreshIntervalSeconds: Absent
+    nextRetryAt: Absent
+    lifecycleClaimedBy: Absent
+    lifecycleClaimedAt: Absent
+    lifecycleClaimExpiresAt: Absent
+
+
+def _transport(value: Any) -> Any:
+    if isinstance(value, str) and value.upper() == "SSE":
+        raise PydanticCustomError(
+            "transport", "The SSE transport of MCP 2024-11-05 is not supported yet; use STREAMABLEHTTP"
+        )
+    return value.upper() if isinstance(value, str) else value
+
+
+GatewayName = Annotated[Name, StringConstraints(max_length=100)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Transport = Annotated[Literal["STREAMABLEHTTP"], BeforeValidator(_transport)]
+
+
+class GatewayCreate(Scoped, Credential):
+    name: GatewayName
+    url: Url
+    transport: Transport = "STREAMABLEHTTP"
+
+
+class GatewayUpdate(Scoped, Credential):
+    """A new name renames its tools and prompts too; a new URL or credential starts a new registration."""
+
+    name: GatewayName = ""
+    url: Url = ""
+    transport: Transport = "STREAMABLEHTTP"
+
+
+def to_data(row: Any) -> GatewayData:
+    return {
+        **registered(row),
+        **masked(row.auth_type),  # type: ignore[typeddict-item]
+        "slug": row.slug,
+        "url": row.url,
+        "transport": row.transport,
+        "gatewayMode": "cache",
+        "capabilities": JsonText(row.capabilities_text),
+        "status": row.status,
+        "statusMessage": row.status_message,
+        "lastError": row.last_error,
+        "registrationAttempts": row.registration_attempts,
+        "syncStep": row.sync_step,
+        "syncDone": row.sync_done,
+        "syncTotal": row.sync_total,
+        "reachable": row.reachable,
+        "lastSeen": row.last_seen,
+        "lastRefreshAt": row.last_refresh_at,
+        "era": row.era,
+        "protocolVersion": row.protocol_version,
+        "serverName": row.server_name,
+        "serverVersion": row.server_version,
+        "instructions": row.instructions,
+        "toolCount": row.tool_count or 0,
+        "resourceCount": row.resource_count or 0,
+        "promptCount": row.prompt_count or 0,
+        "skippedTools": JsonText(row.skipped_text),
+        "authHeaders": None,
+        "authHeadersUnmasked": None,
+        "authTokenUnmasked": None,
+        "authPasswordUnmasked": None,
+        "authHeaderValueUnmasked": None,
+        "authQueryParamKey": None,
+        "authQueryParamValueMasked": None,
+        "oauthConfig": None,
+        "identityPropagation": None,
+        "passthroughHeaders": None,
+        "caCertificate": None,
+        "caCertificateSig": None,
+        "signingAlgorithm": None,
+        "clientCert": None,
+        "clientKey": None,
+        "refreshIntervalSeconds": None,
+        "nextRetryAt": None,
+        "lifecycleClaimedBy": None,
+        "lifecycleClaimedAt": None,
+        "lifecycleClaimExpiresAt": None,
+    }
+
+
+def prepare(values: Values) -> Values:
+    """Judge the URL and seal the credential, with no transaction open."""
+    if "url" in values:
+        check_url(values["url"], settings.UPSTREAM_ALLOWED_NETWORKS)
+    return sealed(values)
+
+
+def store(row: Gateway, values: Values) -> Values:
+    columns = dict(named(row, values))
+    if any(getattr(row, name) != value for name, value in columns.items() if name in CONNECTION):
+        columns |= {"status": Gateway.Status.PENDING, "last_refresh_at": None, "registration_attempts": 0}
+    return columns
+
+
+def saved(change: Change) -> None:
+    """What a gateway's change means to its items, and the job that registers it anew where it has to be."""
+    if "slug" in change.before:
+        _rename_children(change.row, change.before["slug"])
+    if change.before.keys() & {"visibility", "team_id"}:
+        _move_children(change.row, change.before)
+    switched_on = change.values.get("enabled") and "enabled" in change.before
+    if change.is_new or switched_on or change.before.keys() & CONNECTION:
+        defer_sync(change.row.pk)
+
+
+def _rename_children(gateway: Gateway, old_slug: str) -> None:
+    """Give the new prefix to every public name that has the old one. Names that people chose freely stay."""
+    prefix = f"{old_slug}-"
+    for model in CHILDREN:
+        manager: Manager[Any] = model.objects
+        rows = list(manager.filter(gateway=gateway, name__startswith=prefix).only("name", "slug"))
+        for row in rows:
+            row.name = row.slug = public_tool_name(gateway.slug, row.name.removeprefix(prefix))
+        manager.bulk_update(rows, ["name", "slug"], batch_size=500)
+
+
+def _move_children(gateway: Gateway, before: Values) -> None:
+    """Items that were as visible as their gateway stay so. One that was published or hidden by itself is left alone."""
+    scope = {"visibility": gateway.visibility, "team_id": gateway.team_id}
+    old_scope = {name: before.get(name, value) for name, value in scope.items()}
+    for model in CHILDREN:
+        model.objects.filter(gateway=gateway, **old_scope).update(**scope)
+
+
+def _count(model: type[Model]) -> Subquery:
+    items = model._default_manager.filter(gateway=OuterRef("pk")).order_by()
+    return Subquery(items.values("gateway").annotate(count=Count("pk")).values("count"))
+
+
+GATEWAYS = Kind(
+    slug="gateways",
+    singular="gateway",
+    explain="A gateway is an MCP server elsewhere; register one, and what it offers is imported.",
+    model=Gateway,
+    data=GatewayData,
+    to_data=to_data,
+    create=GatewayCreate,
+    update=GatewayUpdate,
+    wrapped=False,
+    fields=(
+        *data.FIELDS,
+        "slug",
+        "url",
+        "transport",
+        "status",
+        "status_message",
+        "last_error",
+        "registration_attempts",
+        "sync_step",
+        "sync_done",
+        "sync_total",
+        "reachable",
+        "last_seen",
+        "last_refresh_at",
+        "era",
+        "protocol_version",
+        "server_name",
+        "server_version",
+        "instructions",
+        "auth_type",
+    ),
+    annotations={
+        **data.ANNOTATIONS,
+        "capabilities_text": as_text("capabilities"),
+        "skipped_text": as_text("skipped"),
+        "tool_count": _count(Tool),
+        "resource_count": _count(Resource),
+        "prompt_count": _count(Prompt),
+    },
+    columns=(
+        Column(key="name", label="Name", sort="name"),
+        Column(key="status", label="State", sort="status", template="registry/cells/state.html"),
+        Column(key="url", label="URL", sort="url", template="registry/cells/code.html"),
+        Column(key="toolCount", label="Tools", sort="tool_count", align="end"),
+        Column(key="visibility", label="Visible to", sort="visibility"),
+        Column(key="lastSeen", label="Last seen", sort="last_seen", template="registry/cells/time.html"),
+    ),
+    search=("name", "description", "url"),
+    filters=(Filter(param="status", lookup="status", choices=("pending", "active", "failed"), label="Registration"),),
+    prepare=prepare,
+    store=store,
+    saved=saved,
+)

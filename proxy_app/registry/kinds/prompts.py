@@ -1,0 +1,96 @@
+"""Prompts: templates of messages that clients can ask for, each offered by a gateway."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import WithJsonSchema
+
+from gatewaysite.responses import JsonText
+from proxy_app.models import Prompt
+from proxy_app.registry import data
+from proxy_app.registry.data import Absent, AnyObject, Hex, HexId, RegisteredData, as_text, embedded, registered
+from proxy_app.registry.kind import Column, Filter, Kind
+from proxy_app.registry.names import slugify
+from proxy_app.registry.storing import named_within_gateway
+from proxy_app.registry.validation import Line, Name, Scoped
+
+Arguments = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
+
+
+class PromptData(RegisteredData):
+    originalName: str
+    customName: str
+    customNameSlug: str
+    displayName: str
+    title: str | None
+    template: str
+    arguments: Arguments
+    gatewayId: HexId | None
+    gatewaySlug: str | None
+    metrics: Absent
+    _meta: AnyObject | None
+
+
+class PromptUpdate(Scoped):
+    """`customName` renames the prompt for clients; `originalName`, what its upstream calls it, never changes."""
+
+    name: Name = ""
+    custom_name: Name = ""
+    display_name: Line = ""
+
+
+def to_data(row: Any) -> PromptData:
+    return {
+        **registered(row, source=row.gateway__name),
+        "originalName": row.original_name,
+        "customName": row.custom_name,
+        "customNameSlug": slugify(row.custom_name),
+        "displayName": row.display_name,
+        "title": row.title,
+        "template": row.template,
+        "arguments": JsonText(row.arguments_text),
+        "gatewayId": row.gateway_hex,
+        "gatewaySlug": row.gateway__slug,
+        "metrics": None,
+        "_meta": embedded(row.meta_text),
+    }
+
+
+PROMPTS = Kind(
+    slug="prompts",
+    singular="prompt",
+    explain="A prompt is a template of messages that a client can ask for by name.",
+    model=Prompt,
+    data=PromptData,
+    to_data=to_data,
+    update=PromptUpdate,
+    create=None,
+    why_not_created="Prompts come from gateways: register a gateway, and the prompts it offers are imported.",
+    fields=(
+        *data.FIELDS,
+        "original_name",
+        "custom_name",
+        "display_name",
+        "title",
+        "template",
+        "gateway__slug",
+        "gateway__name",
+    ),
+    annotations={
+        **data.ANNOTATIONS,
+        "gateway_hex": Hex("gateway_id"),
+        "arguments_text": as_text("arguments"),
+        "meta_text": as_text("meta"),
+    },
+    columns=(
+        Column(key="name", label="Name", sort="name"),
+        Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
+        Column(key="gatewaySlug", label="Gateway", sort="gateway__slug"),
+        Column(key="tags", label="Tags", template="registry/cells/tags.html"),
+        Column(key="visibility", label="Visible to", sort="visibility"),
+        Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
+    ),
+    search=("name", "description", "display_name", "original_name"),
+    filters=(Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),),
+    store=named_within_gateway,
+)

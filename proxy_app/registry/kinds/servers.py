@@ -1,0 +1,189 @@
+"""Servers: virtual MCP servers, composed of tools, resources and prompts from any gateway."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import orjson
+from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, TextField
+from django.db.models.functions import Cast, JSONObject
+from pydantic import AfterValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from auth_app.actor import Actor
+from auth_app.policy import sees, visible_to
+from proxy_app.models import Prompt, Resource, Server, ServerTool, Tool
+from proxy_app.registry import data
+from proxy_app.registry.data import Absent, Hex, HexId, RegisteredData, registered
+from proxy_app.registry.kind import Change, Column, Kind, Values
+from proxy_app.registry.lookup import find_all, find_each
+from proxy_app.registry.storing import named
+from proxy_app.registry.validation import Line, McpAlias, Name, Scoped, bad_field
+
+LINKED: Mapping[str, type[Resource | Prompt]] = {"associated_resources": Resource, "associated_prompts": Prompt}
+
+
+class ServerData(RegisteredData):
+    slug: str
+    icon: str | None
+    url: str
+    associatedTools: list[str]
+    associatedToolIds: list[HexId]
+    toolAliases: dict[str, str]
+    associatedResources: list[HexId]
+    associatedPrompts: list[HexId]
+    associatedA2aAgents: list[HexId]
+    oauthEnabled: bool
+    oauthConfig: Absent
+    metrics: Absent
+
+
+def _web_address(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise PydanticCustomError("icon", "An icon is an http or https address")
+    return text
+
+
+Icon = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_web_address)]
+Members = Annotated[list[Line], Field(max_length=2000)]
+
+
+class ServerUpdate(Scoped):
+    """Members are named by id or by name, and replace those the caller can see. What is left out stays."""
+
+    name: Name = ""
+    icon: Icon | None = None
+    associated_tools: Members = Field([], description="In the order clients will see.")
+    tool_aliases: dict[Line, McpAlias] = Field(
+        {}, max_length=2000, description="Tool to the name this server's clients see; a tool left out has its own."
+    )
+    associated_resources: Members = []
+    associated_prompts: Members = []
+    associated_a2a_agents: Annotated[list[Line], Field(max_length=0)] = []
+
+
+class ServerCreate(ServerUpdate):
+    name: Name
+    id: UUID = Field(default_factory=uuid4, description="Chosen by the caller, to move a server between installations.")
+
+
+def to_data(row: Any) -> ServerData:
+    places = [orjson.loads(text) for text in row.tool_places]
+    return {
+        **registered(row),
+        "slug": row.slug,
+        "icon": row.icon,
+        "url": f"{settings.PUBLIC_URL}/servers/{row.hex}/mcp",
+        "associatedTools": [place["name"] for place in places],
+        "associatedToolIds": [place["id"] for place in places],
+        "toolAliases": {place["id"]: place["alias"] for place in places if place["alias"]},
+        "associatedResources": row.resource_ids,
+        "associatedPrompts": row.prompt_ids,
+        "associatedA2aAgents": [],
+        "oauthEnabled": False,
+        "oauthConfig": None,
+        "metrics": None,
+    }
+
+
+def annotations_for(actor: Actor) -> Mapping[str, Any]:
+    """A server's members, those the actor may see: a public server does not tell of a private tool in it."""
+    here = {"places__server": OuterRef("pk")}
+    tools = Tool.objects.filter(visible_to(actor), **here).order_by("places__position", "places__id")
+    place = JSONObject(id=Hex("id"), name=F("name"), alias=F("places__alias"))
+    return {
+        "tool_places": ArraySubquery(tools.values_list(Cast(place, TextField()))),
+        "resource_ids": ArraySubquery(_members(Resource, actor)),
+        "prompt_ids": ArraySubquery(_members(Prompt, actor)),
+    }
+
+
+def _members(model: type[Resource | Prompt], actor: Actor) -> Any:
+    members = model.objects.filter(visible_to(actor), servers=OuterRef("pk"))
+    return members.order_by("name", "id").values_list(Hex("id"))
+
+
+def store(row: Server, values: Values) -> Values:
+    """Links are rows of their own; see `saved`."""
+    columns = named(row, values)
+    return {name: value for name, value in columns.items() if not name.startswith(("associated_", "tool_aliases"))}
+
+
+def saved(change: Change) -> None:
+    if change.values.keys() & {"associated_tools", "tool_aliases"}:
+        _place_tools(change.actor, change.row, change.values)
+    for field, model in LINKED.items():
+        if field in change.values:
+            _link(change, field, model)
+
+
+def _place_tools(actor: Actor, server: Server, values: Values) -> None:
+    """Lay the tools out anew. Places of tools the actor cannot see stay as they are, behind the others."""
+    places = list(ServerTool.objects.filter(server=server).select_related("tool"))
+    shown = [place for place in places if sees(actor, place.tool)]
+    hidden = [place for place in places if not sees(actor, place.tool)]
+    tools: Sequence[Tool] = [place.tool for place in shown]
+    if "associated_tools" in values:
+        tools = find_all(Tool, actor, values["associated_tools"], "associated_tools")
+    aliases = {place.tool_id: place.alias for place in shown}
+    if "tool_aliases" in values:
+        aliases = _aliases(actor, tools, values["tool_aliases"])
+    _refuse_same_names([aliases.get(tool.pk) or tool.name for tool in tools])
+    ServerTool.objects.filter(pk__in=[place.pk for place in shown]).delete()
+    for position, place in enumerate(hidden, len(tools)):
+        place.position = position
+    ServerTool.objects.bulk_update(hidden, ["position"])
+    ServerTool.objects.bulk_create(
+        ServerTool(server=server, tool=tool, alias=aliases.get(tool.pk, ""), position=position)
+        for position, tool in enumerate(tools)
+    )
+
+
+def _aliases(actor: Actor, tools: Sequence[Tool], given: Mapping[str, str]) -> dict[UUID, str]:
+    aliased = find_each(Tool, actor, list(given), "tool_aliases")
+    placed = {tool.pk for tool in tools}
+    strangers = [key for key, tool in aliased.items() if tool.pk not in placed]
+    if strangers:
+        raise bad_field("tool_aliases", f"These tools are not in the server: {', '.join(strangers)}")
+    return {tool.pk: given[key] for key, tool in aliased.items()}
+
+
+def _refuse_same_names(names: Sequence[str]) -> None:
+    """Clients of a server know a tool by its name only."""
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
+    if twice:
+        raise bad_field("tool_aliases", f"Two tools of this server would be called {', '.join(twice)}")
+
+
+def _link(change: Change, field: str, model: type[Resource | Prompt]) -> None:
+    links = getattr(change.row, field.removeprefix("associated_"))
+    hidden = links.exclude(visible_to(change.actor))
+    links.set([*find_all(model, change.actor, change.values[field], field), *hidden])
+
+
+SERVERS = Kind(
+    slug="servers",
+    singular="server",
+    explain="A server is a virtual MCP server: tools, resources and prompts of your choice under one address.",
+    model=Server,
+    data=ServerData,
+    to_data=to_data,
+    create=ServerCreate,
+    update=ServerUpdate,
+    fields=(*data.FIELDS, "slug", "icon"),
+    annotations=data.ANNOTATIONS,
+    annotations_for=annotations_for,
+    columns=(
+        Column(key="name", label="Name", sort="name"),
+        Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
+        Column(key="associatedTools", label="Tools", align="end"),
+        Column(key="tags", label="Tags", template="registry/cells/tags.html"),
+        Column(key="visibility", label="Visible to", sort="visibility"),
+        Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
+    ),
+    store=store,
+    saved=saved,
+)

@@ -1,0 +1,157 @@
+"""What a list is asked for: read from a query string into one frozen value, for JSON endpoints and pages alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from django.core.signing import BadSignature, Signer
+from django.http import QueryDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+
+from gatewaysite.errors import BadInput, FieldError, GatewayError
+from proxy_app.registry.kind import Kind
+from proxy_app.registry.validation import NOT_IN_A_LINE, Visible, validated
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+# What `limit=0`, "all", means: an answer has to end. `nextCursor` tells whether there is more.
+ALL_LIMIT = 5000
+
+type Position = tuple[datetime, UUID]  # created_at and id of the last row seen
+
+
+class BadCursor(GatewayError):
+    """The cursor was not issued by this gateway for this list; start again without one."""
+
+    status, code = 400, "bad_cursor"
+
+
+@dataclass(frozen=True)
+class ListQuery:
+    """Newest first and from `cursor` on, unless a `page` is asked for."""
+
+    search: str = ""
+    tags: tuple[str, ...] = ()
+    include_inactive: bool = False
+    visibility: str | None = None
+    team_id: UUID | None = None
+    filters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    limit: int = DEFAULT_LIMIT
+    cursor: Position | None = None
+    with_cursor: bool = False  # whether the caller wants to know where the next page begins
+    page: int | None = None
+    sort: str | None = None  # a column's key, "-" before it for descending
+
+
+EVERYTHING = ListQuery(include_inactive=True, limit=0)
+DEFAULT = ListQuery()
+
+
+def _one_line(text: str) -> str:
+    if NOT_IN_A_LINE.search(text):
+        raise ValueError("Control characters cannot be searched for")
+    return text
+
+
+Text = Annotated[str, Field(max_length=255), AfterValidator(_one_line)]
+
+
+class _Narrowing(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    search: Text = Field("", description="Words to look for in names and descriptions.")
+    tags: Text = Field("", description="Comma separated; items with any of them.")
+    include_inactive: bool = Field(False, description="Disabled items too.")
+    visibility: Visible | None = Field(None, description="Only items of this visibility.")
+    team_id: UUID | None = Field(None, description="Only items of this team.")
+
+
+class ApiParameters(_Narrowing):
+    """The query parameters of a JSON list, for reading and for the OpenAPI document."""
+
+    limit: int = Field(DEFAULT_LIMIT, ge=0, le=MAX_LIMIT, description=f"0: all, but no more than {ALL_LIMIT}.")
+    include_pagination: bool = Field(False, description="Answer an object with `nextCursor` instead of an array.")
+    cursor: str | None = Field(None, max_length=500, description="The `nextCursor` of the answer before.")
+
+
+class PageParameters(_Narrowing):
+    page: int = Field(1, ge=1, le=100_000)
+    sort: str | None = None
+
+
+def from_api(kind: Kind, get: QueryDict) -> ListQuery:
+    """The list a JSON request asks for. Raises BadInput that names a wrong, repeated or unknown parameter."""
+    if not get:
+        return DEFAULT
+    found = validated(api_parameters(kind), _single_values(get), where="query")
+    cursor = read_cursor(kind, found.cursor) if found.cursor is not None else None
+    return ListQuery(**_narrowing(kind, found), limit=found.limit, cursor=cursor, with_cursor=found.include_pagination)
+
+
+def from_page(kind: Kind, get: QueryDict) -> ListQuery:
+    """The list a page's URL asks for. A form sends its empty fields too; they mean nothing."""
+    given = {name: value for name, value in _single_values(get).items() if value.strip()}
+    found = validated(_page_parameters(kind), given, where="query")
+    return ListQuery(**_narrowing(kind, found), page=found.page, sort=found.sort)
+
+
+@cache
+def api_parameters(kind: Kind) -> Any:
+    """The model of a kind's query parameters, its own filters included."""
+    return _with_filters(kind, ApiParameters)
+
+
+@cache
+def _page_parameters(kind: Kind) -> Any:
+    sorts = [column.key for column in kind.columns if column.sort]
+    sort: Any = Literal[*sorts, *(f"-{key}" for key in sorts)] | None if sorts else None
+    return _with_filters(kind, PageParameters, sort=(sort, None))
+
+
+def _with_filters(kind: Kind, base: type[BaseModel], **more: Any) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for one in kind.filters:
+        accepts = Literal[one.choices] if one.choices else one.accepts
+        fields[one.param] = (accepts | Literal["null"] | None, Field(None, description=one.label or None))
+    return create_model(f"{kind.title}{base.__name__}", __base__=base, **fields, **more)
+
+
+def _single_values(get: QueryDict) -> dict[str, str]:
+    repeated = [name for name, values in get.lists() if len(values) > 1]
+    if repeated:
+        message = "This parameter may be given once"
+        raise BadInput(fields=[FieldError(("query", name), message, "repeated") for name in repeated])
+    return get.dict()  # type: ignore[return-value]
+
+
+def _narrowing(kind: Kind, found: Any) -> dict[str, Any]:
+    filters = {one.param: getattr(found, one.param) for one in kind.filters}
+    return {
+        "search": found.search.strip(),
+        "tags": tuple(tag for part in found.tags.split(",") if (tag := part.strip())),
+        "include_inactive": found.include_inactive,
+        "visibility": found.visibility,
+        "team_id": found.team_id,
+        "filters": {param: str(value) for param, value in filters.items() if value is not None},
+    }
+
+
+def make_cursor(kind: Kind, position: Position) -> str:
+    """Where the next page begins, signed, so that nobody has to wonder what a made-up one would do."""
+    created_at, row_id = position
+    return _signer(kind).sign_object([created_at.isoformat(), row_id.hex])
+
+
+def read_cursor(kind: Kind, text: str) -> Position:
+    try:
+        created_at, row_id = _signer(kind).unsign_object(text)
+        return datetime.fromisoformat(created_at), UUID(row_id)
+    except (BadSignature, ValueError, TypeError) as error:
+        raise BadCursor from error
+
+
+def _signer(kind: Kind) -> Signer:
+    return Signer(salt=f"cursor:{kind.slug}")

@@ -1,0 +1,81 @@
+"""The queries behind lists, for use inside units."""
+
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from auth_app.actor import Actor
+from auth_app.policy import visible_to
+from proxy_app.registry.kind import Kind, PlainRow
+from proxy_app.registry.query import ALL_LIMIT, ListQuery
+
+NEWEST_FIRST = ("-created_at", "-id")
+
+
+def read_part(kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | None = None) -> list[PlainRow]:
+    """The items after the query's cursor; one more than its limit if the caller wants to know whether there is one.
+
+    Making the SQL takes Django as long as everything else here together, and the same actor asks for the same list
+    again and again, so the statement is kept; it depends on nothing but these arguments.
+    """
+    sql, parameters, as_row = _statement(kind, actor, query, server_id)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows = cursor.fetchall()
+    return [kind.to_data(as_row(row)) for row in rows]
+
+
+def read_page(kind: Kind, actor: Actor, query: ListQuery, page: int) -> list[PlainRow]:
+    """The items of one numbered page."""
+    start = (page - 1) * query.limit
+    rows = kind.rows(actor).filter(narrowed(kind, actor, query)).order_by(*_order(kind, query.sort))
+    return [kind.to_data(row) for row in rows[start : start + query.limit]]
+
+
+def narrowed(kind: Kind, actor: Actor, query: ListQuery) -> Q:
+    """The rows a list is about: those the actor may see, and of them those the query wants."""
+    condition = visible_to(actor)
+    if not query.include_inactive:
+        condition &= Q(enabled=True)
+    if query.tags:
+        condition &= Q(tags__overlap=list(query.tags))
+    if query.visibility:
+        condition &= Q(visibility=query.visibility)
+    if query.team_id:
+        condition &= Q(team_id=query.team_id)
+    for one in kind.filters:
+        if value := query.filters.get(one.param):
+            condition &= Q(**{f"{one.lookup}__isnull": True} if value == "null" else {one.lookup: value})
+    for word in query.search.split():
+        condition &= Q(*((f"{name}__icontains", word) for name in kind.search), _connector=Q.OR)
+    return condition
+
+
+@lru_cache(maxsize=256)
+def _statement(
+    kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | None
+) -> tuple[str, Sequence[Any], Callable[[Sequence[Any]], Any]]:
+    condition = narrowed(kind, actor, query)
+    if server_id:
+        condition &= Q(servers=server_id)
+    if query.cursor:
+        created_at, row_id = query.cursor
+        condition &= Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=row_id)
+    limit = (query.limit or ALL_LIMIT) + query.with_cursor
+    rows: QuerySet[Any, Any] = kind.rows(actor).filter(condition).order_by(*NEWEST_FIRST)[:limit]
+    sql, parameters = rows.query.sql_with_params()
+    row_type: Any = namedtuple(f"{kind.title}Row", kind.names(actor))
+    return sql, parameters, row_type._make
+
+
+def _order(kind: Kind, sort: str | None) -> tuple[str, ...]:
+    if sort is None:
+        return NEWEST_FIRST
+    sorts = {column.key: column.sort for column in kind.columns}
+    sign, key = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
+    return (f"{sign}{sorts[key]}", "-id")

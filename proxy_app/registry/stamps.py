@@ -1,0 +1,70 @@
+"""Who wrote what: the stamps on a row, and the audit entry beside it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from auth_app.models import AuditEntry
+from proxy_app.registry.kind import Change, Kind
+
+NEVER_SHOWN = frozenset({"sealed_headers"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """The origin of a write: whose it is, and how it came in."""
+
+    email: str
+    ip: str | None = None
+    user_agent: str = ""
+    via: str = "api"
+    request_id: str = ""
+
+    def created(self) -> dict[str, Any]:
+        return {
+            "created_by": self.email,
+            "created_from_ip": self.ip,
+            "created_via": self.via,
+            "created_user_agent": self.user_agent[:300],
+        }
+
+    def modified(self) -> dict[str, Any]:
+        return {
+            "modified_by": self.email,
+            "modified_from_ip": self.ip,
+            "modified_via": self.via,
+            "modified_user_agent": self.user_agent[:300],
+        }
+
+
+def record(kind: Kind, row: Any, action: str, stamp: Stamp, changes: dict[str, Any] | None = None) -> None:
+    """Add the audit entry of a write, inside its unit."""
+    AuditEntry.objects.create(
+        actor_email=stamp.email,
+        action=f"{kind.singular}.{action}",
+        object_kind=kind.slug,
+        object_id=row.pk.hex,
+        object_name=row.name,
+        changes=changes or {},
+        request_id=stamp.request_id,
+        from_ip=stamp.ip,
+        via=stamp.via,
+    )
+
+
+def changes_of(change: Change) -> dict[str, Any]:
+    """What the entry says: values of a new item, `[old, new]` of a changed one; of a secret only that it changed."""
+    names = change.before.keys() | change.values.keys()
+    return {name: _shown(name, change) for name in sorted(names)}
+
+
+def _shown(name: str, change: Change) -> Any:
+    if name in NEVER_SHOWN:
+        return "changed"
+    new = _plain(getattr(change.row, name, change.values.get(name)))
+    return [_plain(change.before[name]), new] if name in change.before else new
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, UUID | datetime) else value

@@ -1,0 +1,30 @@
+"""What kinds share in their `store` hooks: which columns a name sets."""
+
+from proxy_app.models import Gateway, Prompt, Tool
+from proxy_app.registry.kind import Values
+from proxy_app.registry.names import public_tool_name, slugify
+
+
+def named(row: object, values: Values) -> Values:
+    """The values, with the slug that follows from a new name."""
+    return {**values, "slug": slugify(values["name"])} if "name" in values else values
+
+
+def named_within_gateway(row: Tool | Prompt, values: Values) -> Values:
+    """The values of an item whose public name is made of its gateway's slug and its own name.
+
+    `name` is another word for `custom_name`, as long as it is not the public name itself: sending back what was read
+    renames nothing.
+    """
+    columns = {name: value for name, value in values.items() if name != "name"}
+    if values.get("name", row.name) != row.name:
+        columns.setdefault("custom_name", values["name"])
+    if "custom_name" in columns:
+        columns["name"] = columns["slug"] = public_tool_name(_gateway_slug(row), columns["custom_name"])
+    return columns
+
+
+def _gateway_slug(row: Tool | Prompt) -> str:
+    if row.gateway_id is None:
+        return ""
+    return Gateway.objects.values_list("slug", flat=True).get(pk=row.gateway_id)

@@ -1,0 +1,222 @@
+"""Units of work on registered items, for every kind. All of them return plain data."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.db import IntegrityError, transaction
+from django.db.models import FETCH_RAISE, Count, Q
+from django.utils import timezone
+
+from auth_app.actor import Actor
+from auth_app.models import Team
+from auth_app.policy import require_change, require_create, visible_to
+from gatewaysite.errors import Conflict
+from proxy_app.federation.work import defer_sync
+from proxy_app.registry.kind import Change, Kind, PlainRow, Values
+from proxy_app.registry.kinds import GATEWAYS, KINDS, SERVERS
+from proxy_app.registry.lookup import find_one
+from proxy_app.registry.query import ALL_LIMIT, ListQuery, make_cursor
+from proxy_app.registry.reading import narrowed, read_page, read_part
+from proxy_app.registry.stamps import Stamp, changes_of, record
+from proxy_app.registry.validation import bad_field
+
+__all__ = [
+    "Listing",
+    "Stamp",
+    "counts",
+    "create_item",
+    "delete_item",
+    "list_items",
+    "list_members",
+    "read_item",
+    "refresh_gateway",
+    "set_enabled",
+    "update_item",
+]
+
+
+class NameTaken(Conflict):
+    """Another item of this kind already has the name."""
+
+    code = "name_taken"
+
+
+class AlreadyRunning(Conflict):
+    """A refresh of this gateway waits or runs already; its row shows how far it is."""
+
+    code = "already_running"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One page of a list. `total` is counted for pages only, `next_cursor` made for those who ask."""
+
+    items: list[PlainRow]
+    total: int | None = None
+    next_cursor: str | None = None
+
+
+def list_items(kind: Kind, actor: Actor, query: ListQuery) -> Listing:
+    """The items this actor may see, newest first; disabled ones only when asked for."""
+    if query.page is None:
+        return _part(kind, query, read_part(kind, actor, query))  # a single query needs no block
+    with transaction.atomic(durable=True):
+        total = kind.model._default_manager.filter(narrowed(kind, actor, query)).count()
+        return Listing(read_page(kind, actor, query, query.page), total=total)
+
+
+def list_members(kind: Kind, actor: Actor, server_key: str, query: ListQuery) -> Listing:
+    """The same, of one server: its tools, resources or prompts. Raises NotFound for a server the actor cannot see."""
+    with transaction.atomic(durable=True):
+        servers = SERVERS.model._default_manager.filter(visible_to(actor))
+        server = find_one(SERVERS, servers, server_key)
+        return _part(kind, query, read_part(kind, actor, query, server.pk))
+
+
+def read_item(kind: Kind, actor: Actor, key: str) -> PlainRow:
+    """One item by id or slug. A single query needs no block."""
+    item: PlainRow = kind.to_data(find_one(kind, kind.rows(actor).filter(visible_to(actor)), key))
+    return item
+
+
+def create_item(kind: Kind, actor: Actor, values: Values, stamp: Stamp) -> PlainRow:
+    """Register an item, owned by the actor. What is left out has the model's default."""
+    values = kind.prepare(values) if kind.prepare else values
+    with _clashes(kind), transaction.atomic(durable=True):
+        row = kind.model(owner_id=actor.user_id, **stamp.created())
+        _set(row, kind.store(row, values))
+        _require_scope(actor, row)
+        row.save(force_insert=True)
+        _finish(kind, Change(actor=actor, row=row, values=values, before={}), "created", stamp)
+        return _reread(kind, actor, row)
+
+
+def update_item(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp) -> PlainRow:
+    """Change what `values` names, and nothing else."""
+    return _update(kind, actor, key, values, stamp, "updated")
+
+
+def set_enabled(kind: Kind, actor: Actor, key: str, enabled: bool, stamp: Stamp) -> PlainRow:
+    """Switch an item on or off."""
+    return _update(kind, actor, key, {"enabled": enabled}, stamp, "enabled" if enabled else "disabled")
+
+
+def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
+    """Delete an item, and of a gateway all it offered. Returns what it was."""
+    with transaction.atomic(durable=True):
+        row = _locked(kind, actor, key)
+        item = _reread(kind, actor, row)
+        record(kind, row, "deleted", stamp)
+        row.delete()
+        return item
+
+
+def refresh_gateway(actor: Actor, key: str, stamp: Stamp) -> PlainRow:
+    """Enqueue the job that asks a gateway again what it offers. Its row shows the progress."""
+    with transaction.atomic(durable=True):
+        row = _locked(GATEWAYS, actor, key)
+        if not row.enabled:
+            raise Conflict("This gateway is switched off; switch it on first.")
+        if not defer_sync(row.pk):
+            raise AlreadyRunning
+        record(GATEWAYS, row, "refreshed", stamp)
+        return _reread(GATEWAYS, actor, row)
+
+
+def counts(actor: Actor) -> dict[str, dict[str, int]]:
+    """How many items of each kind the actor sees, and how many of them are switched on."""
+    with transaction.atomic(durable=True):
+        return {
+            kind.slug: kind.model._default_manager.filter(visible_to(actor)).aggregate(
+                total=Count("pk"), enabled=Count("pk", filter=Q(enabled=True))
+            )
+            for kind in KINDS
+        }
+
+
+def _part(kind: Kind, query: ListQuery, found: list[PlainRow]) -> Listing:
+    """What was found, and where the next part begins when one item too many was."""
+    limit = query.limit or ALL_LIMIT
+    if len(found) <= limit:
+        return Listing(found)
+    last = found[limit - 1]
+    return Listing(found[:limit], next_cursor=make_cursor(kind, (last["createdAt"], UUID(last["id"]))))
+
+
+def _locked(kind: Kind, actor: Actor, key: str) -> Any:
+    """The row as a model instance that nobody else changes until the unit ends. Raises NotFound, Denied."""
+    rows = kind.model._default_manager.filter(visible_to(actor)).select_for_update(no_key=True)
+    row = find_one(kind, rows.fetch_mode(FETCH_RAISE), key)
+    require_change(actor, row)
+    return row
+
+
+def _update(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp, action: str) -> PlainRow:
+    values = kind.prepare(values) if kind.prepare else values
+    with _clashes(kind), transaction.atomic(durable=True):
+        row = _locked(kind, actor, key)
+        columns = kind.store(row, values)
+        before = {name: old for name in columns if (old := getattr(row, name)) != columns[name]}
+        if before or values.keys() - columns.keys():
+            _set(row, {**columns, **stamp.modified(), "version": row.version + 1, "updated_at": timezone.now()})
+            if before.keys() & {"visibility", "team_id"}:
+                _require_scope(actor, row)
+            row.save(update_fields=[*before, *stamp.modified(), "version", "updated_at"])
+            _finish(kind, Change(actor=actor, row=row, values=values, before=before), action, stamp)
+        return _reread(kind, actor, row)
+
+
+def _set(row: Any, columns: Values) -> None:
+    for name, value in columns.items():
+        setattr(row, name, value)
+
+
+def _finish(kind: Kind, change: Change, action: str, stamp: Stamp) -> None:
+    if kind.saved:
+        kind.saved(change)
+    record(kind, change.row, action, stamp, changes_of(change))
+
+
+def _reread(kind: Kind, actor: Actor, row: Any) -> PlainRow:
+    item: PlainRow = kind.to_data(kind.rows(actor).get(pk=row.pk))
+    return item
+
+
+def _require_scope(actor: Actor, row: Any) -> None:
+    """The actor may register something with this visibility, for this team."""
+    if row.visibility == "team" and row.team_id is None:
+        raise bad_field("team_id", "Something visible to a team needs the team's id", "missing")
+    require_create(actor, visibility=row.visibility, team_id=row.team_id)
+    if row.team_id is not None and not Team.objects.filter(pk=row.team_id).exists():
+        raise bad_field("team_id", "There is no such team", "unknown_team")
+
+
+@contextmanager
+def _clashes(kind: Kind) -> Iterator[None]:
+    """What a broken constraint means to a caller."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise _clash(kind, error) from error
+
+
+def _clash(kind: Kind, error: IntegrityError) -> Exception:
+    cause = error.__cause__
+    constraint = (cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None) or ""
+    if found := re.fullmatch(r"(\w+)_name_(public|team|private)", constraint):
+        singular, visibility = found.groups()
+        slug = re.search(r"([^ ,(]*)\) already exists", str(cause))
+        name = f": {slug[1]}" if slug else ""
+        return NameTaken(f"{visibility.capitalize()} {singular.capitalize()} already exists with name{name}")
+    if constraint.endswith("_pkey"):
+        return Conflict(f"A {kind.singular} with this id exists already")
+    if constraint == "servertool_alias_once":
+        return NameTaken("A tool of this server that you cannot see has one of these names")
+    if constraint.endswith("_fk") or "_fk_" in constraint:
+        return Conflict("Something this item refers to was deleted meanwhile; read it again")
+    return error
