@@ -15,6 +15,10 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+    event.target.closest("form[data-ctrl-enter]")?.requestSubmit();
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.key === "Escape") return leave(event);
   if (!shortcuts.checked || event.target.closest("input, textarea, select, [contenteditable], dialog[open]")) return;
@@ -111,7 +115,19 @@ function prepare(scope) {
   }
 }
 prepare(document);
-document.addEventListener("htmx:after:swap", () => prepare(document));
+
+// A partial that ended in an error or at the log-in page is a page of its own: go there.
+document.addEventListener("htmx:before:response", (event) => {
+  const {response} = event.detail.ctx;
+  if (response.status < 400 && !response.raw.redirected) return;
+  event.preventDefault();
+  location.href = response.raw.url;
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  prepare(document);
+  const target = event.detail.ctx.target;
+  if (target instanceof HTMLDialogElement && !target.open) target.showModal();
+});
 
 // The tool picker: narrow the list by typing, say how many are chosen.
 for (const picker of document.querySelectorAll("[data-picker]")) {

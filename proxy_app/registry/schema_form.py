@@ -10,6 +10,7 @@ from typing import Any
 
 from gatewaysite.bodies import parse_json
 from gatewaysite.errors import BadBody
+from gatewaysite.responses import dump_json
 
 Field = dict[str, Any]
 Schema = Mapping[str, Any]
@@ -56,7 +57,8 @@ def fields_of(schema_text: str) -> list[Field]:
 
 def read(schema_text: str, post: Mapping[str, str]) -> Reading:
     """The arguments a posted form stands for. Optional arguments left empty are not sent."""
-    fields, arguments, errors = [], {}, []
+    arguments: dict[str, Any] = {}
+    fields, errors = [], []
     for field in fields_of(schema_text):
         filled = field | {"value": post.get(field["key"], UNSET)}
         try:
@@ -138,7 +140,7 @@ def _kind(part: Schema, *, required: bool) -> tuple[str, Field]:
     choices = part.get("enum", [part["const"]] if "const" in part else None)
     if isinstance(choices, list) and 0 < len(choices) <= CHOICES_LIMIT and all(map(_is_scalar, choices)):
         return "select", {"type": "one of", "choices": [_choice(value) for value in choices]}
-    kind = part.get("type")
+    kind = part.get("type") if isinstance(part.get("type"), str) else ""
     if any(key in part for key in ("$ref", "anyOf", "oneOf", "allOf")):
         return "json", {"type": "JSON"}
     if kind == "string":
@@ -179,7 +181,7 @@ def _choice(value: Any) -> dict[str, str]:
 def _range(part: Schema) -> str:
     """` from 1 to 9`, ` from 1`, ` to 9` or nothing. Whether the number fits is the tool's business."""
     ends = [(word, part.get(key)) for word, key in (("from", "minimum"), ("to", "maximum"))]
-    return "".join(f" {word} {end:.12g}" for word, end in ends if isinstance(end, int | float))
+    return "".join(f" {word} {end:.12g}" for word, end in ends if type(end) in (int, float))
 
 
 def _help(part: Schema) -> str:
@@ -224,7 +226,7 @@ def _read_text(field: Field, text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def _read_number(field: Field, text: str) -> int | float:
+def _read_number(field: Field, text: str) -> Any:
     return _scalar(field["items"], text.strip())
 
 
@@ -241,8 +243,11 @@ def _read_lines(field: Field, text: str) -> list[Any]:
 def _read_json(field: Field, text: str) -> Any:
     try:
         value = parse_json(text.encode("utf-8", "replace"))
+        dump_json(value)
     except BadBody as error:
         raise NotThat(f"This is not JSON we can send: {error.__cause__ or error}") from error
+    except TypeError as error:
+        raise NotThat("This holds a whole number beyond 64 bits, which we cannot send.") from error
     if (field["whole"] or field["type"] == "object") and not isinstance(value, dict):
         raise NotThat('Write a JSON object, like {"name": "value"}.')
     if field["type"] == "array" and not isinstance(value, list):
@@ -271,6 +276,10 @@ def _scalar(kind: str, text: str) -> Any:
         value = parse_json(text.encode())
     except BadBody:
         value = None
-    if isinstance(value, bool) or not isinstance(value, int if kind == "integer" else (int, float)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int if kind == "integer" else (int, float))
+        or abs(value) >= 2**63
+    ):
         raise NotThat(f"{text[:40]!r} is not {'a whole number' if kind == 'integer' else 'a number'}.")
     return value

@@ -1,0 +1,38 @@
+"""What an actor may do with an item a page shows, asked of the policy with the plain item."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from auth_app.actor import Actor
+from auth_app.policy import may_change, may_create
+from proxy_app.registry.forms import Scope
+
+
+@dataclass(frozen=True)
+class Shown:
+    """As much of an item as the policy needs. E-mail addresses are unique, so the owner's tells who that is."""
+
+    visibility: str
+    team_id: UUID | None
+    owner_id: UUID | None
+
+
+def may_change_item(actor: Actor, item: Mapping[str, Any]) -> bool:
+    mine = bool(item["ownerEmail"]) and item["ownerEmail"] == actor.email
+    team_id = UUID(item["teamId"]) if item["teamId"] else None
+    return may_change(actor, Shown(item["visibility"], team_id, actor.user_id if mine else None))
+
+
+def why_not(item: Mapping[str, Any]) -> str:
+    """Who can change an item this actor cannot."""
+    owner = item["ownerEmail"] or "its owner"
+    if item["visibility"] == "team":
+        return f"Only {owner}, members of team {item['team']} and administrators may change it."
+    return f"Only {owner} and administrators may change it."
+
+
+def scope_of(actor: Actor, teams: list[tuple[str, str]]) -> Scope:
+    """What this actor may choose in a form."""
+    return Scope(teams=teams, may_publish=may_create(actor, visibility="public", team_id=None))

@@ -1,0 +1,111 @@
+"""What the detail page of each kind has that the others lack: the context of its own template."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.urls import reverse
+
+from auth_app.actor import Actor
+from proxy_app.registry import schema_form
+from proxy_app.registry.kinds import PROMPTS, RESOURCES
+from proxy_app.registry.query import EVERYTHING
+from proxy_app.registry.showing import is_syncing, pretty
+from proxy_app.registry.snippets import snippets
+from proxy_app.registry.work import list_members
+
+Item = Mapping[str, Any]
+Plain = dict[str, Any]
+
+
+def own_context(slug: str, actor: Actor, item: Item) -> Plain:
+    """May run a unit of its own; call it with none open."""
+    match slug:
+        case "tools":
+            return tool_context(item, schema_form.fields_of(item["inputSchema"]))
+        case "gateways":
+            return gateway_context(item, waiting=False)
+        case "servers":
+            return _server_context(actor, item)
+        case "resources":
+            return {"part": "resources/detail.html", "annotations": _pretty_unless_empty(item["annotations"])}
+        case _:
+            return {"part": "prompts/detail.html", "arguments": json.loads(item["arguments"]), "text": item["template"]}
+
+
+def tool_context(
+    item: Item,
+    fields: list[schema_form.Field],
+    errors: list[dict[str, str]] | None = None,
+    result: Plain | None = None,
+) -> Plain:
+    return {
+        "part": "tools/detail_call.html",
+        "arguments": fields,
+        "errors": errors or [],
+        "result": result,
+        "callable": item["enabled"],
+        "why_not_callable": "" if item["enabled"] else "This tool is switched off.",
+        "schema": {
+            "input": pretty(item["inputSchema"]),
+            "output": pretty(item["outputSchema"]) if item["outputSchema"] else "",
+            "annotations": _pretty_unless_empty(item["annotations"]),
+        },
+    }
+
+
+def gateway_context(item: Item, *, waiting: bool) -> Plain:
+    """`waiting` says that a refresh was asked for and no worker has begun it."""
+    pending = is_syncing(item) or waiting
+    refresh = bool(item["lastRefreshAt"])
+    title = ("Refreshing" if refresh else "Registering") if pending else "Last refresh" if refresh else "Registration"
+    return {
+        "part": "gateways/detail_sync.html",
+        "pending": pending,
+        "watch": f"?after={item['registrationAttempts']}" if waiting else "",
+        "sync": {
+            "pending": pending,
+            "title": title,
+            "step": item["syncStep"] or "Waiting for a worker",
+            "done": item["syncDone"],
+            "total": item["syncTotal"],
+            "error": item["statusMessage"] or "",
+            "code": item["lastError"] or "",
+            "refreshed": item["lastRefreshAt"],
+            "seen": item["lastSeen"],
+        },
+        "offers": [
+            {"label": slug, "count": item[member], "url": f"{reverse(f'page-{slug}')}?gateway_id={item['id']}"}
+            for slug, member in (("tools", "toolCount"), ("resources", "resourceCount"), ("prompts", "promptCount"))
+        ],
+        "skipped": json.loads(item["skippedTools"]),
+        "instructions": item["instructions"],
+    }
+
+
+def _server_context(actor: Actor, item: Item) -> Plain:
+    places = zip(item["associatedToolIds"], item["associatedTools"], strict=True)
+    return {
+        "part": "servers/detail_connect.html",
+        "endpoint": item["url"],
+        "snippets": snippets(item["url"], item["slug"]),
+        "tools": [
+            {"name": name, "shown": item["toolAliases"].get(key, name), "url": reverse("page-tools-item", args=[key])}
+            for key, name in places
+        ],
+        "others": _other_members(actor, item),
+    }
+
+
+def _other_members(actor: Actor, item: Item) -> list[Plain]:
+    """The server's resources and prompts by name; no unit runs when it has none."""
+    members = []
+    for kind, ids in ((RESOURCES, item["associatedResources"]), (PROMPTS, item["associatedPrompts"])):
+        for one in list_members(kind, actor, item["id"], EVERYTHING).items if ids else ():
+            url = reverse(f"page-{kind.slug}-item", args=[one["id"]])
+            members.append({"name": one["name"], "what": kind.singular, "url": url})
+    return members
+
+
+def _pretty_unless_empty(text: str | None) -> str:
+    return "" if text in {None, "", "{}", "null"} else pretty(text)

@@ -1,0 +1,260 @@
+"""The forms that add and edit items: the controls of a kind, the body they stand for, and errors back at their field.
+
+A control is a plain dict; the rules are those of the kind's pydantic models, the same that JSON bodies obey.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import QueryDict
+
+from gatewaysite.errors import BadInput, Conflict, GatewayError
+
+Item = Mapping[str, Any]
+Field = dict[str, Any]
+Texts = dict[str, str]
+
+KEEP = "keep"
+FALSE = ""
+VISIBILITIES = (("public", "Everybody"), ("team", "A team"), ("private", "Only me"))
+CREDENTIALS = (
+    ("none", "None"),
+    ("bearer", "Bearer token"),
+    ("basic", "User and password"),
+    ("authheaders", "A header of its own"),
+)
+CREDENTIAL_FIELDS = {
+    "bearer": ("auth_token",),
+    "basic": ("auth_username", "auth_password"),
+    "authheaders": ("auth_header_key", "auth_header_value"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What the person who fills the form in may choose: teams as (id, name), and whether `public` is among it."""
+
+    teams: Sequence[tuple[str, str]]
+    may_publish: bool
+
+
+def fields_for(slug: str, texts: Texts, scope: Scope, *, item: Item | None) -> list[Field]:
+    """The form's controls, filled in. `item` is what is edited, None when something is added."""
+    return [*OWN_FIELDS[slug](texts, item), *_scope_fields(texts, scope)]
+
+
+def blank_texts(slug: str, scope: Scope) -> Texts:
+    """What an empty form holds."""
+    texts = {"visibility": "public" if scope.may_publish else "private"}
+    return texts | ({"auth_type": "none"} if slug == "gateways" else {})
+
+
+def texts_of(slug: str, item: Item) -> Texts:
+    """What the form of an existing item holds. Secrets are never among it."""
+    texts = {name: item[member] or "" for name, member in MEMBERS[slug].items()}
+    texts |= {
+        "description": item["description"] or "",
+        "tags": ", ".join(tag["label"] for tag in item["tags"]),
+        "visibility": item["visibility"],
+        "team_id": item["teamId"] or "",
+    }
+    if slug == "gateways":
+        texts["auth_type"] = KEEP if item["authType"] else "none"
+    if slug == "tools":
+        texts["deprecated"] = "on" if item["deprecated"] else FALSE
+        texts["timeout_ms"] = str(item["timeoutMs"] or "")
+    return texts
+
+
+def posted_texts(post: QueryDict) -> Texts:
+    return {name: text for name, text in post.items() if isinstance(text, str)}
+
+
+def body_of(slug: str, post: QueryDict) -> dict[str, Any]:
+    """The body a JSON client would have sent in place of this form."""
+    texts = {name: _typed(name, text) for name, text in posted_texts(post).items()}
+    body: dict[str, Any] = {name: texts.get(name, "") for name in MEMBERS[slug] if texts.get(name) or name in NEEDED}
+    body |= {
+        "description": texts.get("description") or None,
+        "tags": [tag for part in texts.get("tags", "").split(",") if (tag := part.strip())],
+        "visibility": texts.get("visibility", ""),
+        "team_id": (texts.get("team_id") or None) if texts.get("visibility") == "team" else None,
+    }
+    own = OWN_BODY.get(slug)
+    return body | own(texts, post) if own else body
+
+
+def _typed(name: str, text: str) -> str:
+    """A text as it was meant: browsers end lines with CR LF, people leave blanks. A secret is left as it is."""
+    return text if name.startswith("auth_") else text.replace("\r\n", "\n").strip()
+
+
+def with_errors(fields: Sequence[Field], error: GatewayError) -> tuple[list[Field], list[dict[str, str]]]:
+    """The controls with their errors, and the summary. What fits no control is in the summary alone."""
+    labels = {field["key"]: field["label"] for field in fields}
+    messages: dict[str, str] = {}
+    summary = []
+    for name, message in _complaints(error):
+        if name in labels:
+            messages.setdefault(name, message)
+        summary.append({"id": name if name in labels else "", "label": labels.get(name, ""), "message": message})
+    return [field | {"error": messages.get(field["key"], "")} for field in fields], summary
+
+
+def _complaints(error: GatewayError) -> list[tuple[str, str]]:
+    if isinstance(error, BadInput) and error.fields:
+        return [(_field_name(one.loc), _sentence(one.type, one.msg)) for one in error.fields]
+    return [("name" if isinstance(error, Conflict) else "", error.message)]
+
+
+def _field_name(loc: Sequence[str | int]) -> str:
+    """The control a complaint belongs to: `("body", "authToken")` is about `auth_token`."""
+    name = str(loc[1]) if len(loc) > 1 else ""
+    return SAME_AS.get(snake := re.sub(r"([A-Z])", r"_\1", name).lower(), snake)
+
+
+def _sentence(type_: str, message: str) -> str:
+    if type_ in {"missing", "string_too_short"}:
+        return "This is needed."
+    message = message.removeprefix("Value error, ")
+    return message if message.endswith((".", "!", "?")) else f"{message}."
+
+
+def _control(key: str, label: str, texts: Texts, kind: str = "text", **more: Any) -> Field:
+    control = {
+        "id": key,
+        "key": key,
+        "label": label,
+        "kind": kind,
+        "type": "",
+        "help": "",
+        "required": False,
+        "value": texts.get(key, ""),
+        "choices": [],
+        "error": "",
+        "when": "",
+        "autocomplete": "off",
+        "placeholder": "",
+    }
+    return control | more
+
+
+def _choices(pairs: Sequence[tuple[str, str]]) -> list[Field]:
+    return [{"value": value, "label": label} for value, label in pairs]
+
+
+def _gateway_fields(texts: Texts, item: Item | None) -> list[Field]:
+    stored = item["authType"] if item else None
+    credentials = [(KEEP, "Keep the stored one"), *CREDENTIALS] if stored else CREDENTIALS
+    secret = {"kind": "password", "autocomplete": "new-password"}
+    return [
+        _control(
+            "name", "Name", texts, required=True, help="The names of its tools begin with it: “Demo” makes demo-echo."
+        ),
+        _control("url", "URL", texts, "url", required=True, placeholder="https://mcp.example.com/mcp",
+                 help="Its MCP endpoint, over streamable HTTP."),
+        _control("description", "Description", texts, "long"),
+        _control("auth_type", "Credential", texts, "select", required=True, chooses=True,
+                 choices=_choices(credentials), help="What we send it to be let in. Kept sealed, never shown again."),
+        _control("auth_token", "Token", {}, when="when bearer inset", **secret),
+        _control("auth_username", "User", texts, when="when basic inset"),
+        _control("auth_password", "Password", {}, when="when basic inset", **secret),
+        _control("auth_header_key", "Header", texts, when="when authheaders inset", placeholder="X-Api-Key"),
+        _control("auth_header_value", "Value", {}, when="when authheaders inset", **secret),
+    ]  # fmt: skip
+
+
+def _server_fields(texts: Texts, item: Item | None) -> list[Field]:
+    return [
+        _control("name", "Name", texts, required=True, help="Its address ends in the slug made of it."),
+        _control("description", "Description", texts, "long"),
+    ]
+
+
+def _tool_fields(texts: Texts, item: Item | None) -> list[Field]:
+    gateway = item["gatewaySlug"] if item else ""
+    help_text = f"Clients call it {gateway}-…; the upstream's own name stays {item['originalName']}." if item else ""
+    return [
+        _control("custom_name", "Name", texts, required=True, help=help_text),
+        _control("display_name", "Display name", texts),
+        _control("description", "Description", texts, "long", help="What models read to choose it."),
+        _control("timeout_ms", "Time-out", texts, "number", type="milliseconds", help="Empty: the gateway's own."),
+        _control("deprecated", "Deprecated", texts, "check", help="Still callable; shown as such to people."),
+    ]
+
+
+def _resource_fields(texts: Texts, item: Item | None) -> list[Field]:
+    return [
+        _control("name", "Name", texts, required=True),
+        _control("description", "Description", texts, "long"),
+    ]
+
+
+def _prompt_fields(texts: Texts, item: Item | None) -> list[Field]:
+    return [
+        _control("custom_name", "Name", texts, required=True),
+        _control("display_name", "Display name", texts),
+        _control("description", "Description", texts, "long"),
+    ]
+
+
+def _scope_fields(texts: Texts, scope: Scope) -> list[Field]:
+    """Who may see the item. What this person may not choose is shown, switched off, with the reason."""
+    choices = _choices(VISIBILITIES)
+    if not scope.may_publish and texts.get("visibility") != "public":
+        choices[0] |= {"label": "Everybody (only administrators publish)", "disabled": True}
+    if not scope.teams and texts.get("visibility") != "team":
+        choices[1] |= {"label": "A team (you are a member of none)", "disabled": True}
+    teams = _choices(scope.teams)
+    return [
+        _control("tags", "Tags", texts, help="Separated by commas."),
+        _control("visibility", "Visible to", texts, "select", required=True, chooses=True, choices=choices),
+        _control("team_id", "Team", texts, "select", unset="Choose a team", choices=teams, when="when team inset"),
+    ]
+
+
+OWN_FIELDS: dict[str, Callable[[Texts, Item | None], list[Field]]] = {
+    "gateways": _gateway_fields,
+    "servers": _server_fields,
+    "tools": _tool_fields,
+    "resources": _resource_fields,
+    "prompts": _prompt_fields,
+}
+# Text controls and the members of the plain item they show.
+MEMBERS: dict[str, dict[str, str]] = {
+    "gateways": {"name": "name", "url": "url"},
+    "servers": {"name": "name"},
+    "tools": {"custom_name": "customName", "display_name": "displayName"},
+    "resources": {"name": "name"},
+    "prompts": {"custom_name": "customName", "display_name": "displayName"},
+}
+NEEDED = frozenset({"name", "custom_name", "url"})
+# Fields of a body that have no control of their own.
+SAME_AS = {"associated_tools": "tools", "tool_aliases": "tools", "credential": "auth_type"}
+
+
+def _gateway_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
+    """The credential's fields of the chosen kind only; none of them to keep what is stored."""
+    chosen = texts.get("auth_type", "none")
+    if chosen == KEEP:
+        return {}
+    return {"auth_type": chosen} | {name: texts.get(name, "") for name in CREDENTIAL_FIELDS.get(chosen, ())}
+
+
+def _server_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
+    chosen = post.getlist("tools")
+    aliases = {key: alias for key in chosen if (alias := texts.get(f"alias:{key}", ""))}
+    return {"associated_tools": chosen, "tool_aliases": aliases}
+
+
+def _tool_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
+    return {"deprecated": "deprecated" in texts, "timeout_ms": texts.get("timeout_ms") or None}
+
+
+OWN_BODY: dict[str, Callable[[Texts, QueryDict], dict[str, Any]]] = {
+    "gateways": _gateway_body,
+    "servers": _server_body,
+    "tools": _tool_body,
+}

@@ -1,0 +1,26 @@
+"""Where the pages are."""
+
+from django.urls import URLPattern, path
+
+from proxy_app.registry import overview, pages
+from proxy_app.registry.kinds import KINDS
+
+urlpatterns: list[URLPattern] = [
+    path("", overview.home, name="home"),
+    path("admin", overview.overview, name="overview"),
+    path("admin/theme", overview.theme, name="theme"),
+    path("admin/gateways/<str:key>/refresh", pages.refresh, name="page-gateways-refresh"),
+    path("admin/gateways/<str:key>/progress", pages.progress, name="page-gateways-progress"),
+    path("admin/tools/<str:key>/call", pages.call, name="page-tools-call"),
+]
+for kind in KINDS:
+    given, folder, name = {"kind": kind}, f"admin/{kind.slug}", f"page-{kind.slug}"
+    if kind.create:
+        urlpatterns += [path(f"{folder}/new", pages.new, given, name=f"{name}-new")]
+    urlpatterns += [
+        path(folder, pages.table, given, name=name),
+        path(f"{folder}/<str:key>", pages.detail, given, name=f"{name}-item"),
+        path(f"{folder}/<str:key>/edit", pages.edit, given, name=f"{name}-edit"),
+        path(f"{folder}/<str:key>/state", pages.state, given, name=f"{name}-state"),
+        path(f"{folder}/<str:key>/delete", pages.delete, given, name=f"{name}-delete"),
+    ]

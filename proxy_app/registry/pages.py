@@ -1,0 +1,269 @@
+"""The pages of the registry, for every kind. Each calls units of work, then renders what they returned."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from auth_app.actor import Actor
+from auth_app.current import actor_of
+from auth_app.login.pages import safe_target
+from auth_app.teams.work import teams_to_choose
+from gatewaysite.errors import BadInput, Conflict, Denied, GatewayError, NotFound
+from gatewaysite.responses import redirect_after, render_page
+from proxy_app.dataplane.call import call_tool_for_page
+from proxy_app.registry import details, forms, picker, schema_form, work
+from proxy_app.registry.access import may_change_item, scope_of, why_not
+from proxy_app.registry.dependents import dependents_of
+from proxy_app.registry.kind import Kind
+from proxy_app.registry.kinds import GATEWAYS, TOOLS
+from proxy_app.registry.query import from_page
+from proxy_app.registry.showing import facts_of, state_of
+from proxy_app.registry.stamps import Stamp
+from proxy_app.registry.tables import is_narrowed, table_context
+from proxy_app.registry.tool_call import shown
+from proxy_app.registry.validation import validated, values_of
+
+Plain = dict[str, Any]
+
+
+@require_safe
+def table(request: HttpRequest, kind: Kind) -> HttpResponse:
+    """The kind's items this person may see; only the table itself for htmx."""
+    actor, query = actor_of(request), from_page(kind, request.GET)
+    listing = work.list_items(kind, actor, query)
+    total = listing.total or 0
+    if not listing.items and total:
+        return redirect_after(kind_url(kind))
+    context = kind_context(kind) | table_context(kind, actor, query, listing.items, total, request.GET)
+    context["hidden"] = 0 if total or is_narrowed(query) else work.counts(actor)[kind.slug]["total"]
+    return _page_or_part(request, "registry/list.html", "table", context)
+
+
+@require_safe
+def detail(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    actor = actor_of(request)
+    item = work.read_item(kind, actor, key)
+    context = item_context(kind, actor, item) | details.own_context(kind.slug, actor, item)
+    if kind is GATEWAYS:
+        context |= details.gateway_context(item, waiting=_is_waiting(request, item))
+    return render_page(request, "registry/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: HttpRequest, kind: Kind) -> HttpResponse:
+    """The empty form, or the item it was filled in for."""
+    actor = actor_of(request)
+    if kind.create is None:
+        raise NotFound(kind.why_not_created)
+    return _form(
+        request,
+        kind,
+        lambda values: work.create_item(kind, actor, values, _stamp(request, actor)),
+        done=f"{kind.title} added.",
+        model=kind.create,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    """The item's form, or the item changed by it."""
+    actor = actor_of(request)
+    item = work.read_item(kind, actor, key)
+    if not may_change_item(actor, item):
+        raise Denied(why_not(item))
+    return _form(
+        request,
+        kind,
+        lambda values: work.update_item(kind, actor, item["id"], values, _stamp(request, actor)),
+        done="Saved.",
+        model=kind.update,
+        item=item,
+    )
+
+
+@require_POST
+def state(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    """Switch an item on or off."""
+    actor = actor_of(request)
+    wanted = request.POST.get("enabled")
+    if wanted not in {"yes", "no"}:
+        raise BadInput("enabled must be yes or no")
+    item = work.set_enabled(kind, actor, key, wanted == "yes", _stamp(request, actor))
+    messages.success(request, f"{item['name']} is switched {'on' if item['enabled'] else 'off'}.", "ok")
+    return redirect_after(safe_target(request.POST.get("next", "")) or item_url(kind, item["id"]))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    """Ask once, naming what depends on the item; then delete it."""
+    actor = actor_of(request)
+    if request.method == "POST":
+        gone = work.delete_item(kind, actor, key, _stamp(request, actor))
+        messages.success(request, f"{gone['name']} was deleted.", "ok")
+        return redirect_after(kind_url(kind))
+    item = work.read_item(kind, actor, key)
+    if not may_change_item(actor, item):
+        raise Denied(why_not(item))
+    context = item_context(kind, actor, item) | {"dependents": dependents_of(kind, actor, item)}
+    return _page_or_part(request, "registry/delete.html", "confirm", context)
+
+
+@require_POST
+def refresh(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask a gateway again what it offers; its page then shows the progress of that attempt."""
+    actor = actor_of(request)
+    try:
+        item = work.refresh_gateway(actor, key, _stamp(request, actor))
+    except work.AlreadyRunning:
+        item = work.read_item(GATEWAYS, actor, key)
+    except Conflict as conflict:
+        messages.error(request, conflict.message, "bad")
+        return redirect_after(item_url(GATEWAYS, key))
+    return redirect_after(f"{item_url(GATEWAYS, item['id'])}?after={item['registrationAttempts']}")
+
+
+@require_safe
+def progress(request: HttpRequest, key: str) -> HttpResponse:
+    """The progress box of a gateway, or its state for a table's cell. When it is done, the page around it reloads."""
+    item = work.read_item(GATEWAYS, actor_of(request), key)
+    context = details.gateway_context(item, waiting=_is_waiting(request, item)) | {
+        "url": item_url(GATEWAYS, item["id"])
+    }
+    if "cell" in request.GET:
+        value = state_of("gateways", item)
+        if value["tone"] == "busy":
+            value["poll"] = reverse("page-gateways-progress", args=[item["id"]])
+        return render_page(request, "registry/cells/state.html", {"value": value})
+    response = render_page(request, "gateways/detail_sync.html#sync", context)
+    if not context["pending"]:
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def call(request: HttpRequest, key: str) -> HttpResponse:
+    """Call a tool with the arguments of its form, and show the result under it."""
+    actor = actor_of(request)
+    item = work.read_item(TOOLS, actor, key)
+    if request.method != "POST":
+        return redirect_after(item_url(TOOLS, item["id"]))
+    reading = schema_form.read(item["inputSchema"], forms.posted_texts(request.POST))
+    result = None
+    if not reading.errors:
+        result = shown(call_tool_for_page(actor, UUID(item["id"]), reading.arguments))
+    context = item_context(TOOLS, actor, item) | details.tool_context(item, reading.fields, reading.errors, result)
+    return render_page(request, "registry/detail.html", context, status=422 if reading.errors else 200)
+
+
+def kind_url(kind: Kind) -> str:
+    return reverse(f"page-{kind.slug}")
+
+
+def item_url(kind: Kind, key: str) -> str:
+    return reverse(f"page-{kind.slug}-item", args=[key])
+
+
+def kind_context(kind: Kind) -> Plain:
+    """What every page of a kind says about it."""
+    create = {"label": f"Add {kind.singular}", "url": reverse(f"page-{kind.slug}-new")} if kind.create else {}
+    return {
+        "section": kind.slug,
+        "create": create,
+        "kind": {
+            "slug": kind.slug,
+            "singular": kind.singular,
+            "plural": kind.slug.capitalize(),
+            "url": kind_url(kind),
+            "explain": kind.explain,
+            "why_not_created": kind.why_not_created,
+        },
+    }
+
+
+def item_context(kind: Kind, actor: Actor, item: Plain) -> Plain:
+    """What every page of an item shows of it."""
+    change = may_change_item(actor, item)
+    return kind_context(kind) | {
+        "name": item["name"],
+        "url": item_url(kind, item["id"]),
+        "state": state_of(kind.slug, item),
+        "enabled": item["enabled"],
+        "change": change,
+        "why_not": "" if change else why_not(item),
+        "lede": item["description"] or "",
+        "facts": facts_of(kind.slug, item),
+    }
+
+
+def _form(
+    request: HttpRequest,
+    kind: Kind,
+    write: Callable[[Plain], Plain],
+    *,
+    done: str,
+    model: type[Any],
+    item: Plain | None = None,
+) -> HttpResponse:
+    """Show the form, or write what it says and go to the item. What is wrong comes back at its field with 422."""
+    if request.method != "POST":
+        texts = None if item is None else forms.texts_of(kind.slug, item)
+        return _show_form(request, kind, texts, item)
+    texts = forms.posted_texts(request.POST)
+    if "narrow" in request.POST:
+        return _show_form(request, kind, texts, item)
+    try:
+        written = write(values_of(validated(model, forms.body_of(kind.slug, request.POST))))
+    except (BadInput, Conflict) as error:
+        return _show_form(request, kind, texts, item, error)
+    messages.success(request, done, "ok")
+    return redirect_after(item_url(kind, written["id"]))
+
+
+def _show_form(
+    request: HttpRequest, kind: Kind, texts: forms.Texts | None, item: Plain | None, error: GatewayError | None = None
+) -> HttpResponse:
+    actor = actor_of(request)
+    scope = scope_of(actor, teams_to_choose(actor))
+    fields = forms.fields_for(kind.slug, texts or forms.blank_texts(kind.slug, scope), scope, item=item)
+    if kind.slug == "servers":
+        fields.insert(2, picker.tool_picker(actor, item, request.POST if request.method == "POST" else QueryDict()))
+    fields, summary = forms.with_errors(fields, error) if error else (fields, [])
+    context = kind_context(kind) | {
+        "title": f"Edit {item['name']}" if item else f"Add {kind.singular}",
+        "trail": {"name": item["name"], "url": item_url(kind, item["id"])} if item else None,
+        "fields": fields,
+        "errors": summary,
+        "submit": "Save" if item else f"Add {kind.singular}",
+        "cancel": item_url(kind, item["id"]) if item else kind_url(kind),
+        "wide": kind.slug == "servers",
+    }
+    return render_page(request, "registry/form.html", context, status=error.status if error else 200)
+
+
+def _page_or_part(request: HttpRequest, template: str, part: str, context: Plain) -> HttpResponse:
+    """The page, or for htmx only the part of it that changes. Caches are told that the two differ."""
+    wanted = f"{template}#{part}" if request.headers.get("HX-Request") else template
+    response = render_page(request, wanted, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _is_waiting(request: HttpRequest, gateway: Plain) -> bool:
+    """Whether the attempt after the one named in the URL is still to begin."""
+    return request.GET.get("after") == str(gateway["registrationAttempts"])
+
+
+def _stamp(request: HttpRequest, actor: Actor) -> Stamp:
+    return Stamp(
+        email=actor.email,
+        ip=request.META.get("REMOTE_ADDR") or None,
+        user_agent=request.headers.get("User-Agent", ""),
+        via="ui",
+        request_id=getattr(request, "request_id", ""),
+    )

@@ -1,0 +1,153 @@
+"""What pages show of an item of each kind: its state in a word, and its facts."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.urls import reverse
+
+Item = Mapping[str, Any]
+Plain = dict[str, Any]
+
+CELLS = "registry/cells/"
+
+
+def state_of(slug: str, item: Item) -> Plain:
+    """The item's state as a word, with a tone that only colours the dot beside it."""
+    if slug == "gateways":
+        return _gateway_state(item)
+    if not item["enabled"]:
+        return _state("Off", "off")
+    if slug == "tools" and not item["reachable"]:
+        return _state("Unreachable", "bad", "Its gateway does not answer")
+    if slug == "tools" and item["deprecated"]:
+        return _state("Deprecated", "warn")
+    return _state("On", "ok")
+
+
+def _gateway_state(item: Item) -> Plain:
+    if not item["enabled"]:
+        return _state("Off", "off")
+    if is_syncing(item):
+        return _state("Refreshing" if item["lastRefreshAt"] else "Registering", "busy", item["syncStep"])
+    if item["status"] == "failed":
+        return _state("Failed", "bad", item["statusMessage"] or "")
+    if not item["reachable"]:
+        return _state("Unreachable", "bad", item["statusMessage"] or "")
+    return _state("Reachable", "ok")
+
+
+def is_syncing(gateway: Item) -> bool:
+    """Whether the gateway's registration or refresh is under way."""
+    return bool(gateway["enabled"]) and (gateway["status"] == "pending" or bool(gateway["syncStep"]))
+
+
+def _state(word: str, tone: str, title: str = "") -> Plain:
+    return {"word": word, "tone": tone, "title": title[:300]}
+
+
+def facts_of(slug: str, item: Item) -> list[Plain]:
+    """What the detail page lists beside the rest, empty facts left out."""
+    facts = [_fact("Id", item["id"], "id"), *OWN_FACTS[slug](item), *_common_facts(item)]
+    return [fact for fact in facts if fact["value"] not in (None, "", [])]
+
+
+def _common_facts(item: Item) -> list[Plain]:
+    return [
+        _fact("Visible to", visible_to_whom(item)),
+        _fact("Owner", item["ownerEmail"]),
+        _fact("Tags", [tag["label"] for tag in item["tags"]], "tags"),
+        _fact("Added", item["createdAt"], "time"),
+        _fact("Added by", _by(item["createdBy"], item["createdVia"])),
+        _fact("Changed", item["updatedAt"] if item["version"] > 1 else None, "time"),
+        _fact("Changed by", _by(item["modifiedBy"], item["modifiedVia"])),
+        _fact("Version", item["version"]),
+    ]
+
+
+def _gateway_facts(item: Item) -> list[Plain]:
+    server = " ".join(part for part in (item["serverName"], item["serverVersion"]) if part)
+    return [
+        _fact("URL", item["url"], "code"),
+        _fact("Credential", CREDENTIALS.get(item["authType"] or "", item["authType"])),
+        _fact("Server", server),
+        _fact("Protocol", item["protocolVersion"]),
+        _fact("Capabilities", sorted(_parsed(item["capabilities"]) or {}), "tags"),
+        _fact("Last seen", item["lastSeen"], "time"),
+        _fact("Last refreshed", item["lastRefreshAt"], "time"),
+    ]
+
+
+def _tool_facts(item: Item) -> list[Plain]:
+    return [
+        _fact("Gateway", gateway_link(item), "link"),
+        _fact("Upstream name", item["originalName"], "code"),
+        _fact("Display name", item["displayName"]),
+        _fact("Time-out", f"{item['timeoutMs']:,} ms" if item["timeoutMs"] else None),
+    ]
+
+
+def _resource_facts(item: Item) -> list[Plain]:
+    return [
+        _fact("Gateway", gateway_link(item), "link"),
+        _fact("URI", item["uri"], "code"),
+        _fact("Template", item["uriTemplate"], "code"),
+        _fact("Type", item["mimeType"], "code"),
+        _fact("Size", f"{item['size']:,} bytes" if item["size"] is not None else None),
+    ]
+
+
+def _prompt_facts(item: Item) -> list[Plain]:
+    return [
+        _fact("Gateway", gateway_link(item), "link"),
+        _fact("Upstream name", item["originalName"], "code"),
+        _fact("Display name", item["displayName"]),
+    ]
+
+
+def _server_facts(item: Item) -> list[Plain]:
+    return [_fact("Slug", item["slug"], "code")]
+
+
+OWN_FACTS: dict[str, Callable[[Item], list[Plain]]] = {
+    "gateways": _gateway_facts,
+    "tools": _tool_facts,
+    "resources": _resource_facts,
+    "prompts": _prompt_facts,
+    "servers": _server_facts,
+}
+CREDENTIALS = {"": "none", "bearer": "bearer token", "basic": "user and password", "authheaders": "headers"}
+
+
+def visible_to_whom(item: Item) -> str:
+    if item["visibility"] == "team":
+        return f"team {item['team']}" if item["team"] else "a team"
+    return {"public": "everybody", "private": "its owner"}[item["visibility"]]
+
+
+def gateway_link(item: Item) -> Plain | None:
+    if not item["gatewayId"]:
+        return None
+    name = item["federationSource"] or item["gatewayId"]
+    return {"name": name, "url": reverse("page-gateways-item", args=[item["gatewayId"]])}
+
+
+def pretty(text: str | None) -> str:
+    """JSON text with line breaks, for reading; as it was when it is not JSON."""
+    value = _parsed(text)
+    return json.dumps(value, ensure_ascii=False, indent=2) if value is not None else text or ""
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fact(label: str, value: Any, cell: str = "text") -> Plain:
+    return {"label": label, "value": value, "template": f"{CELLS}{cell}.html"}
+
+
+def _by(who: str | None, via: str | None) -> str:
+    return f"{who} ({via})" if who and via and via != who else who or ""

@@ -1,0 +1,132 @@
+"""The context of a table page: columns, rows, chips and paging, as plain data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from auth_app.actor import Actor
+from proxy_app.registry.access import may_change_item, why_not
+from proxy_app.registry.kind import Column, Kind
+from proxy_app.registry.query import ListQuery
+from proxy_app.registry.showing import gateway_link, state_of
+
+Plain = dict[str, Any]
+
+VISIBILITY_CHIPS = (("public", "Public"), ("team", "Team"), ("private", "Private"))
+# On narrow screens the columns marked `third` go first, then those marked `second`.
+NARROW = {"status": "", "enabled": "", "url": "second", "uri": "second", "gatewaySlug": "second", "toolCount": "second",
+          "associatedTools": "second", "updatedAt": "second", "lastSeen": "second"}  # fmt: skip
+
+
+def table_context(kind: Kind, actor: Actor, query: ListQuery, items: list[Any], total: int, get: QueryDict) -> Plain:
+    return {
+        "filters": {
+            "search": query.search,
+            "active": is_narrowed(query),
+            "kept": [(name, value) for name, value in get.items() if name not in {"search", "page"} and value],
+        },
+        "chips": _chips(kind, query, get),
+        "columns": [_column(column, query, get) for column in kind.columns],
+        "rows": [_row(kind, actor, item) for item in items],
+        "listing": _paging(query, len(items), total, get),
+    }
+
+
+def is_narrowed(query: ListQuery) -> bool:
+    given = (query.search, query.tags, query.include_inactive, query.visibility, query.team_id, query.filters)
+    return any(given)
+
+
+def _row(kind: Kind, actor: Actor, item: Mapping[str, Any]) -> Plain:
+    change = may_change_item(actor, item)
+    return {
+        "name": item["name"],
+        "url": reverse(f"page-{kind.slug}-item", args=[item["id"]]),
+        "description": (item["description"] or "")[:160],
+        "cells": [_cell(kind, column, item) for column in kind.columns[1:]],
+        "call": kind.slug == "tools" and item["enabled"],
+        "change": change,
+        "why_not": "" if change else why_not(item),
+        "enabled": item["enabled"],
+    }
+
+
+def _cell(kind: Kind, column: Column, item: Mapping[str, Any]) -> Plain:
+    value, template = item[column.key], column.template
+    if template.endswith("/state.html"):
+        value = state_of(kind.slug, item)
+        if value["tone"] == "busy":
+            value |= {"poll": reverse("page-gateways-progress", args=[item["id"]])}
+    elif template.endswith("/tags.html"):
+        value = [tag["label"] for tag in value]
+    elif column.key == "gatewaySlug":
+        value, template = gateway_link(item), "registry/cells/link.html"
+    elif isinstance(value, list):
+        value = len(value)
+    return {"value": value, "template": template, "class": _class(column)}
+
+
+def _column(column: Column, query: ListQuery, get: QueryDict) -> Plain:
+    """A heading; its link sorts by it, and the other way round when the table is sorted by it already."""
+    sorted_by = (query.sort or "").removeprefix("-") == column.key
+    descending = sorted_by and (query.sort or "").startswith("-")
+    next_sort = f"-{column.key}" if sorted_by and not descending else column.key
+    direction = "descending" if descending else "ascending"
+    return {
+        "label": column.label,
+        "class": _class(column),
+        "aria_sort": direction if sorted_by else "",
+        "url": _with(get, sort=next_sort, page=None) if column.sort else "",
+    }
+
+
+def _class(column: Column) -> str:
+    classes = [NARROW.get(column.key, "third") if column.key != "name" else "", "end" if column.align == "end" else ""]
+    return " ".join(filter(None, classes))
+
+
+def _chips(kind: Kind, query: ListQuery, get: QueryDict) -> list[Plain]:
+    inactive = None if query.include_inactive else "true"
+    chips = [_chip("Switched off too", query.include_inactive, get, include_inactive=inactive)]
+    for word, label in VISIBILITY_CHIPS:
+        on = query.visibility == word
+        chips.append(_chip(label, on, get, visibility=None if on else word))
+    for one in kind.filters:
+        chosen = query.filters.get(one.param)
+        for choice in one.choices:
+            on = chosen == choice
+            chips.append(_chip(choice.capitalize(), on, get, **{one.param: None if on else choice}))
+        if chosen and not one.choices:
+            chips.append(_chip(f"{one.label}: one only", True, get, **{one.param: None}))
+    chips += [_chip(f"Tag: {tag}", True, get, tags=None) for tag in query.tags]
+    return chips
+
+
+def _chip(label: str, on: bool, get: QueryDict, **change: str | None) -> Plain:
+    return {"label": label, "on": on, "url": _with(get, page=None, **change), "count": None}
+
+
+def _paging(query: ListQuery, shown: int, total: int, get: QueryDict) -> Plain:
+    page = query.page or 1
+    first = (page - 1) * query.limit + 1
+    return {
+        "total": total,
+        "first": first,
+        "last": first + shown - 1,
+        "pages": total > query.limit,
+        "previous": _with(get, page=str(page - 1)) if page > 1 else "",
+        "next": _with(get, page=str(page + 1)) if first + shown <= total else "",
+    }
+
+
+def _with(get: QueryDict, **changes: str | None) -> str:
+    """This page's query string with some parameters changed, and those set to None left out."""
+    changed = get.copy()
+    for name, value in changes.items():
+        if value is None:
+            changed.pop(name, None)
+        else:
+            changed[name] = value
+    return "?" + changed.urlencode()
