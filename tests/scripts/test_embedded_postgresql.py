@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -106,7 +107,8 @@ def test_a_server_that_did_not_notice_its_owner_die_is_stopped_before_another_st
     owner = start_owner(tmp_path)
     stopped = processes_of(tmp_path)
     for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)  # they cannot act on any signal but SIGKILL
+        with suppress(ProcessLookupError):  # one that was only there for the start
+            os.kill(pid, signal.SIGSTOP)  # now it cannot act on any signal but SIGKILL
     owner.kill()
     owner.wait()
     monkeypatch.setattr(leftovers, "STEPS", tuple((number, 0.2) for number, _ in leftovers.STEPS))
