@@ -1,10 +1,16 @@
 """The map of the control plane. Data-plane paths are in proxy_app/dataplane/router.py."""
 
+from django.urls import include, path
 
 from auth_app.login.urls import urlpatterns as login_urls
+from proxy_app.registry.page_urls import urlpatterns as registry_pages
+from proxy_app.registry.urls import api_urlpatterns as registry_api
 
 urlpatterns = [
     *login_urls,
+    *registry_pages,
+    *registry_api,
+    path("v1/", include((registry_api, "v1"))),
 ]
 
 handler400 = "gatewaysite.error_views.bad_request"
