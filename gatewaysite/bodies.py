@@ -2,14 +2,18 @@
 
 import json
 import re
+from itertools import accumulate
 from typing import Any
 
 from gatewaysite.errors import BadBody, TooLarge
 from gatewaysite.types import Receive
 
 JSON_DEPTH_LIMIT = 64
-STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and an unfinished string reaches to the end: no byte is looked at twice, whatever was sent.
+STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+STEPS = dict.fromkeys(b"[{", 1) | dict.fromkeys(b"]}", -1)
+DEPTH_CHUNK = 4096
 
 
 class ClientLeft(Exception):
@@ -51,17 +55,19 @@ def _check_size(size: int, limit_bytes: int) -> None:
 def check_depth(body: bytes, limit: int = JSON_DEPTH_LIMIT) -> None:
     """Refuse JSON nested deeper than `limit` before any parser recurses into it. Brackets inside strings do not count.
 
-    Strips strings, then everything but brackets, then one innermost level per round: all at the speed of C, so a
-    hostile body of megabytes costs milliseconds.
+    Adds the brackets up in C, and stops in the chunk where they go too deep: a hostile body of megabytes costs
+    milliseconds.
     """
     if body.count(b"[") + body.count(b"{") <= limit:
         return
     brackets = STRINGS.sub(b"", body).translate(None, delete=NOT_BRACKETS)
-    for _ in range(limit):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if not brackets:
-            return
-    raise BadBody(f"JSON is nested deeper than {limit} levels, or its brackets do not match")
+    depth = 0
+    for start in range(0, len(brackets), DEPTH_CHUNK):
+        steps = map(STEPS.__getitem__, brackets[start : start + DEPTH_CHUNK])
+        depths = list(accumulate(steps, initial=depth))
+        if max(depths) > limit:
+            raise BadBody(f"JSON is nested deeper than {limit} levels")
+        depth = depths[-1]
 
 
 def parse_json(body: bytes) -> Any:

@@ -40,7 +40,10 @@ def _host_allowed(host: bytes) -> bool:
 @lru_cache(maxsize=256)
 def _origin_allowed(origin: bytes) -> bool:
     """Our own origin; and any loopback one when we live on loopback ourselves."""
-    ours, theirs = urlsplit(settings.PUBLIC_URL), urlsplit(origin.decode("latin1"))
+    try:
+        ours, theirs = urlsplit(settings.PUBLIC_URL), urlsplit(origin.decode("latin1"))
+    except ValueError:
+        return False
     if (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc):
         return True
     return ours.hostname in LOOPBACK and theirs.hostname in LOOPBACK and theirs.scheme in ("http", "https")

@@ -24,9 +24,18 @@ UNSUPPORTED_VERSION = -32022
 class RpcError(Exception):
     """An answer of the protocol itself. `status` is the HTTP status it travels with."""
 
-    def __init__(self, code: int, message: str, *, data: dict[str, Any] | None = None, status: int = 200) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        data: dict[str, Any] | None = None,
+        status: int = 200,
+        raw: bytes | None = None,
+    ) -> None:
+        """`raw` is an upstream's own error object, which reaches the client to the byte."""
         super().__init__(message)
-        self.code, self.message, self.data, self.status = code, message, data, status
+        self.code, self.message, self.data, self.status, self.raw = code, message, data, status, raw
 
 
 def as_rpc_error(error: BaseException) -> RpcError | None:
@@ -39,8 +48,8 @@ def as_rpc_error(error: BaseException) -> RpcError | None:
         return error
     if isinstance(error, BadBody):
         return RpcError(PARSE_ERROR, error.message, status=400)
-    if isinstance(error, BadInput):
-        return RpcError(INVALID_PARAMS, error.message)
+    if isinstance(error, BadInput) and error.status == BadInput.status:
+        return RpcError(INVALID_PARAMS, error.message, status=400)
     known = error if isinstance(error, GatewayError) else as_refusal(error)
     if known is None:
         return None
@@ -59,7 +68,7 @@ def error_answer(request_id: msgspec.Raw | None, error: RpcError) -> bytes:
     if error.data is not None:
         body["data"] = error.data
     raw_id = bytes(request_id) if request_id is not None else b"null"
-    return b'{"jsonrpc":"2.0","id":' + raw_id + b',"error":' + orjson.dumps(body) + b"}"
+    return b'{"jsonrpc":"2.0","id":' + raw_id + b',"error":' + (error.raw or orjson.dumps(body)) + b"}"
 
 
 def result_answer(request_id: msgspec.Raw, result: bytes) -> bytes:

@@ -21,8 +21,8 @@ from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint
 class ResultPeek(msgspec.Struct):
     """The two members of a tool's result that decide how it is passed on."""
 
-    resultType: str = ""  # noqa: N815 (the wire's name)
-    isError: bool = False  # noqa: N815
+    resultType: str | None = None  # noqa: N815 (the wire's name)
+    isError: bool | None = None  # noqa: N815
 
 
 _peek = msgspec.json.Decoder(ResultPeek)
@@ -126,9 +126,9 @@ def finish(exchange: Exchange, answer: Answer, began: float) -> bytes:
         raise UpstreamProtocol("The upstream's result is not an object.") from error
     if peek.isError:
         exchange.outcome = "tool_error"
-    if peek.resultType not in ("", "complete") and not (exchange.modern and peek.resultType == "input_required"):
+    if peek.resultType not in (None, "complete") and not (exchange.modern and peek.resultType == "input_required"):
         raise UpstreamProtocol("The upstream answered with a kind of result this client cannot receive.")
-    if exchange.modern and not peek.resultType:
+    if exchange.modern and peek.resultType is None:
         return with_member(answer.result, b'"resultType":"complete"')
     return answer.result
 
@@ -148,7 +148,6 @@ def broken(exchange: Exchange, error: GatewayError) -> RpcError:
 class _ErrorMembers(msgspec.Struct):
     code: int
     message: str = ""
-    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def _upstream_said(raw: bytes) -> RpcError:
@@ -156,8 +155,7 @@ def _upstream_said(raw: bytes) -> RpcError:
         error = msgspec.json.decode(raw, type=_ErrorMembers)
     except msgspec.DecodeError as decode_error:
         raise UpstreamProtocol("The upstream's error has no code.") from decode_error
-    data = None if isinstance(error.data, msgspec.UnsetType) else msgspec.json.decode(error.data)
-    return RpcError(error.code, error.message, data=data)
+    return RpcError(error.code, error.message, raw=raw)
 
 
 def _param_headers(exchange: Exchange, tool: ToolEntry) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from urllib.parse import unquote
+from contextlib import aclosing
 
 from django.conf import settings
 
@@ -18,7 +18,7 @@ from proxy_app.dataplane.caller import caller
 from proxy_app.dataplane.http import JSON, Headers, MethodNotAllowed, header_dict, leaving_cancels, respond
 from proxy_app.dataplane.mcp.call import Relay
 from proxy_app.dataplane.mcp.envelope import Request, read_message
-from proxy_app.dataplane.mcp.eras import check_legacy, check_modern, is_modern
+from proxy_app.dataplane.mcp.eras import check_era
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.methods import answer
 from proxy_app.dataplane.origin import check_origin
@@ -42,7 +42,7 @@ async def everything(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def one_server(scope: Scope, receive: Receive, send: Send) -> None:
     """The tools of one virtual server. An unknown one is 404, never everything."""
-    await serve(scope, receive, send, route="server-mcp", server_key=unquote(scope["path"].split("/")[2]))
+    await serve(scope, receive, send, route="server-mcp", server_key=scope["path"].split("/")[2])
 
 
 async def serve(
@@ -58,32 +58,21 @@ async def serve(
         actor = await caller(headers)
         if scope["method"] != "POST":
             raise MethodNotAllowed
-        if not headers.get(b"content-type", b"").startswith(b"application/json"):
+        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
             raise UnsupportedMediaType
         request = read_message(await read_body(receive, settings.BODY_LIMIT_BYTES))
         visit.request = request
+        modern = request is not None and check_era(request, headers)
+        server = await _server(actor, server_key)
         if request is None or request.id is None:
-            await _server(actor, server_key)
             await respond(send, 202, headers=visit.headers)
             return
-        await visit.answer(await _exchange(request, headers, actor, server_key, request_id), receive)
+        exchange = Exchange(request, actor, current().registry, server, modern, request_id)
+        await visit.answer(exchange, receive)
     except ClientLeft:
         return
     except Exception as error:
         await visit.refuse(error)
-
-
-async def _exchange(
-    request: Request, headers: dict[bytes, bytes], actor: Actor, server_key: str | None, request_id: str
-) -> Exchange:
-    """The request with everything it will be answered from. Raises what its era demands and it lacks."""
-    modern = is_modern(request)
-    if modern:
-        check_modern(request, headers)
-    else:
-        check_legacy(headers)
-    server = await _server(actor, server_key)
-    return Exchange(request, actor, current().registry, server, modern, request_id)
 
 
 async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
@@ -138,9 +127,11 @@ class Visit:
     async def _relay(self, relay: Relay) -> None:
         self._begun = True
         await self.send({"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM, *self._own_headers]})
-        async for message in relay.messages():
-            body = b"event: message\ndata: " + message + b"\n\n"
-            await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        async with aclosing(relay.messages()) as messages:
+            async for message in messages:
+                # JSON may have line breaks between its tokens, and an event's data is a field per line.
+                body = b"event: message\ndata: " + message.replace(b"\n", b"\ndata: ") + b"\n\n"
+                await self.send({"type": "http.response.body", "body": body, "more_body": True})
         await self.send({"type": "http.response.body", "body": b""})
 
     async def refuse(self, error: Exception) -> None:
@@ -148,9 +139,9 @@ class Visit:
         known = as_rpc_error(error)
         if known is None:
             log.error("bug in the data plane", exc_info=error)
-            if self._begun:  # nothing whole can be said any more; the server breaks the stream off
-                raise error
             known = RpcError(INTERNAL_ERROR, "Internal error", status=500)
+        if self._begun:  # nothing whole can be said any more; the server breaks the stream off
+            raise error
         extra: list[tuple[bytes, bytes]] = []
         if isinstance(error, GatewayError):
             extra = [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]

@@ -1,7 +1,5 @@
 """Reading a JSON-RPC message just far enough to route it; what is passed on stays raw bytes."""
 
-from typing import Any
-
 import msgspec
 
 from gatewaysite.bodies import check_depth
@@ -14,6 +12,7 @@ Members = dict[str, Raw]
 META = "io.modelcontextprotocol/"
 PROTOCOL_VERSION = META + "protocolVersion"
 CLIENT_CAPABILITIES = META + "clientCapabilities"
+ID_LIMIT_BYTES = 256
 
 
 class Envelope(msgspec.Struct):
@@ -27,6 +26,7 @@ class Envelope(msgspec.Struct):
 
 _envelope = msgspec.json.Decoder(Envelope)
 _members = msgspec.json.Decoder(Members)
+_id = msgspec.json.Decoder(str | int | float)
 
 
 class Request(msgspec.Struct):
@@ -49,6 +49,9 @@ def read_message(body: bytes) -> Request | None:
     Raises RpcError: parse error, invalid request, or invalid params.
     """
     try:
+        # Raw members are skipped, not read: bytes that are no text would go on to the upstream.
+        if not body.isascii():
+            body.decode()
         check_depth(body)
         envelope = _envelope.decode(body)
     except BadBody as error:
@@ -81,9 +84,12 @@ def _checked_id(raw: Raw | msgspec.UnsetType) -> Raw | None:
     """A string or an integer, echoed as written. Falsy ids (0, "") are ids; null is not (MCP, basic/index)."""
     if isinstance(raw, msgspec.UnsetType):
         return None
-    value: Any = msgspec.json.decode(raw)
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or len(bytes(raw)) > 256:
-        raise RpcError(INVALID_REQUEST, 'Invalid Request: "id" must be a string or a number', status=400)
+    try:
+        _id.decode(raw)
+    except msgspec.DecodeError as error:
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: "id" must be a string or a number', status=400) from error
+    if len(bytes(raw)) > ID_LIMIT_BYTES:
+        raise RpcError(INVALID_REQUEST, 'Invalid Request: "id" is too long', status=400)
     return raw.copy()
 
 
@@ -95,7 +101,7 @@ def text(members: Members, name: str) -> str | None:
     try:
         return msgspec.json.decode(raw, type=str)
     except msgspec.DecodeError as error:
-        raise RpcError(INVALID_PARAMS, f"Invalid params: {name} must be a string") from error
+        raise RpcError(INVALID_PARAMS, f"Invalid params: {name} must be a string", status=400) from error
 
 
 def join(members: Members) -> bytes:

@@ -18,26 +18,40 @@ NAME_HEADER = b"mcp-name"
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
-def is_modern(request: Request) -> bool:
-    """A modern request names its revision in `_meta`; `initialize` never does (versioning, dual-era servers).
+def check_era(request: Request, headers: dict[bytes, bytes]) -> bool:
+    """Whether the request is of the modern era. Raises what its era demands and it lacks."""
+    modern = _is_modern(request, headers)
+    if modern and request.id is not None:
+        _check_modern(request, headers)
+    else:  # what a modern notification must carry is not defined
+        _check_version_header(headers)
+    return modern
+
+
+def _is_modern(request: Request, headers: dict[bytes, bytes]) -> bool:
+    """A modern request names its revision in `_meta` and in a header; `initialize` never does (versioning).
 
     A session id is no sign: a modern request may carry a stray one, which is ignored.
     """
-    return request.method != "initialize" and PROTOCOL_VERSION in request.meta
+    named = PROTOCOL_VERSION in request.meta or headers.get(VERSION_HEADER, b"").decode("latin1") in MODERN_VERSIONS
+    return named and request.method != "initialize"
 
 
-def check_modern(request: Request, headers: dict[bytes, bytes]) -> None:
-    """Headers a middlebox may route on must say what the body says (2026-07-28, streamable HTTP, server validation)."""
+def _check_modern(request: Request, headers: dict[bytes, bytes]) -> None:
+    """Headers a middlebox may route on must say what the body says (2026-07-28, streamable HTTP, server validation).
+
+    A client that disagrees with itself is told so before it is told that we do not speak its revision.
+    """
     version = request.version
-    if version not in MODERN_VERSIONS:
-        data = {"supported": list(SUPPORTED_VERSIONS), "requested": version}
-        raise RpcError(UNSUPPORTED_VERSION, f"Unsupported protocol version: {version}", data=data, status=400)
+    if missing := [key for key in (PROTOCOL_VERSION, CLIENT_CAPABILITIES) if key not in request.meta]:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: _meta lacks {', '.join(missing)}", status=400)
     _match("MCP-Protocol-Version", headers.get(VERSION_HEADER), version)
     _match("Mcp-Method", headers.get(METHOD_HEADER), request.method)
-    if request.id is not None and CLIENT_CAPABILITIES not in request.meta:
-        raise RpcError(INVALID_PARAMS, f"Invalid params: _meta lacks {CLIENT_CAPABILITIES}", status=400)
     if member := NAMED_BY.get(request.method):
         _match("Mcp-Name", headers.get(NAME_HEADER), text(request.members, member))
+    if version is not None and version not in MODERN_VERSIONS:
+        data = {"supported": list(SUPPORTED_VERSIONS), "requested": version}
+        raise RpcError(UNSUPPORTED_VERSION, f"Unsupported protocol version: {version[:100]}", data=data, status=400)
 
 
 def _match(header: str, sent: bytes | None, expected: str | None) -> None:
@@ -57,7 +71,7 @@ def decode_header(value: bytes) -> str:
         raise RpcError(HEADER_MISMATCH, "A request header holds characters it must not", status=400) from error
 
 
-def check_legacy(headers: dict[bytes, bytes]) -> None:
+def _check_version_header(headers: dict[bytes, bytes]) -> None:
     """Without the header an old client is assumed (2025-03-26); with one, it must be a revision we know."""
     if (version := headers.get(VERSION_HEADER)) and version.decode("latin1") not in SUPPORTED_VERSIONS:
         raise BadVersionHeader

@@ -6,12 +6,17 @@ from auth_app.actor import Actor
 from auth_app.policy import sees
 from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
 
+# Ready answers kept for as many callers and servers; a page of the largest registry is some 100 kB.
+CACHE_LIMIT = 500
+
 
 def tools_json(registry: Registry, actor: Actor, server: ServerEntry | None) -> bytes:
     """The `tools` array as this actor sees it: a server's tools, or everything it may use."""
     key = ("tools", server.id if server else None, actor.user_id, actor.is_admin, actor.roles)
     cached = registry.cache.get(key)
     if not isinstance(cached, bytes):
+        if len(registry.cache) >= CACHE_LIMIT:
+            registry.cache.clear()
         cached = registry.cache[key] = _join(named_tools(registry, actor, server))
     return cached
 

@@ -1,0 +1,51 @@
+"""The data plane with a registry in memory and an upstream client that may call the loopback. No database."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from proxy_app.observe.recorder import CallRecord, recorder
+from proxy_app.snapshot import keeper as keeper_module
+from proxy_app.snapshot.keeper import Keeper, keeper
+from proxy_app.upstream import client as client_module
+from proxy_app.upstream.client import UpstreamClient
+from proxy_app.upstream.mcp import discovery
+from proxy_app.upstream.mcp.sessions import Sessions, sessions
+from tests.dataplane.world import World
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An empty world, and a keeper that looks into it instead of into the database."""
+    world = World()
+    before = dict(keeper.__dict__)
+    keeper.__dict__.update(Keeper().__dict__, check=world.look)
+    monkeypatch.setattr(keeper_module, "LOOK_EVERY_S", 0.001)
+    yield world
+    keeper.__dict__.clear()
+    keeper.__dict__.update(before)
+
+
+@pytest.fixture
+async def upstreams(
+    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[UpstreamClient]:
+    """The process's client, allowed to call the loopback; no session and no era known."""
+    settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    built = client_module.build_client(django_settings)
+    monkeypatch.setattr(client_module, "_client", built)
+    sessions.__dict__.update(Sessions().__dict__)
+    discovery.forget_all()
+    yield built
+    await sessions.close()
+    await built.aclose()
+
+
+@pytest.fixture
+def records(monkeypatch: pytest.MonkeyPatch) -> list[CallRecord]:
+    """What the data plane hands to the recorder."""
+    added: list[CallRecord] = []
+    monkeypatch.setattr(recorder, "add", added.append)
+    return added

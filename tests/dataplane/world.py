@@ -1,0 +1,84 @@
+"""A registry and its callers in memory only: what the data plane reads, built by the code that builds it from rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from auth_app.actor import Actor
+from auth_app.tokens.secrets import hash_secret
+from proxy_app.snapshot import work
+from proxy_app.snapshot.entries import Access, Snapshot, TokenEntry
+from proxy_app.snapshot.keeper import keeper
+from proxy_app.upstream.secrets import seal
+
+Row = dict[str, Any]
+SCHEMA = '{"type":"object"}'
+
+
+@dataclass
+class World:
+    """Rows to be published as the process's snapshot. Every gateway and tool is public unless told otherwise."""
+
+    gateways: list[Row] = field(default_factory=list)
+    tools: list[Row] = field(default_factory=list)
+    servers: list[Row] = field(default_factory=list)
+    places: list[tuple[UUID, UUID, str]] = field(default_factory=list)
+    tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
+    looks: int = 0
+
+    def token(self, *, admin: bool = False, teams: dict[UUID, str] | None = None, expires_at: Any = None) -> str:
+        """The secret of a new person's token."""
+        user_id = uuid4()
+        secret = f"secret-of-{user_id.hex}"
+        actor = Actor(user_id, f"{user_id.hex}@example.com", admin, frozenset((teams or {}).items()), uuid4())
+        self.tokens[hash_secret(secret)] = TokenEntry(actor, expires_at)
+        return secret
+
+    def actor(self, secret: str) -> Actor:
+        return self.tokens[hash_secret(secret)].actor
+
+    def gateway(
+        self, url: str = "http://127.0.0.1:9/mcp", *, era: str = "", headers: Row | None = None, **row: Any
+    ) -> Row:
+        name = row.pop("name", f"gw{len(self.gateways)}")
+        values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
+        self.gateways.append(_owned(name) | values | row)
+        return self.gateways[-1]
+
+    def tool(self, name: str = "echo", gateway: Row | None = None, **row: Any) -> Row:
+        gateway = gateway or (self.gateways[-1] if self.gateways else self.gateway())
+        values = {
+            "original_name": name,
+            "gateway_id": gateway["id"],
+            "title": None,
+            "description": None,
+            "input_schema": SCHEMA,
+            "output_schema": None,
+            "annotations": {},
+            "meta": None,
+            "icons": None,
+            "timeout_ms": None,
+        }
+        self.tools.append(_owned(row.pop("name", f"{gateway['slug']}-{name}")) | values | row)
+        return self.tools[-1]
+
+    def server(self, name: str, *tools: Row, aliases: dict[str, str] | None = None, **row: Any) -> Row:
+        self.servers.append(_owned(name) | {"slug": name, "description": ""} | row)
+        for tool in tools:
+            self.places.append((self.servers[-1]["id"], tool["id"], (aliases or {}).get(tool["name"], "")))
+        return self.servers[-1]
+
+    def publish(self) -> None:
+        """What the database would say becomes what the process knows."""
+        tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
+        registry = work._registry(keeper.snapshot.registry.version + 1, self.gateways, tools, self.servers, self.places)
+        keeper.snapshot = Snapshot(Access(1, dict(self.tokens)), registry)
+
+    async def look(self) -> None:
+        """Stands in for the keeper's look into the database: what was added since is found by it."""
+        self.looks += 1
+        self.publish()
+
+
+def _owned(name: str) -> Row:
+    return {"id": uuid4(), "name": name, "visibility": "public", "team_id": None, "owner_id": None}
