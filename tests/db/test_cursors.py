@@ -8,10 +8,11 @@ from asgiref.sync import sync_to_async
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, IntegrityError, InterfaceError, ProgrammingError, connections, transaction
+from django.db.backends.signals import connection_created
 
 from gatewaysite.db import ledger
 from gatewaysite.db.handback.base import DatabaseWrapper
-from tests.db.pools import ALIAS, a_bystander, backend_pid, in_thread, out_of_pool, query
+from tests.db.pools import ALIAS, a_bystander, a_pool, backend_pid, in_thread, out_of_pool, query
 
 TYPES = ContentType.objects.using(ALIAS).order_by("pk")
 
@@ -36,6 +37,31 @@ def test_the_connection_stays_until_the_last_of_several_cursors_closes(pooled: D
     first.close()
     assert out_of_pool(pooled) == 1
     second.close()
+    assert out_of_pool(pooled) == 0
+
+
+def test_a_cursor_left_open_across_a_block_keeps_the_connection(pooled: DatabaseWrapper) -> None:
+    with pooled.cursor() as cursor:
+        cursor.execute("SELECT 5")
+        with transaction.atomic(using=ALIAS):
+            query(pooled, "SELECT 1")
+        assert cursor.fetchone() == (5,)
+        assert out_of_pool(pooled) == 1
+    assert out_of_pool(pooled) == 0
+
+
+def test_a_failure_between_borrowing_and_the_cursor_gives_back(pooled: DatabaseWrapper) -> None:
+    def refuse(**_: object) -> None:
+        raise LookupError("in a signal receiver")
+
+    connection_created.connect(refuse)
+    try:
+        with pytest.raises(LookupError):
+            pooled.cursor()
+        with pytest.raises(LookupError), transaction.atomic(using=ALIAS):
+            pass
+    finally:
+        connection_created.disconnect(refuse)
     assert out_of_pool(pooled) == 0
 
 
@@ -159,14 +185,27 @@ def test_an_iterator_left_open_cannot_read_on_the_next_borrowers_connection(pool
         next(rows)
 
 
-def test_an_iterator_that_the_collector_drops_in_another_thread_is_given_back_by_its_owner(
+def test_a_generator_that_the_collector_ends_in_another_thread_is_given_back_by_its_owner(
+    pooled: DatabaseWrapper,
+) -> None:
+    last_reference = [TYPES.iterator(chunk_size=1)]
+    next(last_reference[0])
+    in_thread(last_reference.clear)
+    assert out_of_pool(pooled) == 1
+    query(pooled, "SELECT 1")
+    assert out_of_pool(pooled) == 0
+
+
+def test_a_cursor_that_the_collector_drops_in_another_thread_is_given_back_by_its_owner(
     pooled: DatabaseWrapper,
 ) -> None:
     cursor = pooled.chunked_cursor()
     cursor.execute("SELECT generate_series(1, 9)")
     last_reference = [cursor]
     del cursor
-    in_thread(last_reference.clear)
+    # As in the middle of a long query: the collector's thread, which may be the event loop's, must not wait for it.
+    with pooled.connection.lock:
+        in_thread(last_reference.clear)
     assert out_of_pool(pooled) == 1
     query(pooled, "SELECT 1")
     assert out_of_pool(pooled) == 0
@@ -243,6 +282,25 @@ def test_pinned_inside_a_block_waits_for_the_block(pooled: DatabaseWrapper, note
     assert out_of_pool(pooled) == 0
     assert query(pooled, "SELECT text FROM notes") == ("kept",)
     assert query(pooled, "SHOW work_mem") != ("77MB",)
+
+
+def test_a_session_closed_in_the_middle_of_a_pinned_transaction_is_not_lent_again(pooled: DatabaseWrapper) -> None:
+    with pooled.pinned(), transaction.atomic(using=ALIAS):
+        pid = backend_pid(pooled)
+        pooled.close()
+    pooled.pool.wait()
+    with pooled.pool.connection() as one, pooled.pool.connection() as other:
+        assert pid not in (one.info.backend_pid, other.info.backend_pid)
+
+
+def test_a_second_session_of_a_pinned_block_is_washed_too(db: None) -> None:
+    with a_pool(min_size=1, max_size=1) as connection:
+        with connection.pinned():
+            query(connection, "SET work_mem = '77MB'")
+            connection.close()
+            assert query(connection, "SHOW work_mem") != ("77MB",)
+            query(connection, "SET work_mem = '88MB'")
+        assert query(connection, "SHOW work_mem") != ("88MB",)
 
 
 def test_pinned_without_a_query_borrows_nothing(pooled: DatabaseWrapper) -> None:

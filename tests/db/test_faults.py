@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connections, transaction
@@ -191,6 +192,26 @@ def test_a_connection_with_a_message_waiting_is_probed_and_kept(db: None, probes
         assert len(probes) == 1
 
 
+def test_the_corpses_of_one_restart_drain_the_pool_once(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drained: list[float] = []
+    drain = pooled.pool.drain
+
+    def noting_drain() -> None:
+        drained.append(time.monotonic())
+        drain()
+
+    monkeypatch.setattr(pooled.pool, "drain", noting_drain)
+    with pooled.pool.connection() as one, pooled.pool.connection() as other:
+        for corpse in (one, other):
+            kill(corpse.info.backend_pid)
+        for corpse in (one, other):
+            with pytest.raises(psycopg.OperationalError):
+                options.check_if_idle(corpse)
+    assert len(drained) == 1
+
+
 def test_without_the_check_a_corpse_would_be_handed_out(db: None) -> None:
     with a_pool(min_size=1, max_size=1, check=None) as connection:
         kill(backend_pid(connection))
@@ -306,6 +327,12 @@ def test_a_write_to_a_read_only_database_is_read_only(pooled: DatabaseWrapper, n
     refusal = refusal_of(pooled, "SET TRANSACTION READ ONLY", "INSERT INTO notes VALUES ('refused')")
     assert isinstance(refusal, DatabaseReadOnly)
     assert refusal.reason == "db_read_only"
+
+
+@pytest.mark.parametrize("code", ["08006", "57P01", "57P02", "57P03", "53300"])
+def test_a_server_that_says_it_is_going_or_full_is_database_down(pooled: DatabaseWrapper, code: str) -> None:
+    refusal = refusal_of(pooled, f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
+    assert isinstance(refusal, DatabaseDown)
 
 
 def test_a_failure_found_late_in_a_broken_block_keeps_its_meaning(pooled: DatabaseWrapper) -> None:

@@ -1,6 +1,7 @@
 """Who holds a connection, and whether this task or thread does."""
 
 import asyncio
+from contextvars import Context
 from threading import Event, Thread
 
 import pytest
@@ -70,6 +71,17 @@ def test_a_thread_knows_its_own_hold_and_not_anothers(pooled: DatabaseWrapper) -
         assert ledger.held_here()
         assert in_thread(ledger.held_here) is False
     assert not ledger.held_here()
+
+
+def test_a_hold_of_the_thread_is_seen_from_a_context_that_knows_nothing_of_it(pooled: DatabaseWrapper) -> None:
+    with transaction.atomic(using=ALIAS):
+        assert Context().run(ledger.held_here) is True
+
+
+def test_a_long_lived_context_does_not_collect_what_was_given_back(pooled: DatabaseWrapper) -> None:
+    for _ in range(5):
+        query(pooled, "SELECT 1")
+    assert len(ledger._mine.get()) == 1
 
 
 def test_an_open_cursor_a_pin_and_a_manual_transaction_are_holds(pooled: DatabaseWrapper) -> None:

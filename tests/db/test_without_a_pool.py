@@ -58,9 +58,13 @@ def test_a_connection_without_a_pool_is_not_in_the_ledger(db: None) -> None:
 
 def test_a_pool_with_autocommit_off_keeps_its_open_transaction_as_stock_does(db: None) -> None:
     with an_alias(pool={"min_size": 1, "max_size": 1}, AUTOCOMMIT=False) as connection:
+        assert connection.get_autocommit() is False
         query(connection, "SELECT 1")
-        assert connection.connection is not None
-        assert not connection.get_autocommit()
+        assert ledger.count(ALIAS) == 1
+        connection.commit()
+        connection.set_autocommit(True)
+        query(connection, "SELECT 1")
+        assert connection.get_autocommit() is True
         assert ledger.count(ALIAS) == 1
         connection.close()
         assert ledger.count(ALIAS) == 0

@@ -115,8 +115,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if (
             self.connection is None
             or not self._lends
-            or self.in_atomic_block
-            or not self.autocommit  # manual transaction management: the caller switches it back
+            or not self.autocommit  # in a block, or in a manual transaction until the caller switches it back
             or self._open_cursors
             or self._pins
             or self._busy
@@ -125,7 +124,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             or self._thread_ident != threading.get_ident()
         ):
             return
-        # Not close(): that also forgets on_commit hooks and refuses to run where an event loop does.
+        # Not close(), which refuses to run where an event loop does: a dropped cursor may die there.
         try:
             self._close()
         finally:
@@ -154,8 +153,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Undo what was done to the session, so that the next borrower finds it as new."""
         self._soiled = self._pins > 0
         try:
-            connection.rollback()
-            connection.autocommit = True
+            # Fails in a transaction, which an explicit close() may have left open: that session is not worth keeping.
             connection.execute("DISCARD ALL")
             self._configure_connection(connection)  # type: ignore[attr-defined]
         except psycopg.Error:
@@ -214,9 +212,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return cursor
 
     def _cursor_closed(self, key: int) -> None:
-        # A cursor closed twice, or after its connection went, says nothing about the present connection.
-        if self._open_cursors.pop(key, None) and not self._open_cursors:
-            self._release_if_free()
+        # Closed twice, or after its connection went, it is no longer there, and the cursors of the present one count.
+        self._open_cursors.pop(key, None)
+        self._release_if_free()
 
     # --- Autocommit -----------------------------------------------------------------------------------------------
 
@@ -235,8 +233,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.autocommit = True
             self.run_commit_hooks_on_set_autocommit_on = False
             return
-        if not autocommit:
-            refuse_when_quiet()
         self._busy += 1
         try:
             super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
