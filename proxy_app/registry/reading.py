@@ -69,7 +69,7 @@ def _statement(
     limit = (query.limit or ALL_LIMIT) + query.with_cursor
     rows: QuerySet[Any, Any] = kind.rows(actor).filter(condition).order_by(*NEWEST_FIRST)[:limit]
     sql, parameters = rows.query.sql_with_params()
-    row_type: Any = namedtuple(f"{kind.title}Row", kind.names(actor))
+    row_type: Any = namedtuple("Row", kind.names(actor))  # type: ignore[misc]  # mypy wants the names in the source
     return sql, parameters, row_type._make
 
 
