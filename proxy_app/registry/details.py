@@ -74,13 +74,17 @@ def gateway_context(item: Item, *, waiting: bool) -> Plain:
             "refreshed": item["lastRefreshAt"],
             "seen": item["lastSeen"],
         },
-        "offers": [
-            {"label": slug, "count": item[member], "url": f"{reverse(f'page-{slug}')}?gateway_id={item['id']}"}
-            for slug, member in (("tools", "toolCount"), ("resources", "resourceCount"), ("prompts", "promptCount"))
-        ],
+        "offers": [_offer(item, noun) for noun in ("tool", "resource", "prompt")],
         "skipped": json.loads(item["skippedTools"]),
         "instructions": item["instructions"],
     }
+
+
+def _offer(gateway: Item, noun: str) -> Plain:
+    """How many tools, resources or prompts it has, and where they are listed."""
+    count = gateway[f"{noun}Count"]
+    url = f"{reverse(f'page-{noun}s')}?gateway_id={gateway['id']}"
+    return {"label": noun if count == 1 else f"{noun}s", "count": count, "url": url}
 
 
 def _server_context(actor: Actor, item: Item) -> Plain:

@@ -116,8 +116,10 @@ def _field_name(loc: Sequence[str | int]) -> str:
 
 
 def _sentence(type_: str, message: str) -> str:
-    if type_ in {"missing", "string_too_short"}:
+    if type_ in {"missing", "string_too_short", "too_short"}:
         return "This is needed."
+    if type_ in {"string_too_long", "too_long"} and (limit := re.match(r"(?:String|Value) .* at most (\d+)", message)):
+        return f"This is too long: at most {limit[1]} characters."
     message = message.removeprefix("Value error, ")
     return message if message.endswith((".", "!", "?")) else f"{message}."
 

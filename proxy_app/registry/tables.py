@@ -10,10 +10,11 @@ from auth_app.actor import Actor
 from proxy_app.registry.access import may_change_item, why_not
 from proxy_app.registry.kind import Column, Kind
 from proxy_app.registry.query import ListQuery
-from proxy_app.registry.showing import gateway_link, state_of
+from proxy_app.registry.showing import state_of
 
 Plain = dict[str, Any]
 
+DESCRIPTION_LIMIT = 100
 VISIBILITY_CHIPS = (("public", "Public"), ("team", "Team"), ("private", "Private"))
 # On narrow screens the columns marked `third` go first, then those marked `second`.
 NARROW = {"status": "", "enabled": "", "url": "second", "uri": "second", "gatewaySlug": "second", "toolCount": "second",
@@ -43,14 +44,20 @@ def _row(kind: Kind, actor: Actor, item: Mapping[str, Any]) -> Plain:
     change = may_change_item(actor, item)
     return {
         "name": item["name"],
-        "url": reverse(f"page-{kind.slug}-item", args=[item["id"]]),
-        "description": (item["description"] or "")[:160],
+        # Relative to the table's own address: five times shorter, fifty times over.
+        "path": f"{kind.slug}/{item['id']}",
+        "description": _first_words(item["description"] or ""),
         "cells": [_cell(kind, column, item) for column in kind.columns[1:]],
         "call": kind.slug == "tools" and item["enabled"],
         "change": change,
         "why_not": "" if change else why_not(item),
         "enabled": item["enabled"],
     }
+
+
+def _first_words(text: str) -> str:
+    """As much of a description as one line can show."""
+    return text if len(text) <= DESCRIPTION_LIMIT else text[:DESCRIPTION_LIMIT].rstrip() + "…"
 
 
 def _cell(kind: Kind, column: Column, item: Mapping[str, Any]) -> Plain:
@@ -62,7 +69,8 @@ def _cell(kind: Kind, column: Column, item: Mapping[str, Any]) -> Plain:
     elif template.endswith("/tags.html"):
         value = [tag["label"] for tag in value]
     elif column.key == "gatewaySlug":
-        value, template = gateway_link(item), "registry/cells/link.html"
+        value = {"name": value, "url": f"gateways/{item['gatewayId']}"} if item["gatewayId"] else None
+        template = "registry/cells/link.html"
     elif isinstance(value, list):
         value = len(value)
     return {"value": value, "template": template, "class": _class(column)}
