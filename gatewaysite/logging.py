@@ -1,6 +1,7 @@
 """Structured logs: one JSON object per event, or coloured lines for people."""
 
 import logging.config
+import sys
 from typing import Any
 
 import structlog
@@ -29,7 +30,7 @@ def configure(options: dict[str, Any]) -> None:
     """Send every logger, ours and the libraries', through one formatter to standard error."""
     renderer: Any = structlog.processors.JSONRenderer()
     if options["format"] == "console":
-        renderer = structlog.dev.ConsoleRenderer()
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     logging.config.dictConfig(
         {
             "version": 1,

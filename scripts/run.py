@@ -62,8 +62,8 @@ def _run(stack: ExitStack) -> str:
             stack, [python, manage, "gateway", "demo-upstream", "--port", str(demo_port)], environment
         )
     }
-    _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
     if _wait_until(lambda: _accepts(demo_port), children):
+        _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
         gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
         children["The gateway"] = _start(stack, gunicorn, environment)
         if _wait_until(lambda: _is_ready(host, int(port)), children):

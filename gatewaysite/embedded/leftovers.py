@@ -58,9 +58,9 @@ def _processes_of(data: Path) -> Iterator[int]:
         pid = postmaster_pid(data)
         yield from (pid,) if pid else ()
         return
-    for entry in os.scandir(PROC):
-        if entry.name.isdigit() and _serves(int(entry.name), data):
-            yield int(entry.name)
+    for name in os.listdir(PROC):
+        if name.isdigit() and _serves(int(name), data):
+            yield int(name)
 
 
 def _serves(pid: int, data: Path) -> bool:
