@@ -4,7 +4,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
 
@@ -159,6 +159,7 @@ def stats() -> dict[str, Any]:
     }
 
 
+@cache
 def _trusting_context() -> ssl.SSLContext:
     """Trusts the certificates of the system and those httpx brings: slim images often have no system store."""
     context = httpx.create_ssl_context(trust_env=False)

@@ -75,6 +75,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self.slots = self._new_slots()
         self.turns = 0
         self._opened_before = 0
+        self._lingering: set[IncomingStream] = set()
         self._guard = guard or AddressGuard()
         self._tls = tls
         self._connector: GuardedConnector | None = None
@@ -92,7 +93,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return httpx.Response(
             incoming.status,
             headers=incoming.raw_headers,
-            stream=IncomingStream(incoming, wire),
+            stream=IncomingStream(incoming, wire, self._lingering),
             request=request,
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": (incoming.reason or "").encode()},
         )
@@ -104,6 +105,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         self._closed = True
+        for stream in tuple(self._lingering):
+            stream.close()
         connector, self._connector = self._connector, None
         if connector is not None:
             self._opened_before += connector.opened
@@ -164,9 +167,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 class IncomingStream(httpx.AsyncByteStream):
     """The response body as it arrives. Closing never waits, so a cancelled caller cannot be cancelled out of it."""
 
-    def __init__(self, incoming: ClientResponse, wire: Wire) -> None:
+    def __init__(self, incoming: ClientResponse, wire: Wire, lingering: "set[IncomingStream]") -> None:
         self._incoming = incoming
         self._wire = wire
+        self._lingering = lingering
+        self._settled = False
         self._alarm: asyncio.TimerHandle | None = None
         self.on_close: Callable[[], None] | None = None
 
@@ -202,8 +207,9 @@ class IncomingStream(httpx.AsyncByteStream):
         self.close()
 
     def close(self) -> None:
-        self._incoming.close()
-        self._settle()
+        if not self._settled:
+            self._incoming.close()
+            self._settle()
 
     def close_within(self, grace_s: float) -> None:
         """Nothing more is wanted: keep the connection if the body ends within the grace, else close it."""
@@ -211,12 +217,15 @@ class IncomingStream(httpx.AsyncByteStream):
         if connection is None:
             self.close()
             return
+        self._lingering.add(self)
         self._alarm = asyncio.get_running_loop().call_later(grace_s, self.close)
         connection.add_callback(self._settle)
 
     def _settle(self) -> None:
+        self._settled = True
         if self._alarm is not None:
             self._alarm.cancel()
+            self._lingering.discard(self)
         if self.on_close is not None:
             done, self.on_close = self.on_close, None
             done()

@@ -15,8 +15,14 @@ from proxy_app.upstream.transport import AiohttpTransport, Limits, Timeouts
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 
 
+@pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """Both loops: they report a lost connection, a full buffer and a TLS fault each in their own way."""
+    return "asyncio", {"use_uvloop": request.param}
+
+
 @pytest.fixture
-async def new_transport(anyio_backend: str) -> AsyncIterator[Callable[..., AiohttpTransport]]:
+async def new_transport(anyio_backend: object) -> AsyncIterator[Callable[..., AiohttpTransport]]:
     """A transport that may call the loopback; keywords as for AiohttpTransport, time-outs short."""
     made: list[AiohttpTransport] = []
 
@@ -63,7 +69,9 @@ def settings(**changes: object) -> SimpleNamespace:
 
 
 @pytest.fixture
-async def install(anyio_backend: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., UpstreamClient]]:
+async def install(
+    anyio_backend: object, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., UpstreamClient]]:
     """Make a client with these settings the process's client for this test."""
     made: list[UpstreamClient] = []
 

@@ -36,7 +36,6 @@ from proxy_app.upstream.mcp.wire import (
 )
 
 CANCEL_S = 5.0
-RESUME_ATTEMPTS = 5
 RESUME_WAIT_LIMIT_S = 5.0
 PAGE_LIMIT = 100
 ITEM_LIMIT = 10_000
@@ -184,12 +183,11 @@ async def _resume(endpoint: Endpoint, session: Session, event_id: str, wait_s: f
     """Take up a stream that its server closed early, after the last event we saw."""
     parts = prepared(endpoint)
     headers = [*parts.headers, *session.headers, (b"Last-Event-ID", event_id.encode())]
-    for _ in range(RESUME_ATTEMPTS):
-        await asyncio.sleep(min(wait_s, RESUME_WAIT_LIMIT_S))
-        response = await client.send(httpx.Request("GET", parts.url, headers=headers, extensions=parts.extensions))
-        if response.is_success:
-            return response
-        body_of(response).close()
+    await asyncio.sleep(min(wait_s, RESUME_WAIT_LIMIT_S))
+    response = await client.send(httpx.Request("GET", parts.url, headers=headers, extensions=parts.extensions))
+    if response.is_success:
+        return response
+    body_of(response).close()
     raise UpstreamCut
 
 

@@ -37,6 +37,9 @@ STREAM_LIMIT_S = 1800.0
 # After the response an upstream has this long to end its stream before the connection is given up.
 END_OF_STREAM_GRACE_S = 2.0
 RETRY_AFTER_LIMIT_S = 3600
+# A stream taken up this often without a new event is not going anywhere.
+RESUME_LIMIT = 5
+RETRY_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ class AnswerStream:
         self._id = request_id
         self._on_abandon = on_abandon
         self._resume = resume
+        self._event_id: str | None = None
+        self._fruitless = 0
+        self._retry_ms = RETRY_MS
         self._waiting: deque[Message] = deque()
         self._deadline = asyncio.get_running_loop().time() + STREAM_LIMIT_S
         self._attach(response)
@@ -140,10 +146,13 @@ class AnswerStream:
 
     async def _continue_elsewhere(self) -> None:
         """The stream ended before the response. Older servers may do so on purpose and go on where we ask again."""
-        event_id = self._parser.last_event_id
-        if self._resume is None or not event_id:
+        self._fruitless += 1
+        self._retry_ms = self._parser.retry_ms or self._retry_ms
+        if self._parser.last_event_id not in {None, self._event_id}:
+            self._fruitless, self._event_id = 0, self._parser.last_event_id
+        if self._resume is None or self._event_id is None or self._fruitless > RESUME_LIMIT:
             raise UpstreamCut
-        self._attach(await self._resume(event_id, (self._parser.retry_ms or 1000) / 1000))
+        self._attach(await self._resume(self._event_id, self._retry_ms / 1000))
 
 
 async def post(endpoint: Endpoint, body: bytes, headers: Headers) -> httpx.Response:

@@ -109,7 +109,7 @@ async def test_the_result_keeps_its_bytes() -> None:
 async def test_an_error_object_is_an_answer_whatever_the_status() -> None:
     for status in (b"200 OK", b"400 Bad Request", b"404 Not Found", b"500 Internal Server Error"):
         async with FakeUpstream(
-            always(lambda message, s=status: error(message, -32602, "No such tool", s))
+            always(lambda message: error(message, -32602, "No such tool", status))  # noqa: B023  used in this turn
         ) as upstream:
             answer = await call(modern_end(upstream), "tools/call", PARAMS)
         assert isinstance(answer, Answer)
@@ -426,15 +426,20 @@ async def test_a_stream_closed_on_purpose_is_taken_up_where_it_ended() -> None:
     assert stats()["connections"]["in_use"] == 0
 
 
-async def test_a_stream_nobody_continues_is_cut_after_a_few_tries() -> None:
-    def primer(request: Request, message: dict[str, Any]) -> Reply:
-        return b"200 OK", b"Content-Type: text/event-stream", b"id: e-1\nretry: 1\ndata:\n\n"
+PRIMER = (b"200 OK", b"Content-Type: text/event-stream", b"id: e-1\nretry: 1\ndata:\n\n")
 
-    refuse = {"tools/call": primer, "GET": lambda request, message: plain(b"405 Method Not Allowed")}
-    async with FakeUpstream(legacy(refuse)) as upstream:
+
+@pytest.mark.parametrize(
+    ("continuation", "tries"),
+    [(plain(b"405 Method Not Allowed"), 1), (events(), 6), (PRIMER, 6)],
+    ids=["refused", "empty", "the same event again"],
+)
+async def test_a_stream_that_goes_nowhere_is_cut(continuation: Reply, tries: int) -> None:
+    methods = {"tools/call": lambda request, message: PRIMER, "GET": lambda request, message: continuation}
+    async with FakeUpstream(legacy(methods)) as upstream:
         with pytest.raises(UpstreamCut):
             await call(legacy_end(upstream), "tools/call", PARAMS)
-        assert methods_of(upstream.requests).count("GET") <= 5
+        assert methods_of(upstream.requests).count("GET") == tries
 
 
 async def test_notifications_of_ours_go_to_the_session() -> None:
