@@ -1,5 +1,7 @@
 """The map of the data plane: which path is answered by which ASGI handler, before Django sees it."""
 
+import re
+
 from gatewaysite.types import AsgiApp
 from proxy_app.dataplane import health, rpc
 from proxy_app.dataplane.mcp import endpoint
@@ -16,15 +18,15 @@ EXACT: dict[str, AsgiApp] = {
     "/healthz": health.health,
     "/metrics": health.metrics,
 }
+# /servers/mcp is a server of that name in the registry.
+ONE_SERVER = re.compile(r"/servers/[^/]*/mcp/?")
 
 
 def handler_for(path: str) -> AsgiApp | None:
     """The data plane's handler, or None for a path of the control plane."""
     if handler := EXACT.get(path):
         return handler
-    if path.startswith("/servers/") and path.rstrip("/").endswith("/mcp") and path.count("/") <= 4:
-        return endpoint.one_server
-    return None
+    return endpoint.one_server if ONE_SERVER.fullmatch(path) else None
 
 
 def waits_for_upstream(path: str) -> bool:

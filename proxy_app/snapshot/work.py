@@ -1,5 +1,6 @@
 """Units of work that build the read model. Each reads in one transaction, so an entry never refers to a missing one."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -143,8 +144,11 @@ def param_headers(input_schema: str) -> tuple[tuple[str, str], ...]:
     """The top-level arguments a schema marks with `x-mcp-header` (MCP 2026-07-28, basic/transports/streamable-http)."""
     if "x-mcp-header" not in input_schema:
         return ()
-    properties = orjson.loads(input_schema).get("properties", {})
-    return tuple((name, schema["x-mcp-header"]) for name, schema in properties.items() if "x-mcp-header" in schema)
+    properties = json.loads(input_schema).get("properties")
+    if not isinstance(properties, dict):
+        return ()
+    marks = ((name, schema.get("x-mcp-header")) for name, schema in properties.items() if isinstance(schema, dict))
+    return tuple((name, header) for name, header in marks if isinstance(header, str))
 
 
 def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]]) -> ServerEntry:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from pytest_django import Settings
@@ -112,7 +113,7 @@ async def test_brackets_inside_strings_are_not_nesting(token: str) -> None:
 
 
 async def test_wide_bodies_are_not_deep_ones(token: str) -> None:
-    params = {"a": [[{}] for _ in range(10_000)]}
+    params: dict[str, Any] = {"a": [[{}] for _ in range(10_000)]}
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": params}).encode()
     assert (await post(token, body)).status == 200
 

@@ -1,13 +1,13 @@
 """tools/call: found in memory, sent with nothing held, and the upstream's answer relayed to the byte."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from gatewaysite.errors import GatewayError, NotFound
-from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, join, text
+from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, LOG_LEVEL, join, text
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
@@ -15,7 +15,7 @@ from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
 from proxy_app.snapshot.keeper import current, keeper
 from proxy_app.upstream import mcp
 from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamUnreachable
-from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint
+from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, Message
 
 
 class ResultPeek(msgspec.Struct):
@@ -36,7 +36,7 @@ class Relay:
     stream: AnswerStream
     began: float
 
-    async def messages(self) -> AsyncIterator[bytes]:
+    async def messages(self) -> AsyncGenerator[bytes]:
         """Whole JSON-RPC messages. An upstream that breaks off is told as an error, never by silence."""
         request_id = self.exchange.request.id
         assert request_id is not None  # noqa: S101 (a notification is never relayed)
@@ -45,7 +45,7 @@ class Relay:
                 if message.is_response:
                     answer = Answer(message.result, message.error)
                     yield result_answer(request_id, finish(self.exchange, answer, self.began))
-                elif message.id is None:
+                elif message.id is None and self._wanted(message):
                     yield message.raw
         except UpstreamError as error:
             yield error_answer(request_id, broken(self.exchange, error))
@@ -53,6 +53,14 @@ class Relay:
             yield error_answer(request_id, error)
         finally:
             self.stream.close()
+
+    def _wanted(self, message: Message) -> bool:
+        """A modern client reads log messages only when its request names a level (2026-07-28, logging)."""
+        return not (
+            message.method == "notifications/message"
+            and self.exchange.modern
+            and LOG_LEVEL not in self.exchange.request.meta
+        )
 
     async def result(self) -> bytes:
         """Only the answer, for a client that takes no stream."""

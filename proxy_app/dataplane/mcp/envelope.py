@@ -12,6 +12,7 @@ Members = dict[str, Raw]
 META = "io.modelcontextprotocol/"
 PROTOCOL_VERSION = META + "protocolVersion"
 CLIENT_CAPABILITIES = META + "clientCapabilities"
+LOG_LEVEL = META + "logLevel"
 ID_LIMIT_BYTES = 256
 
 
