@@ -3,6 +3,7 @@
 from proxy_app.models import Gateway, Prompt, Tool
 from proxy_app.registry.kind import Values
 from proxy_app.registry.names import public_tool_name, slugify
+from proxy_app.registry.validation import bad_field
 
 
 def named(row: object, values: Values) -> Values:
@@ -17,8 +18,8 @@ def named_within_gateway(row: Tool | Prompt, values: Values) -> Values:
     renames nothing.
     """
     columns = {name: value for name, value in values.items() if name != "name"}
-    if values.get("name", row.name) != row.name:
-        columns.setdefault("custom_name", values["name"])
+    if values.get("name", row.name) != row.name and columns.setdefault("custom_name", values["name"]) != values["name"]:
+        raise bad_field("name", "Given twice, and differently, as name and as customName")
     if "custom_name" in columns:
         columns["name"] = columns["slug"] = public_tool_name(_gateway_slug(row), columns["custom_name"])
     return columns
