@@ -1,13 +1,13 @@
 """Calling a tool for a page: the same plan, policy and record as a client's call, awaited from a thread."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import msgspec
-import orjson
 
 from auth_app.actor import Actor
 from auth_app.policy import sees
@@ -80,7 +80,7 @@ async def _call(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]) -> Pa
         return _failed(exchange, error.message)
     finally:
         exchange.ended()
-    members = orjson.loads(result)
+    members = json.loads(result)  # not orjson, which makes floats of big integers
     blocks = members.get("content")
     return PageCallResult(
         ok=True,
@@ -89,7 +89,7 @@ async def _call(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]) -> Pa
         structured=members.get("structuredContent"),
         duration_ms=exchange.elapsed_s * 1000,
         upstream_ms=None if exchange.upstream_s is None else exchange.upstream_s * 1000,
-        raw=orjson.dumps(members, option=orjson.OPT_INDENT_2).decode(),
+        raw=json.dumps(members, indent=2, ensure_ascii=False),
     )
 
 
@@ -109,7 +109,8 @@ async def _find(actor: Actor, tool_id: UUID) -> ToolEntry:
 
 def _exchange(actor: Actor, tool: ToolEntry, arguments: Mapping[str, Any]) -> Exchange:
     """The exchange that a client's tools/call of this tool would be."""
-    members = {"name": msgspec.Raw(orjson.dumps(tool.name)), "arguments": msgspec.Raw(orjson.dumps(dict(arguments)))}
+    given = {"name": tool.name, "arguments": dict(arguments)}
+    members = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in given.items()}
     request = Request("tools/call", msgspec.Raw(b"1"), members, {})
     now = context.get()
     exchange = Exchange(

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from gatewaysite.db.failures import as_refusal
 from gatewaysite.errors import BadBody, BadInput, GatewayError
 
 PARSE_ERROR = -32700
@@ -50,16 +49,15 @@ def as_rpc_error(error: BaseException) -> RpcError | None:
         return RpcError(PARSE_ERROR, error.message, status=400)
     if isinstance(error, BadInput) and error.status == BadInput.status:
         return RpcError(INVALID_PARAMS, error.message, status=400)
-    known = error if isinstance(error, GatewayError) else as_refusal(error)
-    if known is None:
+    if not isinstance(error, GatewayError):
         return None
-    data: dict[str, Any] = {"code": known.code}
-    if known.reason:
-        data["reason"] = known.reason
-    if known.retry_after_s is not None:
-        data["retry_after_seconds"] = known.retry_after_s
-    status = 200 if known.status in (502, 504) else known.status
-    return RpcError(-31000 - known.status, known.message, data=data, status=status)
+    data: dict[str, Any] = {"code": error.code}
+    if error.reason:
+        data["reason"] = error.reason
+    if error.retry_after_s is not None:
+        data["retry_after_seconds"] = error.retry_after_s
+    status = 200 if error.status in (502, 504) else error.status
+    return RpcError(-31000 - error.status, error.message, data=data, status=status)
 
 
 def error_answer(request_id: msgspec.Raw | None, error: RpcError) -> bytes:

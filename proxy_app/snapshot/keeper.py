@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import django.db
 import psycopg
 from django.conf import settings
 
+from gatewaysite.db.failures import as_refusal
 from gatewaysite.db.units import run_unit
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Snapshot
@@ -43,6 +45,7 @@ class Keeper:
         self._queued: dict[str, asyncio.Task[None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._look: asyncio.Task[None] | None = None
+        self._one_look = asyncio.Lock()
         self._follower: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -69,7 +72,10 @@ class Keeper:
 
     async def check(self) -> None:
         """Be at least as fresh as the database is now. Raises Refused when that cannot be had."""
-        await self._catch_up(await run_unit(work.read_versions))
+        try:
+            await self._catch_up(await run_unit(work.read_versions))
+        except django.db.Error as error:
+            raise as_refusal(error) or error from error
 
     async def look_again(self) -> None:
         """`check` for a caller who met an unknown key: shared, and at most every LOOK_EVERY_S however many guess."""
@@ -79,8 +85,9 @@ class Keeper:
 
     async def _look_soon(self) -> None:
         await asyncio.sleep(LOOK_EVERY_S)
-        self._look = None  # who comes from here on needs a later look
-        await self.check()
+        async with self._one_look:  # however slow the database is, one looks and all others share the next
+            self._look = None  # who comes from here on needs a later look
+            await self.check()
 
     async def _catch_up(self, versions: dict[str, int]) -> None:
         asked_at = time.monotonic()

@@ -94,17 +94,17 @@ async def test_a_body_that_is_no_request_is_refused_in_the_words_of_json_rpc(
     ids=["only opened", "nested", "objects", "mixed", "one too many"],
 )
 async def test_a_body_that_is_nested_too_deep_is_refused_quickly(token: str, body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     answer = await post(token, body)
     assert (answer.status, error_of(answer)["code"]) == (400, PARSE_ERROR)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.8
 
 
 async def test_a_body_of_escaped_quotes_is_read_in_linear_time(token: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     answer = await post(token, b"[" * 70 + b'"' + b'\\"' * 1_900_000)
     assert (answer.status, error_of(answer)["code"]) == (400, PARSE_ERROR)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 async def test_brackets_inside_strings_are_not_nesting(token: str) -> None:

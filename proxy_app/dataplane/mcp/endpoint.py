@@ -10,6 +10,7 @@ from auth_app.actor import Actor
 from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.context import RequestContext
 from gatewaysite.context import current as context
+from gatewaysite.db.failures import as_refusal
 from gatewaysite.errors import GatewayError, NotFound, UnsupportedMediaType
 from gatewaysite.middleware import request_id_from
 from gatewaysite.responses import error_headers
@@ -136,6 +137,7 @@ class Visit:
 
     async def refuse(self, error: Exception) -> None:
         """Answer with an error. One that we do not know is a bug: logged here, told without detail."""
+        error = as_refusal(error) or error
         known = as_rpc_error(error)
         if known is None:
             log.error("bug in the data plane", exc_info=error)
