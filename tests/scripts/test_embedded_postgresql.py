@@ -15,11 +15,12 @@ import pytest
 
 from gatewaysite.embedded import FolderInUse, leftovers, running_url, serve, serve_spare
 
+# Disposable unless told to keep: a folder made to outlive the machine waits for the disk, which is not the matter here.
 OWNER = """
 import sys
 from pathlib import Path
 from gatewaysite.embedded import serve
-with serve(Path(sys.argv[1])) as url:
+with serve(Path(sys.argv[1]), disposable="keep" not in sys.argv) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
@@ -27,14 +28,13 @@ type Owner = subprocess.Popen[str]
 
 
 @pytest.fixture
-def start_owner() -> Iterator[Callable[[Path], Owner]]:
+def start_owner() -> Iterator[Callable[..., Owner]]:
     """Starts a process that serves from a folder until its stdin closes."""
     owners: list[Owner] = []
 
-    def start(folder: Path) -> Owner:
-        owner = subprocess.Popen(
-            [sys.executable, "-c", OWNER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def start(folder: Path, *how: str) -> Owner:
+        command = [sys.executable, "-c", OWNER, str(folder), *how]
+        owner = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         owners.append(owner)
         assert owner.stdout is not None
         assert owner.stdout.readline().startswith("postgresql://")
@@ -70,24 +70,22 @@ def rows(url: str) -> int:
 
 
 def test_data_outlives_a_stop_and_nothing_keeps_running(tmp_path: Path) -> None:
-    with serve(tmp_path) as url:
+    with serve(tmp_path, disposable=True) as url:
         write_a_row(url)
     assert processes_of(tmp_path) == []
-    with serve(tmp_path) as url:
+    with serve(tmp_path, disposable=True) as url:
         assert rows(url) == 1
 
 
-def test_the_server_stops_when_its_owner_is_killed(tmp_path: Path, start_owner: Callable[[Path], Owner]) -> None:
+def test_the_server_stops_when_its_owner_is_killed(tmp_path: Path, start_owner: Callable[..., Owner]) -> None:
     owner = start_owner(tmp_path)
     assert processes_of(tmp_path)
     owner.kill()
     wait_until_none_of(tmp_path)
 
 
-def test_data_outlives_a_kill_of_the_server_and_of_its_owner(
-    tmp_path: Path, start_owner: Callable[[Path], Owner]
-) -> None:
-    owner = start_owner(tmp_path)
+def test_data_outlives_a_kill_of_the_server_and_of_its_owner(tmp_path: Path, start_owner: Callable[..., Owner]) -> None:
+    owner = start_owner(tmp_path, "keep")
     url = running_url(tmp_path)
     assert url is not None
     write_a_row(url)
@@ -102,7 +100,7 @@ def test_data_outlives_a_kill_of_the_server_and_of_its_owner(
 
 
 def test_a_server_that_did_not_notice_its_owner_die_is_stopped_before_another_starts(
-    tmp_path: Path, start_owner: Callable[[Path], Owner], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, start_owner: Callable[..., Owner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = start_owner(tmp_path)
     stopped = processes_of(tmp_path)
@@ -112,28 +110,26 @@ def test_a_server_that_did_not_notice_its_owner_die_is_stopped_before_another_st
     owner.kill()
     owner.wait()
     monkeypatch.setattr(leftovers, "STEPS", tuple((number, 0.2) for number, _ in leftovers.STEPS))
-    with serve(tmp_path) as url:
+    with serve(tmp_path, disposable=True) as url:
         write_a_row(url)
         assert not set(stopped) & set(processes_of(tmp_path))
 
 
 def test_a_pid_file_that_names_a_living_stranger_is_no_reason_to_refuse(tmp_path: Path) -> None:
-    with serve(tmp_path):
+    with serve(tmp_path, disposable=True):
         lines = (tmp_path / "postgres" / "postmaster.pid").read_text().splitlines()
     with subprocess.Popen(["sleep", "60"]) as stranger:
         lines[0] = str(stranger.pid)
         (tmp_path / "postgres" / "postmaster.pid").write_text("\n".join(lines))
-        with serve(tmp_path) as url:
+        with serve(tmp_path, disposable=True) as url:
             write_a_row(url)
         assert stranger.poll() is None
         stranger.kill()
 
 
-def test_a_second_owner_of_a_folder_is_told_who_the_first_is(
-    tmp_path: Path, start_owner: Callable[[Path], Owner]
-) -> None:
+def test_a_second_owner_of_a_folder_is_told_who_the_first_is(tmp_path: Path, start_owner: Callable[..., Owner]) -> None:
     owner = start_owner(tmp_path)
-    with pytest.raises(FolderInUse, match=rf"in use by process {owner.pid}\b"), serve(tmp_path):
+    with pytest.raises(FolderInUse, match=rf"in use by process {owner.pid}\b"), serve(tmp_path, disposable=True):
         pass
 
 
@@ -155,14 +151,14 @@ def test_a_broken_disposable_folder_is_made_anew(tmp_path: Path) -> None:
 def test_an_interrupted_first_start_leaves_nothing_that_the_next_trips_over(tmp_path: Path) -> None:
     (tmp_path / "postgres.new").mkdir()
     (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n")
-    with serve(tmp_path) as url:
+    with serve(tmp_path, disposable=True) as url:
         write_a_row(url)
 
 
 @pytest.mark.parametrize("name", ["plain", "with spaces, a comma", 'with "quotes" and 100 %', "/".join(["deep"] * 20)])
 def test_only_we_can_reach_the_socket_whatever_the_path(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
-    with serve(folder) as url:
+    with serve(folder, disposable=True) as url:
         write_a_row(url)
         socket_folder = Path(str(psycopg.conninfo.conninfo_to_dict(url)["host"]))
         assert stat.S_IMODE(socket_folder.stat().st_mode) == 0o700
@@ -172,5 +168,5 @@ def test_only_we_can_reach_the_socket_whatever_the_path(tmp_path: Path, name: st
 
 
 def test_nothing_listens_on_tcp(tmp_path: Path) -> None:
-    with serve(tmp_path) as url, psycopg.connect(url) as connection:
+    with serve(tmp_path, disposable=True) as url, psycopg.connect(url) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
