@@ -79,6 +79,8 @@ class _Watch:
     def end(self) -> None:
         if self._task:
             self._task.cancel()
+            # A cancelled task keeps its traceback, and with it us: a cycle per slow call for the collector to find.
+            self._task = None
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
