@@ -1,6 +1,7 @@
 """What lives between the start and the end of a worker process, in order."""
 
 import asyncio
+import gc
 import logging
 
 from auth_app.current import TokenLookup
@@ -17,6 +18,10 @@ from proxy_app.snapshot.keeper import keeper
 
 log = logging.getLogger(__name__)
 
+# Objects more than before until the collector looks for cycles. Thousands of calls in flight are a lot of objects and
+# hardly any cycle: at Python's own 2,000 it took 14 % of the CPU and stopped everything for 150 ms at a time.
+COLLECT_AFTER = 50_000
+
 
 async def start() -> None:
     page_calls.loop = asyncio.get_running_loop()
@@ -27,6 +32,7 @@ async def start() -> None:
     TokenLookup.find = staticmethod(find_actor_now)
     job_worker.start()
     publisher.start()
+    _calm_collector()
 
 
 async def stop() -> None:
@@ -47,3 +53,10 @@ async def apply_changes() -> None:
         await keeper.check()
     except GatewayError as error:
         log.info("a change will be applied later", extra={"reason": error.reason})
+
+
+def _calm_collector() -> None:
+    """What was made up to here stays until the end, so nobody needs to look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
