@@ -40,7 +40,8 @@ class JobWorker:
     async def _work(self) -> None:
         connector = PsycopgConnector(
             conninfo=settings.DATABASE_DIRECT_URL,
-            kwargs={"application_name": "poolgate jobs"},
+            # Each of its calls is one statement. A block around it would stay open for as long as the loop is busy.
+            kwargs={"application_name": "poolgate jobs", "autocommit": True},
             min_size=1,
             max_size=3,
             reconnect_timeout=5,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 
 from auth_app.actor import Actor
@@ -20,9 +20,9 @@ CALL_COLUMNS = (
 
 
 def copy_calls(records: "Iterable[CallRecord]") -> None:
-    """COPY the records, in one transaction."""
+    """COPY the records, all or none: a single statement needs no block, which a busy process would be slow to close."""
     statement = f"COPY proxy_app_call ({', '.join(CALL_COLUMNS)}) FROM STDIN"
-    with transaction.atomic(durable=True), connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for record in records:
             copy.write_row(record)
 
