@@ -52,7 +52,7 @@ def collection(request: HttpRequest, kind: Kind) -> HttpResponse:
     handlers: dict[str, Handler] = {"GET": list_them}
     if kind.create:
         handlers["POST"] = add
-    return _answer(request, handlers, otherwise=kind.why_not_created if request.method == "POST" else "")
+    return answer(request, handlers, otherwise=kind.why_not_created if request.method == "POST" else "")
 
 
 def item(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
@@ -69,7 +69,7 @@ def item(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         gone = work.delete_item(kind, actor, key, stamp_of(request, actor))
         return json_response({"status": "success", "message": f"{kind.title} {gone['id']} deleted"})
 
-    return _answer(request, {"GET": read, "PUT": change, "DELETE": delete})
+    return answer(request, {"GET": read, "PUT": change, "DELETE": delete})
 
 
 def state(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
@@ -81,12 +81,12 @@ def state(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         message = f"{kind.title} {changed['id']} {'activated' if activate else 'deactivated'}"
         return json_response({"status": "success", "message": message, kind.singular: changed})
 
-    return _answer(request, {"POST": switch})
+    return answer(request, {"POST": switch})
 
 
 def info(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     """Where the existing system keeps the metadata of a resource; here the item itself has it."""
-    return _answer(request, {"GET": lambda actor: json_response(work.read_item(kind, actor, key))})
+    return answer(request, {"GET": lambda actor: json_response(work.read_item(kind, actor, key))})
 
 
 def members(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
@@ -96,7 +96,7 @@ def members(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         query = from_api(kind, request.GET)
         return _list(kind, work.list_members(kind, actor, key, query), wrapped=query.with_cursor)
 
-    return _answer(request, {"GET": list_them})
+    return answer(request, {"GET": list_them})
 
 
 def refresh(request: HttpRequest, key: str) -> HttpResponse:
@@ -105,7 +105,7 @@ def refresh(request: HttpRequest, key: str) -> HttpResponse:
     def enqueue(actor: Actor) -> HttpResponse:
         return json_response(work.refresh_gateway(actor, key, stamp_of(request, actor)), status=202)
 
-    return _answer(request, {"POST": enqueue})
+    return answer(request, {"POST": enqueue})
 
 
 def stamp_of(request: HttpRequest, actor: Actor, via: str = "api") -> Stamp:
@@ -127,7 +127,7 @@ def _address(text: str) -> str | None:
         return None
 
 
-def _answer(request: HttpRequest, handlers: dict[str, Handler], *, otherwise: str = "") -> HttpResponse:
+def answer(request: HttpRequest, handlers: dict[str, Handler], *, otherwise: str = "") -> HttpResponse:
     """Run the method's handler for whoever is signed in. HEAD is a GET whose body the server leaves out."""
     actor = actor_of(request)
     method = "GET" if request.method == "HEAD" else request.method or ""

@@ -1,0 +1,132 @@
+"""The OpenAPI document says what is there, all of it, and nothing else."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from proxy_app.registry.kind import Kind
+from proxy_app.registry.kinds import KINDS, PROMPTS, RESOURCES, TOOLS
+from proxy_app.registry.openapi import OTHERS, build
+from proxy_app.registry.urls import api_urlpatterns
+from tests.builders import a_server, a_tool
+from tests.contract.test_recorded_shapes import Probe, World, probes, send, world
+from tests.registry.conftest import Caller, People, an_item, every_kind
+
+__all__ = ["world"]
+
+
+def document(caller: Caller) -> dict[str, Any]:
+    answer = caller.get("/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def check(found: Any, schema: dict[str, Any], whole: dict[str, Any]) -> None:
+    """The answer is what the document says, down to members it does not mention."""
+    strict = json.loads(json.dumps(whole["components"]["schemas"]))
+    for name, one in strict.items():
+        if name.endswith("Data"):
+            one["additionalProperties"] = False
+    Draft202012Validator({**schema, "components": {"schemas": strict}}).validate(found)
+
+
+def answer_schema(whole: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
+    response = whole["paths"][path][method]["responses"][str(status)]
+    return response["content"]["application/json"]["schema"]
+
+
+def test_the_document_is_for_whoever_is_signed_in(people: People) -> None:
+    assert Caller().get("/openapi.json").status_code == 401
+    assert document(people.viewer) == document(people.admin) == json.loads(json.dumps(build()))
+    assert document(people.viewer)["openapi"] == "3.1.0"
+
+
+def test_every_route_is_documented_and_every_documented_path_is_a_route() -> None:
+    routes = {"/" + str(route.pattern).replace("<key>", "{key}") for route in api_urlpatterns}
+    twins = {path for path in routes if path.endswith("/")}
+    assert twins == {f"{path.rstrip('/')}/" for path in twins}
+    assert routes - twins == build()["paths"].keys() - OTHERS.keys()
+
+
+def test_every_path_is_documented_with_the_methods_it_has(admin: Caller) -> None:
+    for path, operations in build()["paths"].items():
+        if path in OTHERS:
+            continue
+        allowed = admin.send("OPTIONS", path.replace("{key}", "x"))["Allow"].split(", ")
+        assert {method.upper() for method in operations if method != "servers"} == set(allowed) - {"HEAD", "OPTIONS"}
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
+    whole = build()
+    schemas = whole["components"]["schemas"]
+    for name in re.findall(r'"#/components/schemas/(\w+)"', json.dumps(whole)):
+        assert name in schemas
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+
+
+@every_kind
+def test_items_and_lists_are_what_the_document_says(admin: Caller, kind: Kind) -> None:
+    whole = build()
+    row = an_item(kind.slug, tags=["a"], description="d")
+    path, one = f"/{kind.slug}", f"/{kind.slug}/{{key}}"
+    check(admin.get(path).json(), answer_schema(whole, path, "get", 200), whole)
+    page = admin.get(path, include_pagination="true").json()
+    check(page, answer_schema(whole, path, "get", 200), whole)
+    check(admin.get(f"{path}/{row.pk.hex}").json(), answer_schema(whole, one, "get", 200), whole)
+    state = admin.post(f"{path}/{row.pk.hex}/state?activate=true").json()
+    check(state, answer_schema(whole, f"{one}/state", "post", 200), whole)
+    check(admin.delete(f"{path}/{row.pk.hex}").json(), answer_schema(whole, one, "delete", 200), whole)
+
+
+def test_the_lists_of_a_server_are_what_the_document_says(admin: Caller) -> None:
+    server = a_server(tools=(a_tool(),))
+    for kind in (TOOLS, RESOURCES, PROMPTS):
+        found = admin.get(f"/servers/{server.pk.hex}/{kind.slug}").json()
+        check(found, answer_schema(build(), f"/servers/{{key}}/{kind.slug}", "get", 200), build())
+
+
+@every_kind
+def test_every_documented_parameter_is_taken(admin: Caller, kind: Kind) -> None:
+    for parameter in build()["paths"][f"/{kind.slug}"]["get"]["parameters"]:
+        if parameter["name"] != "cursor":
+            example = example_of(parameter["schema"])
+            assert admin.get(f"/{kind.slug}", **{parameter["name"]: example}).status_code == 200, parameter["name"]
+
+
+def example_of(schema: dict[str, Any]) -> Any:
+    schema = schema.get("anyOf", [schema])[0]
+    if "enum" in schema:
+        return schema["enum"][0]
+    return {"integer": "1", "boolean": "true"}.get(schema["type"], "0" * 32 if schema.get("format") == "uuid" else "a")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.create], ids=lambda kind: kind.slug)
+def test_the_fields_of_a_body_are_documented_by_the_names_clients_use(kind: Kind) -> None:
+    schemas = build()["components"]["schemas"]
+    assert kind.create
+    for model in (kind.create, kind.update):
+        assert {"description", "tags", "visibility", "teamId", "name"} <= schemas[model.__name__]["properties"].keys()
+        assert schemas[model.__name__]["additionalProperties"] is False
+    assert not any("default" in field for field in schemas[kind.update.__name__]["properties"].values())
+
+
+def test_no_recorded_request_has_a_status_the_document_does_not_know(world: World) -> None:
+    whole = build()
+    for probe in probes():
+        operation = documented(whole, world, probe)
+        answer = send(world, probe)
+        if operation is None:
+            assert answer.status_code in (401, 404, 405), probe.name
+        else:
+            assert str(answer.status_code) in operation["responses"], (probe.name, answer.status_code)
+
+
+def documented(whole: dict[str, Any], world: World, probe: Probe) -> dict[str, Any] | None:
+    path = re.sub(r"^/v1", "", probe.path.split("?")[0]).rstrip("/")
+    keys = {*(f"{{{slug}}}" for slug in world.keys), "no-such-id"}
+    parts = ["{key}" if part in keys or re.fullmatch("[0-9a-f]{32}", part) else part for part in path.split("/")]
+    return whole["paths"].get("/".join(parts), {}).get(probe.method.lower())
