@@ -59,6 +59,7 @@ function moveRow(step) {
 }
 
 function leave(event) {
+  if (event.target.closest("dialog[open]")) return;
   const menu = document.querySelector("details.menu[open]");
   if (menu) {
     menu.open = false;

@@ -1,0 +1,185 @@
+"""A handful of journeys in a real browser: what only scripts, styles and a live gateway can show."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import EMAIL, Site, log_in
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def demo(chromium: Browser, site: Site) -> Iterator[str]:
+    """The demo upstream registered through the page, once for all journeys; the path of its page."""
+    with chromium.new_context(base_url=site.url) as context:
+        page = context.new_page()
+        log_in(page)
+        page.click("text=Add gateway")
+        page.fill("#name", "Demo")
+        page.fill("#url", site.demo_url)
+        page.click("main >> button:has-text('Add gateway')")
+        expect(page.locator("h1")).to_have_text("Demo")
+        # Nobody reloads: the page follows the registration to its end.
+        expect(page.locator("h1 + .state")).to_have_text("Reachable", timeout=20_000)
+        expect(page.locator(".tally")).to_contain_text("5 tools")
+        yield page.evaluate("location.pathname")
+
+
+def test_a_wrong_password_puts_the_focus_on_the_reason(page: Page) -> None:
+    page.goto("/admin/tools")
+    page.fill("#username", EMAIL)
+    page.fill("#password", "wrong")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#errors")).to_be_focused()
+    expect(page.locator("#username")).to_have_value(EMAIL)
+
+
+def test_a_tool_is_called_through_its_form_with_ctrl_enter(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/tools/demo-echo")
+    admin_page.fill("textarea", "two\nlines <b>")
+    admin_page.keyboard.press("Control+Enter")
+
+    expect(admin_page.locator("#result-title")).to_have_text("Result")
+    expect(admin_page.locator("#result pre").first).to_have_text("two\nlines <b>")
+    expect(admin_page.locator("textarea")).to_have_value("two\nlines <b>")
+
+
+def test_a_list_is_found_searched_and_walked_by_keyboard(admin_page: Page, demo: str) -> None:
+    admin_page.keyboard.press("g")
+    admin_page.keyboard.press("t")
+    admin_page.wait_for_url("**/admin/tools")
+    admin_page.keyboard.press("/")
+    admin_page.keyboard.type("echo")
+    expect(admin_page.locator("tbody tr")).to_have_count(1)
+    expect(admin_page).to_have_url(re.compile(r"\?search=echo"))
+    expect(admin_page.locator("#search")).to_be_focused()
+
+    admin_page.fill("#search", "")
+    expect(admin_page.locator("tbody tr")).to_have_count(5)
+    admin_page.keyboard.press("Escape")
+    for key in ("j", "j", "k"):
+        admin_page.keyboard.press(key)
+    expect(admin_page.locator("tbody tr >> nth=0 >> th a")).to_be_focused()
+    admin_page.keyboard.press("Enter")
+    admin_page.wait_for_url("**/admin/tools/*")
+    admin_page.keyboard.press("e")
+    admin_page.wait_for_url("**/edit")
+
+
+def test_keys_do_nothing_while_one_types_and_can_be_switched_off(admin_page: Page) -> None:
+    admin_page.goto("/admin/gateways/new")
+    admin_page.fill("#name", "")
+    admin_page.type("#name", "gt?/")
+    expect(admin_page.locator("#name")).to_have_value("gt?/")
+    expect(admin_page.locator("#keys")).to_be_hidden()
+
+    admin_page.locator("h1").click()
+    admin_page.keyboard.press("?")
+    expect(admin_page.locator("#keys")).to_be_visible()
+    admin_page.uncheck("[data-shortcuts]")
+    admin_page.keyboard.press("Escape")
+    admin_page.keyboard.press("?")
+    expect(admin_page.locator("#keys")).to_be_hidden()
+
+
+def test_deleting_is_confirmed_in_a_dialog_that_escape_leaves(admin_page: Page) -> None:
+    admin_page.goto("/admin/servers/new")
+    admin_page.fill("#name", "Short lived")
+    admin_page.click("main >> button:has-text('Add server')")
+    expect(admin_page.locator("h1")).to_have_text("Short lived")
+    dialog = admin_page.locator("dialog#confirm")
+
+    admin_page.click("summary:has-text('More actions')")
+    admin_page.click("text=Delete…")
+    expect(dialog).to_be_visible()
+    expect(dialog.locator("text=Keep it")).to_be_focused()
+    admin_page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+    admin_page.click("text=Delete…")
+    dialog.locator("button").click()
+    expect(admin_page.locator(".notices")).to_have_text("Short lived was deleted.")
+
+
+def test_the_fields_of_a_credential_follow_its_kind(admin_page: Page) -> None:
+    admin_page.goto("/admin/gateways/new")
+    expect(admin_page.locator("#auth_token")).to_be_hidden()
+    admin_page.select_option("#auth_type", "bearer")
+    expect(admin_page.locator("#auth_token")).to_be_visible()
+    admin_page.select_option("#auth_type", "basic")
+    expect(admin_page.locator("#auth_token")).to_be_hidden()
+    expect(admin_page.locator("#auth_password")).to_be_visible()
+
+
+def test_the_picker_narrows_by_typing_and_counts_what_is_chosen(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/servers/new")
+    admin_page.fill("#find", "add")
+    expect(admin_page.locator(".pick:visible")).to_have_count(1)
+    admin_page.check(".pick:visible >> input[type=checkbox]")
+    expect(admin_page.locator("[data-count]")).to_have_text("1 chosen")
+
+
+def test_a_session_that_ended_leads_a_live_search_to_the_log_in_page(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/tools")
+    admin_page.context.clear_cookies()
+    admin_page.fill("#search", "echo")
+
+    admin_page.wait_for_url("**/login?next=*")
+
+
+def test_everything_works_without_a_script(chromium: Browser, site: Site, demo: str) -> None:
+    with chromium.new_context(base_url=site.url, java_script_enabled=False) as context:
+        page = context.new_page()
+        log_in(page)
+        page.goto("/admin/tools")
+        page.fill("#search", "echo")
+        page.click("button:has-text('Search')")
+        expect(page.locator("tbody tr")).to_have_count(1)
+        page.click("tbody >> text=demo-echo")
+        page.fill("textarea", "plain")
+        page.click("button:has-text('Call')")
+        expect(page.locator("#result pre").first).to_have_text("plain")
+        page.click("button:has-text('Dark')")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_on_a_narrow_screen_the_menu_opens_the_rail_and_nothing_overflows(
+    chromium: Browser, site: Site, demo: str
+) -> None:
+    with chromium.new_context(base_url=site.url, viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        log_in(page)
+        for path in ("/admin", "/admin/tools", "/admin/tools/demo-echo", demo, "/admin/gateways/new"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        expect(page.locator("#rail")).to_be_hidden()
+        page.click("text=Menu")
+        page.click("#rail >> text=Servers")
+        page.wait_for_url("**/admin/servers")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_breaks_a_rule_of_accessibility(page: Page, site: Site, demo: str, theme: str) -> None:
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": site.url}])
+    page.goto("/login")
+    check(page)
+    log_in(page)
+    tool, server = "/admin/tools/demo-add", "/admin/servers/new"
+    for path in ("/admin", "/admin/gateways", "/admin/tools", "/admin/servers", tool, demo, server, f"{demo}/delete"):
+        page.goto(path)
+        check(page)
+    page.goto(tool)
+    page.click("button:has-text('Call')", no_wait_after=True)
+    page.eval_on_selector("form[data-ctrl-enter]", "form => { form.noValidate = true; form.requestSubmit(); }")
+    expect(page.locator("[role=alert]")).to_be_focused()
+    check(page)
+
+
+def check(page: Page) -> None:
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
