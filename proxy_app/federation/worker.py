@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from typing import Any
 
 from django.conf import settings
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as django_app
+from psycopg import AsyncConnection
 
 RESTART_AFTER_S = 2.0
 STOP_WITHIN_S = 5.0
@@ -40,8 +42,8 @@ class JobWorker:
     async def _work(self) -> None:
         connector = PsycopgConnector(
             conninfo=settings.DATABASE_DIRECT_URL,
-            # Each of its calls is one statement. A block around it would stay open for as long as the loop is busy.
-            kwargs={"application_name": "poolgate jobs", "autocommit": True},
+            kwargs={"application_name": "poolgate jobs"},
+            configure=_without_blocks,
             min_size=1,
             max_size=3,
             reconnect_timeout=5,
@@ -54,6 +56,11 @@ class JobWorker:
                 delete_jobs="successful",
                 shutdown_graceful_timeout=STOP_WITHIN_S / 2,
             )
+
+
+async def _without_blocks(connection: AsyncConnection[Any]) -> None:
+    """Each of the library's calls is one statement. A block around it stays open for as long as the loop is busy."""
+    await connection.set_autocommit(True)
 
 
 job_worker = JobWorker()
