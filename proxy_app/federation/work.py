@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app as jobs
 from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.models import AuditEntry
-from proxy_app.federation.offer import Item, Offer
+from proxy_app.federation.offer import Item, Offer, storable
 from proxy_app.models import Gateway, Prompt, Registered, Resource, Tool, Visibility
 from proxy_app.registry.names import display_name, free_name, public_tool_name
 from proxy_app.upstream.mcp import Discovery, Endpoint
@@ -105,7 +105,7 @@ def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:
     gateway.last_seen = gateway.last_refresh_at = timezone.now()
     gateway.era, gateway.protocol_version = discovery.era, discovery.protocol_version
     gateway.server_name, gateway.server_version = discovery.server_name, discovery.server_version
-    gateway.capabilities, gateway.instructions = discovery.capabilities, discovery.instructions
+    gateway.capabilities, gateway.instructions = storable(discovery.capabilities) or {}, discovery.instructions
     gateway.skipped = offer.skipped
     gateway.sync_step, gateway.sync_done, gateway.sync_total = "", 0, 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-import orjson
+import msgspec
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -131,13 +131,14 @@ def tool_wire(row: dict[str, Any]) -> bytes:
     members: dict[str, Any] = {
         "title": row["title"],
         "description": row["description"],
-        "inputSchema": orjson.Fragment(row["input_schema"]),
-        "outputSchema": orjson.Fragment(row["output_schema"]) if row["output_schema"] else None,
+        "inputSchema": msgspec.Raw(row["input_schema"]),
+        "outputSchema": msgspec.Raw(row["output_schema"]) if row["output_schema"] else None,
         "annotations": row["annotations"] or None,
         "icons": row["icons"],
         "_meta": row["meta"],
     }
-    return b"," + orjson.dumps({name: value for name, value in members.items() if value is not None})[1:]
+    # Not by orjson: an integer of more than 64 bits in one tool's annotations would keep every tool from loading.
+    return b"," + msgspec.json.encode({name: value for name, value in members.items() if value is not None})[1:]
 
 
 def param_headers(input_schema: str) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ import msgspec
 
 from proxy_app.upstream import client
 from proxy_app.upstream.bodies import body_of
-from proxy_app.upstream.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout
+from proxy_app.upstream.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout, UpstreamTooLarge
 from proxy_app.upstream.mcp import messages
 from proxy_app.upstream.mcp.discovery import era_of
 from proxy_app.upstream.mcp.endpoint import Endpoint, prepared
@@ -87,11 +87,15 @@ async def list_all(endpoint: Endpoint, method: str) -> list[dict[str, Any]]:
     """Every item of a list, page after page. A server without such a list has none of it."""
     items: list[dict[str, Any]] = []
     seen: set[str] = set()
+    size = 0
     params: bytes | None = None
     for _ in range(PAGE_LIMIT):
         answer = await complete(await call(endpoint, method, params))
         if answer.error is not None:
             return _no_such_list(answer.error, method)
+        size += len(answer.result or b"")
+        if size > client.client().answer_limit_bytes:
+            raise UpstreamTooLarge
         page, cursor = _page(answer.result or b"", LIST_MEMBERS[method])
         items += page
         if len(items) > ITEM_LIMIT:

@@ -239,10 +239,14 @@ async def _refusal(response: httpx.Response, *, in_session: bool) -> Answer:
 
 
 def _error_object(body: bytes) -> bytes | None:
+    """JSON-RPC's error object in a refusal; OAuth's `{"error": "invalid_token"}` is none."""
     try:
-        return parse(body).error
+        error = parse(body).error
+        if error is not None:
+            error_of(error)
     except UpstreamError:
         return None
+    return error
 
 
 def _refusal_text(body: bytes, kind: str, error: bytes | None) -> str:

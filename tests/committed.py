@@ -1,0 +1,42 @@
+"""A database in which transactions are real ones, for tests that look from another thread or process."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+# Filled by migrations, or moved by triggers only.
+KEPT = {"django_content_type", "auth_permission", "auth_app_stateversion", "django_migrations"}
+JOBS = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs", "procrastinate_workers")
+
+
+@pytest.fixture
+def db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Everything is committed, and deleted in the end: with few rows that takes a tenth of what TRUNCATE does.
+
+    Triggers see the deletions, so a gateway that runs beside the tests forgets the rows as well. It has the name of
+    pytest-django's fixture, by which pytest-django knows which tests want the test database made.
+    """
+    with django_db_blocker.unblock():
+        yield
+        delete_everything()
+
+
+def delete_everything() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("; ".join(f"DELETE FROM {table}" for table in (*_tables(), *JOBS)))
+
+
+def _tables() -> list[str]:
+    """Tables in an order in which no row is referred to by one that is deleted later."""
+    waiting = {
+        model: model._meta.db_table for model in apps.get_models(include_auto_created=True) if model._meta.managed
+    }
+    ordered: list[str] = []
+    while waiting:
+        referred = {field.related_model for model in waiting for field in model._meta.fields if field.is_relation}
+        free = [model for model in waiting if model not in referred] or list(waiting)
+        ordered += [waiting.pop(model) for model in free]
+    return [table for table in ordered if table not in KEPT]
