@@ -19,6 +19,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from gatewaysite.bodies import ClientLeft, read_body
+from gatewaysite.db.units import return_leftovers
 from gatewaysite.errors import Refused, TooLarge
 from gatewaysite.responses import plain_error
 from gatewaysite.types import Receive, Scope, Send
@@ -103,7 +104,11 @@ class ControlPlane(ASGIHandler):
         request, failure = self.create_request(scope, body)
         if request is None:
             return failure or HttpResponse(status=400)
-        return self.get_response(request)
+        try:
+            return self.get_response(request)
+        finally:
+            # Django's own clean-up at the end of a request runs on the loop and finds nothing of this thread's.
+            return_leftovers()
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
         """As Django does, but a stream's chunks are made on the executor too, one at a time."""

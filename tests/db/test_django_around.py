@@ -1,12 +1,10 @@
 """What Django brings (test cases, sessions, log-in, a live server) on the project's own pooled database."""
 
 import urllib.request
-from importlib import import_module
 from typing import Any
 from unittest import mock
 
 import pytest
-from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model, login, logout
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
@@ -16,7 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import LiveServerTestCase, TestCase, TransactionTestCase, override_settings
 from django.test.client import RequestFactory
 from django.urls import path
+from pytest_django import Settings
 
+from gatewaysite.control_plane import ControlPlane
+from gatewaysite.db import ledger
 from gatewaysite.db.handback.base import DatabaseWrapper
 
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery staple"
@@ -93,7 +94,13 @@ def answer(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f"{count} {given_back()}")
 
 
-urlpatterns = [path("count", answer)]
+def forget(request: HttpRequest) -> HttpResponse:
+    """A view that begins a transaction by hand and never ends it."""
+    transaction.set_autocommit(False)
+    return answer(request)
+
+
+urlpatterns = [path("count", answer), path("forget", forget)]
 
 
 @override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[])
@@ -103,6 +110,33 @@ class InALiveServer(LiveServerTestCase):
         with urllib.request.urlopen(f"{self.live_server_url}/count", timeout=10) as response:  # noqa: S310
             assert response.read() == b"1 True"
         assert given_back()
+
+
+@pytest.mark.anyio
+@pytest.mark.django_db(transaction=True)
+async def test_what_a_view_left_open_is_back_before_its_answer_is_sent(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ROOT_URLCONF, settings.MIDDLEWARE = __name__, []
+    plane = ControlPlane(threads=1, max_waiting=1)
+    bodies: list[bytes] = []
+    lent: list[int] = []
+
+    async def send(message: Any) -> None:
+        bodies.append(message.get("body", b""))
+        lent.append(ledger.count("default"))
+
+    for url in ("/forget", "/count"):
+        await plane({"type": "http", "method": "GET", "path": url, "headers": [], "query_string": b""}, nothing, send)
+    plane.close()
+    assert b"".join(bodies) == b"0 False0 True"
+    assert set(lent) == {0}
+    assert "still held" in caplog.text
+
+
+async def nothing() -> Any:
+    """An empty request body."""
+    return {"type": "http.request"}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -129,7 +163,7 @@ def user(transactional_db: None) -> Any:
 
 def a_request() -> WSGIRequest:
     request = RequestFactory().get("/")
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore()
+    request.session = SessionStore()
     return request
 
 
