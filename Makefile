@@ -18,7 +18,7 @@ run: setup ## Serve on http://127.0.0.1:8000, with a database and a demo upstrea
 	@exec $(bin)/python scripts/run.py
 
 test: setup ## Run the whole suite (ARGS="-k name" for a part)
-	@$(bin)/pytest -n 2 $(ARGS)
+	@$(bin)/pytest -n 2 --dist loadgroup $(ARGS)
 
 check: setup lint types ## Everything short of tests: style, types, imports, templates, migrations, image
 	$(settings) $(bin)/lint-imports --no-logo

@@ -10,18 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
          "--disable-background-networking", "--disable-component-update")  # fmt: skip
-READY_WITHIN_S = 60
+# Generous: two of these may start at once on a machine that is busy with something else.
+READY_WITHIN_S = 120
+STOPPED_WITHIN_S = 60
+ANSWER_WITHIN_MS = 20_000
 EMAIL, PASSWORD = "admin@example.com", "correct-horse-battery"
 
 
@@ -64,6 +67,7 @@ def site() -> Iterator[Site]:
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
+    expect.set_options(timeout=ANSWER_WITHIN_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield browser
@@ -107,7 +111,8 @@ def own_database(url: str) -> Iterator[str]:
     name = f"browser_{os.getpid()}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
-        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        parts = urlsplit(url)
+        yield f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"  # urlunsplit would drop an empty netloc's slashes
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
@@ -118,7 +123,7 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(STOPPED_WITHIN_S)
 
 
 def free_port() -> int:

@@ -9,6 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import EMAIL, Site, log_in
 
+# With `pytest --dist loadgroup` one worker runs all of them, and one gateway is started instead of two.
+pytestmark = pytest.mark.xdist_group("browser")
+
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
