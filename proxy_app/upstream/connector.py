@@ -18,6 +18,9 @@ from proxy_app.upstream.failures import AddressRefused
 log = logging.getLogger(__name__)
 
 DNS_CACHE_S = 30
+# Answers that arrive together free many connections which the next calls take in the same moment. Only those still
+# unused after this time are too many.
+REST_S = 1.0
 
 
 class Wire(ResponseHandler):
@@ -66,6 +69,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         self._guard = guard
         self._max_idle = max_idle
         self._max_open = max_open
+        self._trimming: asyncio.TimerHandle | None = None
         self.opened = 0
 
     @property
@@ -75,6 +79,11 @@ class GuardedConnector(aiohttp.TCPConnector):
     @property
     def busy(self) -> int:
         return len(self._acquired)
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        if self._trimming is not None:
+            self._trimming.cancel()
+        await super().close(abort_ssl=abort_ssl)
 
     def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop and not self._closed
@@ -105,7 +114,12 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
         super()._release(key, protocol, should_close=should_close)
-        if self.idle > self._max_idle:
+        if self._trimming is None and self.idle > self._max_idle:
+            self._trimming = self._loop.call_later(REST_S, self._trim)
+
+    def _trim(self) -> None:
+        self._trimming = None
+        for _ in range(self.idle - self._max_idle):
             self._close_oldest_idle()
 
     def _close_oldest_idle(self) -> None:

@@ -346,7 +346,11 @@ def _announced_length(values: Iterable[str]) -> int | None:
 
 @lru_cache(maxsize=2048)
 def _wire_url(url: str) -> URL:
-    return URL(url, encoded=True)
+    parsed = URL(url, encoded=True)
+    # aiohttp would turn credentials in the URL into a header, over the caller's own.
+    if parsed.raw_user is not None or parsed.raw_password is not None or FORBIDDEN_IN_VALUES.search(url):
+        raise ValueError("credentials or control characters in the URL")
+    return parsed
 
 
 async def _exchange(

@@ -246,15 +246,26 @@ async def test_an_answer_nobody_asked_for_never_serves_the_next_request(
 
 
 async def test_unused_connections_are_bounded_and_the_oldest_goes_first(
-    new_transport: Callable[..., AiohttpTransport],
+    new_transport: Callable[..., AiohttpTransport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("proxy_app.upstream.connector.REST_S", 0.05)
     transport = new_transport(limits=Limits(max_connections=10, max_keepalive_connections=2))
     async with FakeUpstream(polite) as a, FakeUpstream(polite) as b, FakeUpstream(polite) as c:
         for upstream in (a, b, c):
             await get(transport, upstream.url)
-        assert transport.idle == 2
+        await until(lambda: transport.idle == 2)
         await until(lambda: a.open_now == 0)
         assert (b.open_now, c.open_now) == (1, 1)
+
+
+async def test_connections_a_burst_set_free_serve_the_next_burst(
+    new_transport: Callable[..., AiohttpTransport],
+) -> None:
+    transport = new_transport(limits=Limits(max_connections=20, max_keepalive_connections=2))
+    async with FakeUpstream(polite) as upstream:
+        for _ in range(5):
+            await asyncio.gather(*(get(transport, upstream.url) for _ in range(20)))
+        assert upstream.connections == 20
 
 
 async def test_unused_connections_count_against_the_limit_of_all(

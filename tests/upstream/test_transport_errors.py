@@ -264,7 +264,9 @@ async def test_a_header_that_could_become_two_is_never_written(
         assert upstream.connections == 0
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "unix:///run/x.sock", "http:///x", "/x"])
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1/", "unix:///run/x.sock", "http:///x", "/x", "http://user:pw@127.0.0.1/"]
+)
 async def test_what_is_no_http_url_is_never_sent(transport: AiohttpTransport, url: str) -> None:
     with pytest.raises((httpx.UnsupportedProtocol, httpx.LocalProtocolError)) as caught:
         await transport.handle_async_request(httpx.Request("GET", url))
