@@ -21,6 +21,7 @@ def local_environment(environment: Mapping[str, str], database_url: str) -> dict
         "HOST": host,
         "PORT": port,
         "PUBLIC_URL": public_url(host, port),
+        "ALLOWED_HOSTS": ",".join(dict.fromkeys(["localhost", "127.0.0.1", "[::1]", host])),
         "DATA_DIR": str(folder),
         "DATABASE_URL": database_url,
         "SECRET_KEY": environment.get("SECRET_KEY") or kept_secret_key(folder),

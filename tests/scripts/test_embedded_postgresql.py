@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from gatewaysite.embedded import FolderInUse, leftovers, running_url, serve, serve_spare
+from gatewaysite.embedded import EmbeddedError, FolderInUse, leftovers, running_url, serve, serve_spare, server
+from gatewaysite.embedded.account import Account, accounts
 
 # Disposable unless told to keep: a folder made to outlive the machine waits for the disk, which is not the matter here.
 OWNER = """
@@ -170,3 +171,25 @@ def test_only_we_can_reach_the_socket_whatever_the_path(tmp_path: Path, name: st
 def test_nothing_listens_on_tcp(tmp_path: Path) -> None:
     with serve(tmp_path, disposable=True) as url, psycopg.connect(url) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has several ways to run PostgreSQL")
+def test_root_may_change_the_way_it_runs_and_keeps_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked = []
+    for account in accounts():
+        monkeypatch.setattr(server, "accounts", lambda account=account: [account])
+        try:
+            with serve(tmp_path) as url:
+                write_a_row(url)
+                worked.append(account.name)
+                assert rows(url) == len(worked)
+        except EmbeddedError as error:
+            assert account.name in str(error)  # noqa: PT017 -- which ways work depends on the machine
+    assert worked
+
+
+def test_every_way_that_was_tried_is_named_when_none_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = [Account(name=name, owner=os.geteuid(), prefix=("false",)) for name in ("one way", "another way")]
+    monkeypatch.setattr(server, "accounts", lambda: ways)
+    with pytest.raises(EmbeddedError, match=r"(?s)Tried:.*one way: .*another way: "), serve(tmp_path):
+        pass
