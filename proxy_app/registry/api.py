@@ -17,8 +17,8 @@ from gatewaysite.errors import BadInput, FieldError, GatewayError, TooLarge, Uns
 from gatewaysite.responses import error_body, json_response
 from proxy_app.registry import work
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.query import from_api
-from proxy_app.registry.validation import Body, Visible, validated, values_of
+from proxy_app.registry.query import from_api, single_values
+from proxy_app.registry.validation import NOT_IN_A_LINE, Body, Visible, validated, values_of
 from proxy_app.registry.work import Listing, Stamp
 
 Handler = Callable[[Actor], HttpResponse]
@@ -76,7 +76,7 @@ def state(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     """Switching on and off: what a person wants, whatever the far side does."""
 
     def switch(actor: Actor) -> HttpResponse:
-        activate = validated(StateParameters, request.GET.dict(), where="query").activate
+        activate = validated(StateParameters, single_values(request.GET), where="query").activate
         changed = work.set_enabled(kind, actor, key, activate, stamp_of(request, actor))
         message = f"{kind.title} {changed['id']} {'activated' if activate else 'deactivated'}"
         return json_response({"status": "success", "message": message, kind.singular: changed})
@@ -113,7 +113,7 @@ def stamp_of(request: HttpRequest, actor: Actor, via: str = "api") -> Stamp:
     return Stamp(
         email=actor.email,
         ip=_address(request.META.get("REMOTE_ADDR", "")),
-        user_agent=request.headers.get("User-Agent", ""),
+        user_agent=NOT_IN_A_LINE.sub("", request.headers.get("User-Agent", "")),
         via=via,
         request_id=getattr(request, "request_id", ""),
     )

@@ -86,14 +86,14 @@ def from_api(kind: Kind, get: QueryDict) -> ListQuery:
     """The list a JSON request asks for. Raises BadInput that names a wrong, repeated or unknown parameter."""
     if not get:
         return DEFAULT
-    found = validated(api_parameters(kind), _single_values(get), where="query")
+    found = validated(api_parameters(kind), single_values(get), where="query")
     cursor = read_cursor(kind, found.cursor) if found.cursor is not None else None
     return ListQuery(**_narrowing(kind, found), limit=found.limit, cursor=cursor, with_cursor=found.include_pagination)
 
 
 def from_page(kind: Kind, get: QueryDict) -> ListQuery:
     """The list a page's URL asks for. A form sends its empty fields too; they mean nothing."""
-    given = {name: value for name, value in _single_values(get).items() if value.strip()}
+    given = {name: value for name, value in single_values(get).items() if value.strip()}
     found = validated(_page_parameters(kind), given, where="query")
     return ListQuery(**_narrowing(kind, found), page=found.page, sort=found.sort)
 
@@ -119,7 +119,8 @@ def _with_filters(kind: Kind, base: type[BaseModel], **more: Any) -> type[BaseMo
     return create_model(f"{kind.title}{base.__name__}", __base__=base, **fields, **more)
 
 
-def _single_values(get: QueryDict) -> dict[str, str]:
+def single_values(get: QueryDict) -> dict[str, str]:
+    """The parameters by name. One given twice is refused: whichever we took, the caller might mean the other."""
     repeated = [name for name, values in get.lists() if len(values) > 1]
     if repeated:
         message = "This parameter may be given once"

@@ -27,7 +27,8 @@ class Caller:
 
     def __init__(self, user: User | None = None) -> None:
         self.user = user
-        headers = {"Authorization": f"Bearer {a_token(user)}"} if user else {}
+        self.authorization = f"Bearer {a_token(user)}" if user else ""
+        headers = {"Authorization": self.authorization} if user else {}
         self._client = Client(headers=headers, REMOTE_ADDR="203.0.113.7", HTTP_USER_AGENT="pytest")
 
     def get(self, path: str, **parameters: Any) -> Any:

@@ -84,7 +84,8 @@ def test_a_disabled_item_is_listed_only_when_asked_for_and_still_read(admin: Cal
 @every_kind
 def test_switching_needs_to_know_which_way(admin: Caller, kind: Kind) -> None:
     row = an_item(kind.slug)
-    for query, type_ in (("", "missing"), ("?activate=maybe", "bool_parsing")):
+    wrong = {"": "missing", "?activate=maybe": "bool_parsing", "?activate=true&activate=false": "repeated"}
+    for query, type_ in wrong.items():
         answer = admin.post(f"/{kind.slug}/{row.pk.hex}/state{query}")
         assert answer.status_code == 422
         (error,) = answer.json()["detail"]

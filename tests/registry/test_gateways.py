@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from auth_app.models import AuditEntry
 from proxy_app.models import Gateway, Prompt, Resource, Tool
@@ -38,6 +39,12 @@ def test_registering_stores_a_pending_row_and_its_job_and_answers_at_once(admin:
     assert waiting_jobs() == [made["id"]]
     (entry,) = AuditEntry.objects.filter(object_id=made["id"])
     assert (entry.action, entry.changes["url"]) == ("gateway.created", NEW["url"])
+
+
+def test_who_wrote_from_where_is_kept_as_far_as_it_makes_sense(admin: Caller) -> None:
+    odd = Client(headers={"Authorization": admin.authorization, "User-Agent": "x\x00" + "y" * 400}, REMOTE_ADDR="")
+    made = odd.post("/gateways", NEW, content_type="application/json").json()
+    assert (made["createdFromIp"], made["createdUserAgent"]) == (None, "x" + "y" * 299)
 
 
 def test_a_registration_that_fails_leaves_neither_row_nor_job(admin: Caller) -> None:

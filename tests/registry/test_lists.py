@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.http import QueryDict
 
+from auth_app.actor import Actor
 from gatewaysite.errors import BadInput
-from proxy_app.registry import query
+from proxy_app.registry import query, reading, work
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, TOOLS
 from tests.builders import a_gateway, a_server, a_team, a_tool
@@ -59,13 +61,24 @@ def test_a_cursor_of_another_list_or_of_nobody_is_refused(admin: Caller) -> None
     assert len(admin.get("/tools", include_pagination="true", cursor=cursor).json()["tools"]) == 1
 
 
-def test_a_limit_is_kept_and_zero_means_all_there_may_be(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_is_kept_and_zero_means_all_there_may_be(admin: Caller) -> None:
     gateway = a_gateway()
     for number in range(52):
         a_tool(f"t{number}", gateway=gateway)
     assert len(admin.get("/tools").json()) == query.DEFAULT_LIMIT == 50
     assert len(admin.get("/tools", limit=7).json()) == 7
     assert len(admin.get("/tools", limit=0).json()) == 52
+
+
+def test_all_ends_somewhere_and_says_so(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (reading, work):
+        monkeypatch.setattr(module, "ALL_LIMIT", 2)
+    for _ in range(3):
+        a_gateway()
+    answer = admin.get("/gateways", limit=0, include_pagination="true").json()
+    assert len(answer["gateways"]) == 2
+    rest = admin.get("/gateways", limit=0, include_pagination="true", cursor=answer["nextCursor"]).json()
+    assert (len(rest["gateways"]), rest["nextCursor"]) == (1, None)
 
 
 @pytest.mark.parametrize(
@@ -151,21 +164,16 @@ def test_the_tools_of_a_server_are_a_list_like_any_other(admin: Caller) -> None:
 
 
 def test_a_page_counts_sorts_and_ignores_empty_fields(people: People) -> None:
-    from django.http import QueryDict
-
-    from auth_app.actor import Actor
-    from proxy_app.registry.work import list_items
-
     for name in ("b", "c", "a"):
         a_gateway(name)
     user = people.admin.user
     assert user
     actor = Actor(user.pk, user.email, True)
     asked = query.from_page(GATEWAYS, QueryDict("search=&tags=&sort=name&page=1&visibility="))
-    listing = list_items(GATEWAYS, actor, asked)
+    listing = work.list_items(GATEWAYS, actor, asked)
     assert ([item["name"] for item in listing.items], listing.total) == (["a", "b", "c"], 3)
     asked = query.from_page(GATEWAYS, QueryDict("sort=-toolCount"))
-    assert len(list_items(GATEWAYS, actor, asked).items) == 3
+    assert len(work.list_items(GATEWAYS, actor, asked).items) == 3
     for wrong in ("page=0", "sort=nothing", "utm=1", "page=1&page=2"):
         with pytest.raises(BadInput):
             query.from_page(TOOLS, QueryDict(wrong))
