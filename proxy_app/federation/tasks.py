@@ -1,16 +1,26 @@
 """Jobs: work that outlives a request. Each is a row, so a restart loses none."""
 
+import asyncio
 from uuid import UUID
 
-from procrastinate import JobContext
+from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Job, Status
 
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
 from proxy_app.federation.sync import sync_gateway
 
 
-@app.task(queue="gateway", name="sync_gateway")
+class AfterShutdown(BaseRetryStrategy):
+    """What was stopped together with its process is run again, by whichever process there is then."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        return RetryDecision() if isinstance(exception, asyncio.CancelledError) else None
+
+
+@app.task(queue="gateway", name="sync_gateway", retry=AfterShutdown())
 async def sync_gateway_job(gateway_id: str) -> None:
     """A bug must not leave the row "Connecting" for ever: it says so, and the job fails with its traceback."""
     try:
@@ -24,5 +34,9 @@ async def sync_gateway_job(gateway_id: str) -> None:
 @app.task(queue="gateway", name="rescue_stalled_jobs", queueing_lock="rescue_stalled_jobs", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Run jobs again whose process has died: it sent no heartbeat for half a minute."""
-    for job in await context.app.job_manager.get_stalled_jobs():
-        await context.app.job_manager.retry_job(job)
+    jobs = context.app.job_manager
+    for job in await jobs.get_stalled_jobs():
+        try:
+            await jobs.retry_job(job)
+        except UniqueViolation:  # the same is waiting already, and could not begin as long as this one seemed to run
+            await jobs.finish_job(job, Status.ABORTED, delete_job=True)

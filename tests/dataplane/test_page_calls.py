@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,9 +19,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("upstreams")]
 
 
 @pytest.fixture(autouse=True)
-def _loop(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> Iterator[None]:
+def _no_loop_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_calls, "loop", None)
-    yield
 
 
 async def from_a_thread(actor: Actor, tool_id: UUID, arguments: dict[str, Any]) -> PageCallResult:
