@@ -1,0 +1,74 @@
+"""What a person reads, and what a program reads, of the figures."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Result
+
+COLUMNS = (
+    ("workload", 17), ("clients", 8), ("req/s", 8), ("p50 ms", 8), ("p99 ms", 8), ("errors", 7), ("CPU ms", 8),
+    ("PSS MB", 7), ("db", 4), ("idle in tx", 11), ("opened", 7), ("cores: gateway", 15), ("wrk", 5), ("upstr", 6),
+    ("pg", 5), ("others", 7),
+)  # fmt: skip
+
+
+def head() -> str:
+    return " ".join(name.ljust(width) if at == 0 else name.rjust(width) for at, (name, width) in enumerate(COLUMNS))
+
+
+def row(result: Result) -> str:
+    """One line of the table; `idle in tx` is the most at once, and the age of the oldest."""
+    idle = f"{result.idle_in_transaction}"
+    if result.idle_in_transaction:
+        idle += f" ({result.oldest_idle_in_transaction_ms:.0f} ms)"
+    cores = result.cores
+    cells = (
+        result.workload, f"{result.clients}", f"{result.rate:,.0f}", f"{result.p50_ms:.1f}", f"{result.p99_ms:.1f}",
+        f"{result.errors}", f"{result.cpu_ms:.3f}", f"{result.pss_mb:.0f}", f"{result.db_connections}", idle,
+        f"{result.upstream_connections_opened}", f"{cores['gateway']:.2f}", f"{cores['wrk']:.2f}",
+        f"{cores['upstream']:.2f}", f"{cores['postgres']:.2f}", f"{cores['others']:.2f}",
+    )  # fmt: skip
+    widths = (width for _, width in COLUMNS)
+    line = " ".join(
+        cell.ljust(width) if at == 0 else cell.rjust(width)
+        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return line + (_trouble(result) if result.errors else "")
+
+
+def _trouble(result: Result) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in result.errors_by_kind.items() if count)
+    return f"\n    errors: {kinds}" + (
+        f"; first answer: {result.first_wrong_answer}" if result.first_wrong_answer else ""
+    )
+
+
+def surroundings() -> dict[str, Any]:
+    """When, where and of what: without these a figure means nothing."""
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{len(_cpu_names())} x {_cpu_names()[0] if _cpu_names() else platform.processor()}",
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "commit": _commit(),
+    }
+
+
+def _cpu_names() -> list[str]:
+    info = Path("/proc/cpuinfo").read_text()
+    return [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
+
+
+def _commit() -> str:
+    """The checked-out commit, with a plus when files differ from it."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude", "*"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or "unknown"
