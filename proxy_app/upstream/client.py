@@ -15,7 +15,8 @@ from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.bodies import body_of
 from proxy_app.upstream.errors import UpstreamWhileHoldingConnection, as_upstream_error
 from proxy_app.upstream.inflight import Ledger
-from proxy_app.upstream.transport import AiohttpTransport, Limits, Timeouts
+from proxy_app.upstream.limits import Limits, Timeouts
+from proxy_app.upstream.transport import AiohttpTransport
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,8 @@ left is connect, write, read; each phase has its own time-out and its own errors
 """
 
 import asyncio
-import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import AsyncIterator, Callable
 from typing import cast
 
 import aiohttp
@@ -17,46 +14,20 @@ import httpx
 from aiohttp.client_reqrep import ClientRequest, ClientResponse
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
-from multidict import CIMultiDict
-from yarl import URL
 
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.connector import GuardedConnector, Wire
 from proxy_app.upstream.failures import HeadersTooLarge, NothingReceived, TlsError
+from proxy_app.upstream.limits import Limits, Timeouts, timeouts_of
+from proxy_app.upstream.outgoing import outgoing_of
 from proxy_app.upstream.slots import QueueFull, Slots
-from proxy_app.upstream.upload import UPLOAD_CHUNK_BYTES, Upload
+from proxy_app.upstream.upload import Upload
 
 HEADER_BYTES_LIMIT = 64 * 1024
 HEADER_LINE_LIMIT = 16 * 1024
+READ_BUFFER_BYTES = 64 * 1024
 # Waiting callers per connection. With more, the last in the queue would time out whatever the upstream does.
 WAITING_PER_CONNECTION = 20
-
-READ_BUFFER_BYTES = 64 * 1024
-
-FORBIDDEN_IN_VALUES = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-HOP_BY_HOP = frozenset(
-    {"transfer-encoding", "connection", "keep-alive", "proxy-connection", "upgrade", "te", "trailer"}
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """How many connections, and for how long an unused one is kept."""
-
-    max_connections: int = 100
-    max_keepalive_connections: int = 20
-    keepalive_expiry_s: float = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Timeouts:
-    """Seconds per phase; None waits for ever. A request may override each through httpx's timeout extension."""
-
-    connect: float | None = 10.0
-    read: float | None = 30.0
-    write: float | None = 10.0
-    pool: float | None = 5.0
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
@@ -82,8 +53,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        timeouts = _timeouts(request, self.timeouts)
-        outgoing, upload = _outgoing(request, timeouts)
+        timeouts = timeouts_of(request, self.timeouts)
+        outgoing, upload = outgoing_of(request, timeouts)
         connection, wire = await self._connect(outgoing, timeouts)
         try:
             incoming = await _exchange(outgoing, connection, wire, upload, timeouts)
@@ -236,15 +207,6 @@ class IncomingStream(httpx.AsyncByteStream):
             raise aiohttp.ClientOSError(str(self._wire.lost)) from self._wire.lost
 
 
-class _Outgoing(ClientRequest):
-    """Sends the headers it is given and adds none but Host and the body's framing."""
-
-    _skip_auto_headers = CIMultiDict({"Content-Type": None})
-
-    def update_auto_headers(self, skip_auto_headers: object) -> None:
-        pass
-
-
 async def _open(connector: GuardedConnector, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
     limits = aiohttp.ClientTimeout(total=None, connect=timeouts.connect, sock_connect=timeouts.connect)
     while True:
@@ -257,100 +219,6 @@ async def _open(connector: GuardedConnector, outgoing: ClientRequest, timeouts: 
         if not wire.should_close:
             return connection, wire
         connection.close()
-
-
-def _timeouts(request: httpx.Request, default: Timeouts) -> Timeouts:
-    given = request.extensions.get("timeout")
-    if given is None:
-        return default
-    if isinstance(given, Timeouts):
-        return given
-    return Timeouts(
-        connect=given.get("connect", default.connect),
-        read=given.get("read", default.read),
-        write=given.get("write", default.write),
-        pool=given.get("pool", default.pool),
-    )
-
-
-def _outgoing(request: httpx.Request, timeouts: Timeouts) -> tuple[ClientRequest, Upload | None]:
-    if request.url.scheme not in {"http", "https"}:
-        raise httpx.UnsupportedProtocol("only http and https")
-    headers = _wire_headers(request.headers.raw)
-    body = _wire_body(request, headers, timeouts)
-    try:
-        outgoing = _Outgoing(
-            request.method,
-            _wire_url(str(request.url)),
-            headers=headers,
-            data=body,
-            loop=asyncio.get_running_loop(),
-        )
-    except ValueError as exc:
-        raise httpx.LocalProtocolError(f"this request cannot be written: {exc}") from exc
-    return outgoing, body if isinstance(body, Upload) else None
-
-
-def _wire_headers(raw: list[tuple[bytes, bytes]]) -> CIMultiDict[str]:
-    headers = CIMultiDict[str]()
-    try:
-        for name, value in raw:
-            if (text := _header_name(name)) is not None:
-                headers.add(text, value.decode())
-    except UnicodeDecodeError as exc:
-        raise httpx.LocalProtocolError("a request header is not text") from exc
-    if FORBIDDEN_IN_VALUES.search("".join(headers.values())):
-        raise httpx.LocalProtocolError("a request header value holds a control character")
-    return headers
-
-
-@lru_cache(maxsize=1024)
-def _header_name(name: bytes) -> str | None:
-    """The name as text, or None for hop-by-hop headers: framing and connection are this transport's business."""
-    text = name.decode("latin-1")
-    if not TOKEN.fullmatch(text):
-        raise httpx.LocalProtocolError("a request header name holds a character that is not allowed")
-    return None if text.lower() in HOP_BY_HOP else text
-
-
-def _wire_body(request: httpx.Request, headers: CIMultiDict[str], timeouts: Timeouts) -> bytes | Upload | None:
-    """Small bodies go out in one write that cannot stall; all others through an Upload."""
-    stream = request.stream
-    announced = headers.popall("Content-Length", ())
-    if isinstance(stream, httpx.ByteStream):
-        body = b"".join(stream)
-        if not body:
-            return None
-        if len(body) <= UPLOAD_CHUNK_BYTES:
-            return body
-        length: int | None = len(body)
-        headers["Content-Length"] = str(length)
-        return Upload(body, length=length, stall_s=timeouts.write)
-    if not isinstance(stream, httpx.AsyncByteStream):
-        raise httpx.LocalProtocolError("the request body is not an asynchronous stream")
-    length = _announced_length(announced)
-    if length is not None:
-        headers["Content-Length"] = str(length)
-    return Upload(stream, length=length, stall_s=timeouts.write)
-
-
-def _announced_length(values: Iterable[str]) -> int | None:
-    distinct = set(values)
-    if not distinct:
-        return None
-    (text,) = distinct if len(distinct) == 1 else ("",)
-    if not (text.isascii() and text.isdigit()):
-        raise httpx.LocalProtocolError("the request's Content-Length is not one number")
-    return int(text)
-
-
-@lru_cache(maxsize=2048)
-def _wire_url(url: str) -> URL:
-    parsed = URL(url, encoded=True)
-    # aiohttp would turn credentials in the URL into a header, over the caller's own.
-    if parsed.raw_user is not None or parsed.raw_password is not None or FORBIDDEN_IN_VALUES.search(url):
-        raise ValueError("credentials or control characters in the URL")
-    return parsed
 
 
 async def _exchange(

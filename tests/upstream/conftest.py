@@ -8,9 +8,10 @@ import pytest
 from proxy_app.upstream import client as client_module
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.client import UpstreamClient
+from proxy_app.upstream.limits import Limits, Timeouts
 from proxy_app.upstream.mcp import discovery
 from proxy_app.upstream.mcp.sessions import Sessions, sessions
-from proxy_app.upstream.transport import AiohttpTransport, Limits, Timeouts
+from proxy_app.upstream.transport import AiohttpTransport
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 

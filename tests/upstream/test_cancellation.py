@@ -10,7 +10,8 @@ import pytest
 
 from proxy_app.upstream.bodies import read_body
 from proxy_app.upstream.client import UpstreamClient, send, stats
-from proxy_app.upstream.transport import AiohttpTransport, Limits, Timeouts
+from proxy_app.upstream.limits import Limits, Timeouts
+from proxy_app.upstream.transport import AiohttpTransport
 from tests.upstream.fakes import FakeUpstream, Peer, until
 
 pytestmark = pytest.mark.anyio

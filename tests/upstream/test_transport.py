@@ -11,7 +11,8 @@ import pytest
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.client import UpstreamClient
 from proxy_app.upstream.failures import NothingReceived
-from proxy_app.upstream.transport import AiohttpTransport, IncomingStream, Limits
+from proxy_app.upstream.limits import Limits
+from proxy_app.upstream.transport import AiohttpTransport, IncomingStream
 from tests.upstream.conftest import LOOPBACK
 from tests.upstream.fakes import FakeUpstream, Peer, echo, mute, polite, says, until
 

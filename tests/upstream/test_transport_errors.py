@@ -12,7 +12,8 @@ import pytest
 import trustme
 
 from proxy_app.upstream.failures import HeadersTooLarge, NothingReceived, TlsError, may_have_been_sent
-from proxy_app.upstream.transport import AiohttpTransport, Limits
+from proxy_app.upstream.limits import Limits
+from proxy_app.upstream.transport import AiohttpTransport
 from tests.upstream.fakes import (
     FakeUpstream,
     Peer,
