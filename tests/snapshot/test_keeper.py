@@ -1,0 +1,445 @@
+"""The keeper: fresh after a write, in time after others' writes, and again after every loss."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from auth_app.models import ApiToken, Membership, User
+from auth_app.policy import sees, visible_to
+from auth_app.tokens.secrets import hash_secret
+from gatewaysite.db import units
+from gatewaysite.errors import Refused
+from proxy_app.models import Gateway, Server, Tool
+from proxy_app.snapshot import keeper as keeper_module
+from proxy_app.snapshot import work
+from proxy_app.snapshot.keeper import Keeper
+from proxy_app.upstream.secrets import seal
+from tests.builders import a_gateway, a_membership, a_server, a_team, a_token, a_tool, a_user
+
+pytestmark = pytest.mark.anyio
+
+
+async def done(change: Callable[[], Any]) -> Any:
+    return await asyncio.to_thread(change)
+
+
+async def until(happened: Callable[[], Any], within_s: float) -> float:
+    """How long it took."""
+    began = time.monotonic()
+    while not happened():
+        assert time.monotonic() - began < within_s, "it did not happen in time"
+        await asyncio.sleep(0.005)
+    return time.monotonic() - began
+
+
+def knows(keeper: Keeper, secret: str) -> bool:
+    return hash_secret(secret) in keeper.snapshot.access.tokens
+
+
+LISTENERS = "FROM pg_stat_activity WHERE application_name = 'poolgate listener' AND datname = current_database()"
+
+
+def kill_listener() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(pg_terminate_backend(pid)) {LISTENERS}")
+        return int(cursor.fetchone()[0])
+
+
+def no_listener() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) {LISTENERS}")
+        return cursor.fetchone()[0] == 0
+
+
+# --- What is loaded --------------------------------------------------------------------------------------------------
+
+
+async def test_a_start_loads_everything_and_says_so(unstarted: Keeper) -> None:
+    secret = await done(lambda: a_token(a_user()))
+    await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
+    assert (unstarted.loaded, unstarted.age_s) == (False, float("inf"))
+    await unstarted.start()
+    try:
+        assert unstarted.loaded
+        assert unstarted.age_s < 2
+        assert knows(unstarted, secret)
+        assert list(unstarted.snapshot.registry.tools_by_name) == ["gw-echo"]
+        await until(lambda: unstarted.listening, 2)
+    finally:
+        await unstarted.stop()
+
+
+async def test_what_is_disabled_is_absent(kept: Keeper) -> None:
+    def fill() -> None:
+        gateway, off = a_gateway("gw"), a_gateway("off", enabled=False)
+        live = a_tool("live", gateway=gateway)
+        dead, orphan = a_tool("dead", gateway=gateway, enabled=False), a_tool("orphan", gateway=off)
+        a_server("all", tools=(live, dead, orphan))
+        a_server("closed", tools=(live,), enabled=False)
+
+    await done(fill)
+    await kept.check()
+    registry = kept.snapshot.registry
+    assert list(registry.tools_by_name) == ["gw-live"]
+    assert [name for name, _ in registry.servers["all"][0].tools] == ["gw-live"]
+    assert "closed" not in registry.servers
+    await done(lambda: Gateway.objects.update(enabled=False))
+    await kept.check()
+    assert kept.snapshot.registry.tools_by_name == {}
+
+
+async def test_tokens_that_do_not_count_are_absent(kept: Keeper) -> None:
+    def fill() -> list[str]:
+        user, locked = a_user(), a_user(is_active=False)
+        revoked = a_token(user, revoked_at=datetime.now(UTC))
+        return [a_token(user), revoked, a_token(locked)]
+
+    live, revoked, locked = await done(fill)
+    await kept.check()
+    assert [knows(kept, secret) for secret in (live, revoked, locked)] == [True, False, False]
+
+
+async def test_a_tokens_actor_is_what_the_policy_decides_on(kept: Keeper) -> None:
+    def fill() -> tuple[str, Any, Any]:
+        user = a_user("someone@example.com")
+        team = a_team(owner=user)
+        return a_token(user), user, team
+
+    secret, user, team = await done(fill)
+    await kept.check()
+    entry = kept.snapshot.access.tokens[hash_secret(secret)]
+    assert (entry.actor.user_id, entry.actor.email, entry.actor.is_admin) == (user.pk, "someone@example.com", False)
+    assert entry.actor.roles == {(team.pk, "owner")}
+    assert entry.actor.token_id is not None
+    await done(lambda: User.objects.update(is_admin=True))
+    await done(lambda: Membership.objects.all().delete())
+    await kept.check()
+    entry = kept.snapshot.access.tokens[hash_secret(secret)]
+    assert (entry.actor.is_admin, entry.actor.roles) == (True, frozenset())
+
+
+async def test_memory_and_database_agree_on_who_sees_what(kept: Keeper) -> None:
+    def fill() -> list[str]:
+        people = [a_user(), a_user(), a_user(admin=True), a_user()]
+        red, blue = a_team("red", owner=people[0]), a_team("blue", members=(people[1],))
+        a_membership(red, people[3], "viewer")
+        for number, visibility in enumerate(("public", "team", "private")):
+            for team in (red, blue):
+                for owner in people:
+                    gateway = a_gateway(f"{visibility}{number}{team.slug}{owner.pk.hex}", visibility=visibility,
+                                        team=team, owner=owner)  # fmt: skip
+                    a_tool("t", gateway=gateway)
+        return [a_token(person) for person in people]
+
+    secrets = await done(fill)
+    await kept.check()
+    for secret in secrets:
+        actor = kept.snapshot.access.tokens[hash_secret(secret)].actor
+        query = Tool.objects.filter(visible_to(actor)).values_list("id", flat=True)
+        in_database = set(await asyncio.to_thread(list, query))
+        in_memory = {tool.id for tool in kept.snapshot.registry.tools.values() if sees(actor, tool)}
+        assert in_memory == in_database
+        assert len(in_memory) > 0
+
+
+async def test_one_gateways_unreadable_credential_is_nobody_elses_trouble(kept: Keeper) -> None:
+    def fill() -> None:
+        a_tool("ok", gateway=a_gateway("good", sealed_headers=seal({"X-Key": "1"})))
+        a_tool("ok", gateway=a_gateway("bad", sealed_headers="sealed with another key"))
+
+    await done(fill)
+    await kept.check()
+    registry = kept.snapshot.registry
+    assert [gateway.slug for gateway in registry.gateways.values()] == ["good"]
+    assert sorted(registry.tools_by_name) == ["bad-ok", "good-ok"]
+
+
+async def test_another_credential_or_address_is_another_endpoint(kept: Keeper) -> None:
+    def endpoint() -> Any:
+        return next(iter(kept.snapshot.registry.gateways.values())).endpoint
+
+    await done(lambda: a_gateway("gw", era="modern"))
+    await kept.check()
+    first = endpoint()
+    assert first.era == "modern"
+    await done(lambda: Gateway.objects.update(sealed_headers=seal({"Authorization": "Bearer new"})))
+    await kept.check()
+    second = endpoint()
+    assert second.headers == (("Authorization", "Bearer new"),)
+    await done(lambda: Gateway.objects.update(url="https://elsewhere.example.com/mcp"))
+    await kept.check()
+    assert len({first.key, second.key, endpoint().key}) == 3
+
+
+# --- Fresh in time ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_writer_reads_its_own_write(kept: Keeper) -> None:
+    secret = await done(lambda: a_token(a_user()))
+    await kept.check()
+    assert knows(kept, secret)
+    await done(lambda: ApiToken.objects.all().delete())
+    await kept.check()
+    assert not knows(kept, secret)
+
+
+async def test_what_others_write_is_known_within_a_second(kept: Keeper) -> None:
+    await until(lambda: kept.listening, 2)
+    secret = await done(lambda: a_token(a_user()))
+    assert await until(lambda: knows(kept, secret), 1) < 1
+    await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
+    await until(lambda: "gw-echo" in kept.snapshot.registry.tools_by_name, 1)
+    await done(lambda: ApiToken.objects.update(revoked_at=datetime.now(UTC)))
+    await until(lambda: not knows(kept, secret), 1)
+
+
+async def test_what_nobody_tells_is_found_by_looking(unstarted: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "CHANNEL", "somewhere_else")
+    monkeypatch.setattr(keeper_module, "POLL_S", 0.3)
+    await unstarted.start()
+    try:
+        await until(lambda: unstarted.listening, 2)
+        secret = await done(lambda: a_token(a_user()))
+        await until(lambda: knows(unstarted, secret), 1)
+    finally:
+        await unstarted.stop()
+
+
+def test_looking_without_being_told_is_soon_enough_for_a_revoked_token() -> None:
+    assert keeper_module.POLL_S + keeper_module.ANSWER_WITHIN_S + keeper_module.RECONNECT_S < 5
+
+
+async def test_a_token_revoked_while_the_listener_dies_is_forgotten(kept: Keeper) -> None:
+    secret = await done(lambda: a_token(a_user()))
+    await until(lambda: kept.listening and knows(kept, secret), 2)
+
+    def revoke_unheard() -> int:
+        killed = kill_listener()
+        ApiToken.objects.update(revoked_at=datetime.now(UTC))
+        return killed
+
+    assert await done(revoke_unheard) == 1
+    assert await until(lambda: not knows(kept, secret), 5) < 5
+    await until(lambda: kept.listening, 2)
+
+
+async def test_the_loss_of_the_listener_is_told(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "RECONNECT_S", 0.3)
+    await until(lambda: kept.listening, 2)
+    assert await done(kill_listener) == 1
+    await until(lambda: not kept.listening, 1)
+    assert kept.loaded
+    await until(lambda: kept.listening, 2)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_listener_that_dies_again_and_again_misses_nothing(kept: Keeper) -> None:
+    for number in range(8):
+        secret = await done(lambda: a_token(a_user()))
+        await done(kill_listener)
+        await until(lambda secret=secret: knows(kept, secret), 3)  # type: ignore[misc]
+        assert len(kept.snapshot.access.tokens) == number + 1
+
+
+async def test_a_rolled_back_change_is_never_seen(kept: Keeper) -> None:
+    await until(lambda: kept.listening, 2)
+    loads = kept.loads_total
+
+    def change() -> None:
+        with transaction.atomic():
+            a_user()
+            a_gateway()
+            transaction.set_rollback(True)
+
+    await done(change)
+    await kept.check()
+    await asyncio.sleep(0.1)
+    assert (kept.loads_total, kept.snapshot.registry.gateways) == (loads, {})
+
+
+# --- Cheap -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_storm_of_changes_costs_few_loads(kept: Keeper) -> None:
+    await until(lambda: kept.listening, 2)
+    loads = kept.loads_total
+
+    def storm() -> None:
+        gateway = a_gateway("gw")
+        for number in range(200):
+            Gateway.objects.filter(pk=gateway.pk).update(url=f"https://example.com/{number}")
+
+    await done(storm)
+    await until(
+        lambda: any(entry.endpoint.url.endswith("/199") for entry in kept.snapshot.registry.gateways.values()), 2
+    )
+    assert kept.loads_total - loads < 150
+
+
+async def test_who_asks_while_a_load_runs_shares_the_next(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    await until(lambda: kept.listening, 2)
+    await asyncio.sleep(0.05)
+    running, most, count = 0, 0, 0
+
+    def slow_load() -> Any:
+        nonlocal running, most, count
+        running, count = running + 1, count + 1
+        most = max(most, running)
+        time.sleep(0.1)
+        loaded = work.load_access()
+        running -= 1
+        return loaded
+
+    monkeypatch.setitem(keeper_module.LOADERS, "access", slow_load)
+    secret = await done(lambda: a_token(a_user()))
+    await asyncio.gather(*(kept.check() for _ in range(50)))
+    assert knows(kept, secret)
+    assert most == 1
+    assert count <= 3
+
+
+async def test_a_check_that_finds_nothing_new_loads_nothing(kept: Keeper) -> None:
+    loads = kept.loads_total
+    for _ in range(10):
+        await kept.check()
+    assert kept.loads_total == loads
+
+
+async def test_guessing_costs_twenty_looks_a_second_at_most(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    real = work.read_versions
+
+    def counted() -> dict[str, int]:
+        nonlocal looks
+        looks += 1
+        return real()
+
+    monkeypatch.setattr(work, "read_versions", counted)
+    end = time.monotonic() + 1
+
+    async def guess() -> int:
+        guesses = 0
+        while time.monotonic() < end:
+            await kept.look_again()
+            guesses += 1
+        return guesses
+
+    guesses = sum(await asyncio.gather(*(guess() for _ in range(50))))
+    assert guesses > looks * 10
+    assert 1 <= looks <= 22
+
+
+async def test_looks_do_not_pile_up_when_the_database_is_slow(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, most = 0, 0
+    real = work.read_versions
+
+    def slow() -> dict[str, int]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.2)
+        running -= 1
+        return real()
+
+    monkeypatch.setattr(work, "read_versions", slow)
+    monkeypatch.setattr(keeper_module, "LOOK_EVERY_S", 0.01)
+
+    async def guess(after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await kept.look_again()
+
+    await asyncio.gather(*(guess(number / 50) for number in range(30)))
+    assert most == 1
+
+
+async def test_a_caller_who_leaves_spoils_nobody_elses_look(kept: Keeper) -> None:
+    secret = await done(lambda: a_token(a_user()))
+    leaving = asyncio.create_task(kept.look_again())
+    staying = asyncio.create_task(kept.look_again())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await staying
+    assert knows(kept, secret)
+
+
+# --- In trouble ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_load_that_fails_leaves_what_there_was_and_is_tried_again(
+    kept: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await until(lambda: kept.listening, 2)
+
+    def broken() -> Any:
+        raise RuntimeError("a bug")
+
+    await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
+    await until(lambda: "gw-echo" in kept.snapshot.registry.tools_by_name, 2)
+    with monkeypatch.context() as patch:
+        patch.setitem(keeper_module.LOADERS, "registry", broken)
+        patch.setattr(keeper_module, "RECONNECT_S", 0.05)
+        await done(lambda: a_gateway("new"))
+        await until(lambda: not kept.listening, 2)
+        assert "gw-echo" in kept.snapshot.registry.tools_by_name
+    await until(lambda: len(kept.snapshot.registry.gateways) == 2, 2)
+
+
+async def test_a_start_without_a_database_is_followed_by_one_as_soon_as_there_is(
+    unstarted: Keeper, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import OperationalError
+
+    url, settings.DATABASE_DIRECT_URL = settings.DATABASE_DIRECT_URL, "postgresql://nobody@127.0.0.1:1/none"
+    monkeypatch.setattr(keeper_module, "RECONNECT_S", 0.05)
+
+    async def nobody_home(*args: object) -> None:
+        raise OperationalError("nobody home")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeper_module, "run_unit", nobody_home)
+        await unstarted.start()
+        assert not unstarted.loaded
+    settings.DATABASE_DIRECT_URL = url
+    try:
+        await until(lambda: unstarted.loaded and unstarted.listening, 3)
+    finally:
+        await unstarted.stop()
+
+
+async def test_a_check_without_a_database_is_a_refusal_with_a_time_to_come_back(
+    kept: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+    from django.db import OperationalError
+
+    async def nobody_home(*args: object) -> None:
+        raise OperationalError("nobody home") from psycopg.OperationalError("nobody home")
+
+    monkeypatch.setattr(keeper_module, "run_unit", nobody_home)
+    for ask in (kept.check, kept.look_again):
+        with pytest.raises(Refused) as refusal:
+            await ask()
+        assert (refusal.value.reason, refusal.value.retry_after_s) == ("db_unavailable", 2)
+
+
+async def test_a_stopped_keeper_holds_no_connection(unstarted: Keeper) -> None:
+    await unstarted.start()
+    await until(lambda: unstarted.listening, 2)
+    await unstarted.stop()
+    give_up_at = time.monotonic() + 2
+    while not await done(no_listener):
+        assert time.monotonic() < give_up_at
+
+
+async def test_the_listeners_connection_is_not_one_of_the_pool(kept: Keeper) -> None:
+    await until(lambda: kept.listening, 2)
+    assert units.pool_stats().get("requests_waiting", 0) == 0
+    await asyncio.gather(*(units.run_unit(time.sleep, 0.05) for _ in range(20)))
+    await done(lambda: Server.objects.count())
+    assert kept.listening

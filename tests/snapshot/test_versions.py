@@ -1,0 +1,194 @@
+"""The versions that triggers move: for every column the read model holds, and for no other."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, models, transaction
+
+from auth_app.models import ApiToken, Membership, StateVersion, Team, User
+from proxy_app.models import Call, Gateway, Prompt, Resource, Server, ServerTool, Tool
+from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_token, a_tool, a_user
+
+pytestmark = pytest.mark.usefixtures("db")
+
+OWNERSHIP = {"name", "slug", "visibility", "team_id", "owner_id", "enabled"}
+HELD: dict[type[models.Model], tuple[str, set[str]]] = {
+    ApiToken: ("access", {"secret_hash", "expires_at", "revoked_at", "user_id"}),
+    User: ("access", {"email", "is_admin", "is_active"}),
+    Membership: ("access", {"team_id", "user_id", "role"}),
+    Gateway: ("registry", OWNERSHIP | {"url", "sealed_headers", "era"}),
+    Tool: (
+        "registry",
+        OWNERSHIP
+        | {"gateway_id", "original_name", "title", "description", "input_schema", "output_schema", "annotations"}
+        | {"meta", "icons", "timeout_ms"},
+    ),
+    Server: ("registry", OWNERSHIP | {"description"}),
+    ServerTool: ("registry", {"server_id", "tool_id", "alias", "position"}),
+}
+COLUMNS = [
+    (model, field.attname, field.attname in held)
+    for model, (_part, held) in HELD.items()
+    for field in model._meta.concrete_fields
+    if not field.primary_key
+]
+
+
+def versions() -> dict[str, int]:
+    return dict(StateVersion.objects.values_list("part", "version"))
+
+
+def moved(change: Callable[[], object]) -> set[str]:
+    """The parts whose version a change moves; none ever goes back."""
+    before = versions()
+    change()
+    after = versions()
+    assert all(after[part] >= version for part, version in before.items())
+    return {part for part, version in after.items() if version != before.get(part)}
+
+
+@pytest.fixture
+def rows() -> dict[type[models.Model], models.Model]:
+    user = a_user()
+    team = a_team(owner=user)
+    a_token(user)
+    gateway = a_gateway(visibility="team", team=team, owner=user)
+    tool = a_tool(gateway=gateway)
+    a_server(tools=(tool,), visibility="team", team=team, owner=user)
+    return {model: model._default_manager.get() for model in HELD}
+
+
+def another(row: models.Model, column: str) -> Any:
+    """A value for the column that it does not have now and that the table takes."""
+    field: Any = row._meta.get_field(column.removesuffix("_id") if column.endswith("_id") else column)
+    if isinstance(field, models.ForeignKey):
+        makers: dict[Any, Callable[[], models.Model]] = {
+            User: a_user, Team: a_team, Gateway: a_gateway, Tool: a_tool, Server: a_server,
+        }  # fmt: skip
+        return makers[field.related_model]().pk
+    if column == "visibility":
+        return "public"
+    if isinstance(field, models.BooleanField):
+        return not getattr(row, column)
+    if isinstance(field, models.IntegerField):
+        return (getattr(row, column) or 0) + 7
+    if isinstance(field, models.DateTimeField):
+        return datetime(2030, 1, 1, tzinfo=UTC)
+    if isinstance(field, models.JSONField):
+        return {"changed": True}
+    if isinstance(field, models.BinaryField):
+        return b"x" * 32
+    if isinstance(field, models.GenericIPAddressField):
+        return "192.0.2.7"
+    return ["changed"] if field.__class__.__name__ == "ArrayField" else "viewer"[: field.max_length]
+
+
+@pytest.mark.parametrize(("model", "column", "held"), COLUMNS, ids=[f"{m.__name__}.{c}" for m, c, _ in COLUMNS])
+def test_a_columns_change_moves_the_version_when_the_read_model_holds_it(
+    rows: dict[type[models.Model], models.Model], model: type[models.Model], column: str, held: bool
+) -> None:
+    row = rows[model]
+    value = another(row, column)
+    parts = moved(lambda: model._default_manager.filter(pk=row.pk).update(**{column: value}))
+    assert parts == ({HELD[model][0]} if held else set())
+
+
+@pytest.mark.parametrize("model", HELD, ids=[model.__name__ for model in HELD])
+def test_a_deleted_row_moves_the_version(
+    rows: dict[type[models.Model], models.Model], model: type[models.Model]
+) -> None:
+    def delete() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        model._default_manager.filter(pk=rows[model].pk).delete()
+
+    assert HELD[model][0] in moved(delete)
+
+
+def test_a_new_row_moves_its_part_and_no_other() -> None:
+    assert moved(a_user) == {"access"}
+    user = User.objects.get()
+    assert moved(lambda: a_token(user)) == {"access"}
+    assert moved(a_gateway) == {"registry"}
+    assert moved(lambda: a_tool(gateway=Gateway.objects.get())) == {"registry"}
+    assert moved(a_server) == {"registry"}
+
+
+def test_what_the_read_model_does_not_hold_moves_nothing() -> None:
+    gateway = a_gateway()
+    assert moved(lambda: a_resource(gateway=gateway)) == set()
+    assert moved(lambda: a_prompt(gateway=gateway)) == set()
+    assert moved(a_team) == set()
+    call = {"at": datetime.now(UTC), "request_id": "x", "method": "tools/call", "outcome": "ok", "duration_ms": 1}
+    assert moved(lambda: Call.objects.create(**call)) == set()
+    assert moved(lambda: (Resource.objects.all().delete(), Prompt.objects.all().delete())) == set()
+
+
+def test_a_rolled_back_change_moves_nothing() -> None:
+    def change() -> None:
+        with transaction.atomic():
+            a_user()
+            a_gateway()
+            transaction.set_rollback(True)
+
+    assert moved(change) == set()
+
+
+def test_a_rolled_back_savepoint_moves_nothing_and_what_is_around_it_does() -> None:
+    def change() -> None:
+        with transaction.atomic():
+            a_user()
+            with transaction.atomic():
+                a_gateway()
+                transaction.set_rollback(True)
+
+    assert moved(change) == {"access"}
+
+
+def test_a_savepoint_whose_triggers_ran_already_moves_nothing_when_it_is_rolled_back() -> None:
+    def change() -> None:
+        with transaction.atomic():
+            with transaction.atomic():
+                a_gateway("lost")
+                connection.check_constraints()  # makes deferred triggers run now
+                transaction.set_rollback(True)
+            a_gateway("kept")
+
+    assert moved(change) == {"registry"}
+
+
+def test_many_changes_of_one_transaction_count_once() -> None:
+    def step(changes: int) -> int:
+        before = versions()["registry"]
+        with transaction.atomic():
+            for _ in range(changes):
+                a_gateway()
+        return versions()["registry"] - before
+
+    a_gateway()
+    assert step(20) == step(1)
+
+
+def test_a_change_is_told_once_and_only_when_it_is_committed() -> None:
+    import psycopg
+
+    params = connection.get_connection_params()
+    with psycopg.connect(**params, autocommit=True) as listener:
+        listener.execute("LISTEN poolgate")
+        with transaction.atomic():
+            for _ in range(5):
+                a_gateway()
+            a_user()
+            assert list(listener.notifies(timeout=0.05)) == []
+        assert sorted(notice.payload for notice in listener.notifies(timeout=0.3)) == ["access", "registry"]
+
+
+def test_two_writers_of_different_rows_do_not_wait_for_each_other() -> None:
+    from tests.db.pools import in_thread
+
+    with transaction.atomic():
+        a_gateway("first")
+        in_thread(lambda: a_gateway("second"))  # commits while the first transaction is open
+        assert Gateway.objects.count() == 2
