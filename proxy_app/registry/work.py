@@ -191,6 +191,8 @@ def _require_scope(actor: Actor, row: Any) -> None:
     """The actor may register something with this visibility, for this team."""
     if row.visibility == "team" and row.team_id is None:
         raise bad_field("team_id", "Something visible to a team needs the team's id", "missing")
+    if row.visibility == "private" and row.owner_id is None:
+        raise bad_field("visibility", "Nobody owns this item, so that nobody would see it if it were private")
     require_create(actor, visibility=row.visibility, team_id=row.team_id)
     if row.team_id is not None and not Team.objects.filter(pk=row.team_id).exists():
         raise bad_field("team_id", "There is no such team", "unknown_team")
@@ -202,10 +204,12 @@ def _clashes(kind: Kind) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise _clash(kind, error) from error
+        if clash := _clash(kind, error):
+            raise clash from error
+        raise
 
 
-def _clash(kind: Kind, error: IntegrityError) -> Exception:
+def _clash(kind: Kind, error: IntegrityError) -> Conflict | None:
     cause = error.__cause__
     constraint = (cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None) or ""
     if found := re.fullmatch(r"(\w+)_name_(public|team|private)", constraint):
@@ -219,4 +223,4 @@ def _clash(kind: Kind, error: IntegrityError) -> Exception:
         return NameTaken("A tool of this server that you cannot see has one of these names")
     if constraint.endswith("_fk") or "_fk_" in constraint:
         return Conflict("Something this item refers to was deleted meanwhile; read it again")
-    return error
+    return None

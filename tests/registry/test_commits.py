@@ -5,7 +5,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from auth_app.actor import Actor
 from auth_app.models import AuditEntry, Team
@@ -108,6 +108,17 @@ def test_what_fails_in_its_hooks_leaves_nothing(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RuntimeError):
         work.create_item(GATEWAYS, an_actor(), {"name": "g", "url": "https://example.com/mcp"}, STAMP)
     assert (Gateway.objects.count(), AuditEntry.objects.count(), connection.connection) == (0, 0, None)
+
+
+def test_a_constraint_nobody_thought_of_is_an_error_and_no_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_one(*_args: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE proxy_app_server SET visibility = 'team', team_id = NULL")
+
+    monkeypatch.setattr(work, "record", break_one)
+    with pytest.raises(IntegrityError):
+        work.create_item(SERVERS, an_actor(), {"name": "s"}, STAMP)
+    assert connection.connection is None
 
 
 def test_items_are_counted_as_the_actor_sees_them() -> None:

@@ -38,7 +38,7 @@ def test_every_path_is_also_served_under_v1_and_lists_with_a_slash_at_the_end(ad
 
 @every_kind
 def test_an_update_takes_both_spellings_and_stamps_the_row(admin: Caller, kind: Kind) -> None:
-    row = an_item(kind.slug)
+    row = an_item(kind.slug, owner=admin.user)
     answer = admin.put(f"/{kind.slug}/{row.pk.hex}", {"description": "new", "tags": ["b", "a", "b"]})
     assert answer.status_code == 200
     changed = answer.json()
@@ -50,6 +50,15 @@ def test_an_update_takes_both_spellings_and_stamps_the_row(admin: Caller, kind: 
     team = {"visibility": "team", "team_id": None}
     assert admin.put(f"/{kind.slug}/{row.pk.hex}", team).status_code == 422
     assert admin.put(f"/{kind.slug}/{row.pk.hex}", {"teamId": None, "visibility": "private"}).status_code == 200
+
+
+@every_kind
+def test_an_item_without_an_owner_cannot_be_made_private_since_nobody_would_see_it_again(
+    admin: Caller, kind: Kind
+) -> None:
+    row = an_item(kind.slug, owner=None)
+    answer = admin.put(f"/{kind.slug}/{row.pk.hex}", {"visibility": "private"})
+    assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["body", "visibility"])
 
 
 @every_kind
@@ -207,7 +216,7 @@ def _selects(caller: Caller, path: str) -> list[str]:
 @every_kind
 def test_a_server_or_gateway_of_the_same_name_is_refused_in_its_scope_only(admin: Caller, kind: Kind) -> None:
     first = an_item(kind.slug)
-    second = an_item(kind.slug)
+    second = an_item(kind.slug, owner=admin.user)
     answer = admin.put(f"/{kind.slug}/{second.pk.hex}", {"name": first.name})
     if kind.slug in ("tools", "prompts"):
         # Their public names begin with their gateway's: the names differ still.
