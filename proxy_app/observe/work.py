@@ -31,4 +31,5 @@ def recent_calls(actor: Actor, limit: int) -> list[dict[str, Any]]:
     """The latest tool calls, newest first: an administrator's of everybody, others' their own. One query, no block."""
     mine = Q() if may_administer(actor) else Q(user_id=actor.user_id)
     calls = Call.objects.filter(mine, method="tools/call").order_by("-at", "-id")
-    return list(calls.values("at", "tool_id", "tool_name", "outcome", "duration_ms", "upstream_ms")[:limit])
+    columns = calls.values("at", "tool_id", "tool_name", "outcome", "duration_ms", "upstream_ms")
+    return [dict(call) for call in columns[:limit]]

@@ -26,11 +26,17 @@ def shown(result: PageCallResult) -> dict[str, Any]:
         "tone": tone,
         "error": result.error or "",
         "parts": parts,
-        "structured": "" if result.structured is None else _cut(_pretty(result.structured)),
+        "structured": _structured(result, parts),
         "raw": _cut(result.raw),
         "duration_ms": result.duration_ms,
         "upstream_ms": result.upstream_ms,
     }
+
+
+def _structured(result: PageCallResult, parts: list[Part]) -> str:
+    """The structured result, unless a text block says the same, as MCP recommends to servers."""
+    text = "" if result.structured is None else _cut(_pretty(result.structured))
+    return "" if any(part["kind"] == "text" and part["text"] == text for part in parts) else text
 
 
 def _verdict(result: PageCallResult) -> tuple[str, str]:

@@ -124,6 +124,13 @@ def test_a_result_says_how_it_went(
     assert text in page
 
 
+def test_a_structured_result_that_a_text_repeats_is_shown_once(admin: Visitor, calls: Calls) -> None:
+    calls.result = PageCallResult(ok=True, content=[{"type": "text", "text": '{"a":1}'}], structured={"a": 1})
+    assert "Structured result" not in called(admin).content.decode()
+    calls.result = PageCallResult(ok=True, content=[{"type": "text", "text": "one"}], structured={"a": 1})
+    assert "Structured result" in called(admin, gateway=a_gateway("another")).content.decode()
+
+
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
