@@ -43,20 +43,19 @@ class Recorder:
 
     def __init__(self) -> None:
         self._queue: deque[CallRecord] = deque()
+        self._being_written = 0
         self._task: asyncio.Task[None] | None = None
         self.dropped_total = 0
         self.written_total = 0
 
     @property
     def waiting(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + self._being_written
 
     def add(self, record: CallRecord) -> None:
         """Never waits, never fails."""
-        if len(self._queue) >= settings.RECORD_QUEUE_SIZE:
-            self._queue.popleft()
-            self.dropped_total += 1
         self._queue.append(record)
+        self._drop_oldest()
 
     def start(self) -> None:
         self._stopping = asyncio.Event()
@@ -67,8 +66,8 @@ class Recorder:
         if self._task:
             self._stopping.set()
             await asyncio.wait([self._task], timeout=GIVE_UP_AFTER_S)
-        if self._queue:
-            log.error("calls were not recorded before the end", extra={"lost": len(self._queue)})
+        if self.waiting:
+            log.error("calls were not recorded before the end", extra={"lost": self.waiting})
 
     async def _run(self) -> None:
         stopping = False
@@ -84,6 +83,7 @@ class Recorder:
     async def _write_batch(self) -> None:
         """Take a batch, copy it, and put it back at the front when that failed."""
         batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        self._being_written = len(batch)
         try:
             await run_unit(work.copy_calls, batch)
         except DataError:
@@ -95,6 +95,15 @@ class Recorder:
             raise
         else:
             self.written_total += len(batch)
+        finally:
+            self._being_written = 0
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Those being written count as well, but cannot be dropped."""
+        while self._queue and self.waiting > settings.RECORD_QUEUE_SIZE:
+            self._queue.popleft()
+            self.dropped_total += 1
 
 
 recorder = Recorder()
