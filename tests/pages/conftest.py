@@ -14,7 +14,7 @@ class Visitor:
 
     def __init__(self, user: User) -> None:
         self.user = user
-        self.client = Client(REMOTE_ADDR="203.0.113.7", HTTP_USER_AGENT="pytest")
+        self.client = Client(REMOTE_ADDR="203.0.113.7", headers={"user-agent": "pytest"})
         self.client.force_login(user)
 
     def get(self, path: str, **headers: str) -> Any:
