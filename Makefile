@@ -20,7 +20,7 @@ run: setup ## Serve on http://127.0.0.1:8000, with a database and a demo upstrea
 test: setup ## Run the whole suite (ARGS="-k name" for a part)
 	@$(bin)/pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup lint types ## Everything short of tests: style, types, imports, templates, migrations, image
+check: setup lint types docs ## Everything short of tests: style, types, links, imports, migrations, image
 	$(settings) $(bin)/lint-imports --no-logo
 	$(local) $(bin)/python manage.py makemigrations --check --dry-run
 	$(bin)/pytest -q -p no:randomly tests/contract/test_env_example.py
