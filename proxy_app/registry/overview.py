@@ -125,7 +125,9 @@ def gauges(state: Item) -> list[Plain]:
 
 
 def _gauge(label: str, used: int, limit: int, note: str) -> Plain:
-    return {"label": label, "value": used, "max": max(limit, 1), "words": f"{used} of {limit} in use", "note": note}
+    most = max(limit, 1)
+    words = f"{used} of {limit} in use"
+    return {"label": label, "value": used, "max": most, "percent": used * 100 // most, "words": words, "note": note}
 
 
 def _tally(actor: Actor) -> list[Plain]:

@@ -118,7 +118,7 @@ def test_others_see_their_own_calls_only(guest: Visitor) -> None:
 def test_the_pools_are_shown_as_full_as_they_are() -> None:
     database, upstream = gauges(WELL)
 
-    assert (database["value"], database["max"], database["words"]) == (1, 10, "1 of 10 in use")
+    assert (database["value"], database["max"], database["percent"], database["words"]) == (1, 10, 10, "1 of 10 in use")
     assert database["note"] == "4 open, 0 waiting, 1,234 borrowed"
     assert (upstream["value"], upstream["words"]) == (2, "2 of 100 in use")
     assert upstream["note"] == "5 at rest, 1 waiting, 99 requests"
