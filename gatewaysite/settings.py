@@ -51,8 +51,11 @@ DB_POOL_MAX_IDLE = env.float("DB_POOL_MAX_IDLE", default=300.0)
 DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT = env.float("DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT", default=5.0)
 DB_STATEMENT_TIMEOUT = env.float("DB_STATEMENT_TIMEOUT", default=15.0)
 DB_LOCK_TIMEOUT = env.float("DB_LOCK_TIMEOUT", default=2.0)
+# Lets PostgreSQL keep the plans of the lists. false behind a PgBouncer before 1.21 in transaction mode.
+DB_PREPARED_STATEMENTS = env.bool("DB_PREPARED_STATEMENTS", default=True)
 
 DATABASE = env.db_url("DATABASE_URL")
+
 DATABASES = {
     "default": DATABASE
     | {
@@ -70,6 +73,7 @@ DATABASES = {
             idle_in_transaction_timeout_s=DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
             statement_timeout_s=DB_STATEMENT_TIMEOUT,
             lock_timeout_s=DB_LOCK_TIMEOUT,
+            prepare_statements=DB_PREPARED_STATEMENTS,
         ),
     }
 }

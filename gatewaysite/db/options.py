@@ -22,6 +22,7 @@ def pool_options(
     idle_in_transaction_timeout_s: float,
     statement_timeout_s: float,
     lock_timeout_s: float,
+    prepare_statements: bool,
 ) -> dict[str, Any]:
     """OPTIONS for DATABASES: the pool's sizes and time-outs, and the belts PostgreSQL itself enforces."""
     belts = {
@@ -43,6 +44,8 @@ def pool_options(
         },
         "options": " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in belts.items()),
         "application_name": "poolgate",
+        # Executions after which a statement of a prepared_cursor() is prepared. Other cursors never prepare.
+        "prepare_threshold": 3 if prepare_statements else None,
         "connect_timeout": 5,
     }
 

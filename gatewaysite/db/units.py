@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.utils import CursorWrapper
 
 from gatewaysite.db.handback.base import DatabaseWrapper
 from gatewaysite.db.quiet import QueryOutsideUnit, no_queries
@@ -22,6 +23,7 @@ __all__ = [
     "close_pool",
     "no_queries",
     "pool_stats",
+    "prepared_cursor",
     "return_leftovers",
     "run_unit",
     "start_units",
@@ -58,6 +60,11 @@ async def run_unit[**P, R](unit: Callable[P, R], *args: P.args, **kwargs: P.kwar
 def unit_stats() -> dict[str, int]:
     """How the line stands, for metrics and the health page; zeros before the first unit."""
     return _line.stats() if _line else dict.fromkeys(("running", "waiting", "refused_total", "timeouts_total"), 0)
+
+
+def prepared_cursor() -> CursorWrapper:
+    """For a unit's hot, constant statement: see DatabaseWrapper.prepared_cursor."""
+    return cast(DatabaseWrapper, connections[DEFAULT_DB_ALIAS]).prepared_cursor()
 
 
 def start_units() -> None:

@@ -77,6 +77,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # Above 0 while connecting or switching autocommit: Django uses and closes cursors in between.
         self._busy = 0
         self._hold: ledger.Hold | None = None
+        self._binds_in_server = False
 
     # --- What callers use ---------------------------------------------------------------------------------------
 
@@ -90,6 +91,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             self._pins -= 1
             self._release_if_free()
+
+    def prepared_cursor(self) -> CursorWrapper:
+        """A cursor for a hot statement that never changes: the server plans it once per connection, not per execution.
+
+        Parameters are bound by the server, so PostgreSQL must be able to infer each one's type. Without
+        OPTIONS["prepare_threshold"] nothing is prepared, which a PgBouncer before 1.21 in front of us needs.
+        """
+        self._binds_in_server = True
+        try:
+            return self.cursor()
+        finally:
+            self._binds_in_server = False
 
     @property
     def in_use(self) -> bool:
@@ -200,6 +213,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             # Borrowed perhaps, but no cursor came of it, so nobody will close one.
             self._release_if_free()
             raise
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if self._binds_in_server:
+            return base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+        return super().create_cursor(name)
 
     def make_cursor(self, cursor: Any) -> CursorWrapper:
         return self._track(TrackedCursor(cursor, self)) if self._lends else super().make_cursor(cursor)
