@@ -1,5 +1,6 @@
 """The map of the process: what starts and stops with it, and which plane answers which path."""
 
+import asyncio
 import logging
 import os
 
@@ -44,7 +45,8 @@ async def lifespan(receive: Receive, send: Send) -> None:
             await lifecycle.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            control_plane.close()
+            # In a thread: what it waits for may itself wait for this loop.
+            await asyncio.to_thread(control_plane.close)
             await lifecycle.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return

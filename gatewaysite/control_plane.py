@@ -8,7 +8,7 @@ import asyncio
 import contextvars
 import io
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
 
 from django.conf import settings
@@ -82,19 +82,20 @@ class ControlPlane(ASGIHandler):
 
     async def _answer(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
         """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up."""
-        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
         executor = self._executors[self._waits(scope["path"])]
+        # The executor's own future, which knows whether the work runs; asyncio's would be cancelled at any time.
+        work = executor.submit(contextvars.copy_context().run, self._run, scope, body)
         self.inside += 1
-        work = asyncio.get_running_loop().run_in_executor(executor, context.run, self._run, scope, body)
-        work.add_done_callback(self._left)
+        work.add_done_callback(lambda _work: loop.call_soon_threadsafe(self._left))
         try:
-            return await asyncio.shield(work)
+            return await asyncio.shield(asyncio.wrap_future(work))
         except asyncio.CancelledError:
             if not work.cancel():
                 work.add_done_callback(_close_unsent)
             raise
 
-    def _left(self, _work: "asyncio.Future[HttpResponseBase]") -> None:
+    def _left(self) -> None:
         self.inside -= 1
 
     def _run(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
@@ -116,12 +117,21 @@ class ControlPlane(ASGIHandler):
             await super().send_response(response, cast("Any", send))  # its stubs want a narrower message type
             return
         chunks = iter(cast("Iterator[bytes]", response))
-        loop = asyncio.get_running_loop()
         headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
+        headers += [(b"Set-Cookie", cookie.output(header="").strip().encode()) for cookie in response.cookies.values()]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        while (chunk := await loop.run_in_executor(self._executors[False], next, chunks, None)) is not None:
+        while (chunk := await self._next(chunks)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
+
+    async def _next(self, chunks: Iterator[bytes]) -> bytes | None:
+        making = asyncio.wrap_future(self._executors[False].submit(next, chunks, None))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # Whoever streams can be closed only once it rests.
+            await asyncio.wait([making])
+            raise
 
     def close(self) -> None:
         """Let running requests finish their units, and stop the threads."""
@@ -129,6 +139,6 @@ class ControlPlane(ASGIHandler):
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _close_unsent(work: "asyncio.Future[HttpResponseBase]") -> None:
+def _close_unsent(work: "Future[HttpResponseBase]") -> None:
     if not work.cancelled() and work.exception() is None:
         work.result().close()

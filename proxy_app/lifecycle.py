@@ -53,6 +53,8 @@ async def apply_changes() -> None:
         await keeper.check()
     except GatewayError as error:
         log.info("a change will be applied later", extra={"reason": error.reason})
+    except Exception:  # the change is made, and its answer must not be lost; the keeper tries again by itself
+        log.exception("a change will be applied later")
 
 
 def _calm_collector() -> None:

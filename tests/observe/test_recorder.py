@@ -154,11 +154,18 @@ async def test_an_outage_longer_than_the_queue_loses_the_oldest_only(copies: Cop
 
 @pytest.mark.parametrize("bad", [{"tool_name": "nul\x00"}, {"outcome": "x" * 31}, {"method": "x" * 61}])
 async def test_a_record_the_database_will_never_take_takes_few_others_with_it(
-    copies: Copies, monkeypatch: pytest.MonkeyPatch, bad: dict[str, str]
+    copies: Copies, monkeypatch: pytest.MonkeyPatch, bad: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(recorder_module, "BATCH", 3)
     async with recording() as recorder:
-        for values in ({"tool_name": "a"}, {"tool_name": "b"}, bad, {"tool_name": "c"}, {"tool_name": "d"}):
+        rows: list[dict[str, Any]] = [
+            {"tool_name": "a"},
+            {"tool_name": "b"},
+            bad,
+            {"tool_name": "c"},
+            {"tool_name": "d"},
+        ]
+        for values in rows:
             recorder.add(a_record()._replace(**values))
         await until(lambda: recorder.waiting == 0 and recorder.written_total + recorder.dropped_total == 5)
     assert (await asyncio.to_thread(names))[-2:] == ["c", "d"]

@@ -1,0 +1,204 @@
+"""One hop, few threads, a short line: how requests get a thread, wait for one, are refused, and give it back."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from pytest_django import Settings
+
+from gatewaysite.control_plane import ControlPlane
+from gatewaysite.middleware import GetResponse
+from tests.asgi_client import Visit, ask, begin, under_way
+from tests.control_plane.conftest import until
+from tests.control_plane.views import gate
+
+pytestmark = pytest.mark.anyio
+
+seen_by_middleware: list[tuple[str, int]] = []
+
+
+def watching(get_response: GetResponse) -> GetResponse:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        seen_by_middleware.append((threading.current_thread().name, threading.get_ident()))
+        response = get_response(request)
+        seen_by_middleware.append((threading.current_thread().name, threading.get_ident()))
+        return response
+
+    return middleware
+
+
+async def test_a_request_is_served_in_one_hop_on_one_thread_of_the_pool(settings: Settings) -> None:
+    here = "tests.control_plane.test_threads.watching"
+    settings.MIDDLEWARE = [here, *settings.MIDDLEWARE, here]
+    seen_by_middleware.clear()
+    plane = ControlPlane(threads=2, max_waiting=0)
+    answer = await ask(plane, "GET", "/plain")
+    plane.close()
+    assert len(set(seen_by_middleware)) == 1
+    assert answer.json["thread"] == seen_by_middleware[0][0]
+    assert answer.json["thread"].startswith("control-plane")
+
+
+async def test_threads_start_with_the_first_request_and_not_before() -> None:
+    def names() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("control-plane")]
+
+    before = names()
+    plane = ControlPlane(threads=2, max_waiting=0)
+    assert names() == before
+    await ask(plane, "GET", "/plain")
+    plane.close()
+
+
+async def test_many_requests_share_few_threads_and_all_are_answered(control_plane: ControlPlane) -> None:
+    gate.open.set()
+    control_plane._limit = 1000
+    answers = await asyncio.gather(*(ask(control_plane, "GET", "/held") for _ in range(200)))
+    assert [answer.status for answer in answers] == [200] * 200
+    assert gate.most_inside <= 2
+    assert len(gate.threads) <= 2
+
+
+async def test_past_the_line_a_request_is_refused_at_once(control_plane: ControlPlane) -> None:
+    tasks = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(5)]
+    await until(lambda: control_plane.inside == 5 and gate.begun == 2)
+    refused = await ask(control_plane, "GET", "/plain")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert (refused.json["code"], refused.json["reason"]) == ("unavailable", "control_plane_full")
+    page = await ask(control_plane, "GET", "/admin/tools")
+    assert (page.status, page.headers["content-type"], page.headers["retry-after"]) == (503, "text/plain", "1")
+    assert control_plane.refused_total == 2
+    gate.open.set()
+    assert [answer.status for answer in await asyncio.gather(*tasks)] == [200] * 5
+    assert (await ask(control_plane, "GET", "/plain")).status == 200
+    await until(lambda: control_plane.inside == 0)
+
+
+async def test_views_that_wait_for_others_do_not_hold_up_the_rest(control_plane: ControlPlane) -> None:
+    tasks = [asyncio.create_task(ask(control_plane, "GET", "/waiting/held")) for _ in range(3)]
+    await until(lambda: gate.begun == 2)
+    answer = await ask(control_plane, "GET", "/plain")
+    assert (answer.status, "waiting" in answer.json["thread"]) == (200, False)
+    gate.open.set()
+    await asyncio.gather(*tasks)
+
+
+async def leave(task: "asyncio.Task[Any]") -> None:
+    """What gunicorn does to a request whose client is gone."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_client_that_leaves_keeps_its_place_only_until_its_thread_is_free(control_plane: ControlPlane) -> None:
+    visit = begin(control_plane, "GET", "/held")
+    task = asyncio.create_task(visit.run())
+    await until(lambda: gate.begun == 1)
+    await leave(task)
+    assert control_plane.inside == 1  # the thread still works
+    assert gate.closed == 0
+    gate.open.set()
+    await until(lambda: control_plane.inside == 0)
+    assert gate.ended == 1
+    await until(lambda: gate.closed == 1)  # Django's end of the request came all the same
+    assert visit.sent == []
+
+
+async def test_a_client_that_leaves_the_line_is_never_served(control_plane: ControlPlane) -> None:
+    busy = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(2)]
+    await until(lambda: gate.begun == 2)
+    waiting = asyncio.create_task(ask(control_plane, "GET", "/held"))
+    await until(lambda: control_plane.inside == 3)
+    await leave(waiting)
+    await until(lambda: control_plane.inside == 2)
+    gate.open.set()
+    await asyncio.gather(*busy)
+    assert gate.begun == 2
+
+
+async def test_a_storm_of_clients_that_leave_is_forgotten(control_plane: ControlPlane) -> None:
+    control_plane._limit = 1000
+    tasks = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(300)]
+    await until(lambda: gate.begun == 2)
+    for number, task in enumerate(tasks):
+        task.cancel()
+        if number % 50 == 0:
+            await asyncio.sleep(0)
+    await asyncio.wait(tasks)
+    gate.open.set()
+    await until(lambda: control_plane.inside == 0)
+    assert gate.begun == gate.ended == 2
+    answers = await asyncio.gather(*(ask(control_plane, "GET", "/plain") for _ in range(100)))
+    assert [answer.status for answer in answers] == [200] * 100
+
+
+async def test_a_client_that_leaves_before_its_body_is_complete_costs_no_thread(control_plane: ControlPlane) -> None:
+    visit = begin(control_plane, "POST", "/echo", body=[b"a", b"b"])
+    visit.incoming.get_nowait()
+    visit.incoming.get_nowait()
+    visit.incoming.put_nowait({"type": "http.request", "body": b"a", "more_body": True})
+    visit.leave()
+    await visit.run()
+    assert (visit.sent, control_plane.inside) == ([], 0)
+
+
+async def test_the_end_waits_for_what_runs_and_drops_what_waits() -> None:
+    plane = ControlPlane(threads=1, max_waiting=3)
+    running = asyncio.create_task(ask(plane, "GET", "/held"))
+    await until(lambda: gate.begun == 1)
+    waiting = asyncio.create_task(ask(plane, "GET", "/held"))
+    await until(lambda: plane.inside == 2)
+    closing = asyncio.create_task(asyncio.to_thread(plane.close))
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    gate.open.set()
+    await asyncio.wait_for(closing, 5)
+    assert (await running).status == 200
+    await asyncio.wait([waiting], timeout=5)
+    assert waiting.done()
+    assert gate.begun == 1
+
+
+# --- Streams -------------------------------------------------------------------------------------------------------
+
+
+async def first_chunk(visit: Visit) -> None:
+    await visit.until(2)
+
+
+async def test_a_stream_is_sent_chunk_by_chunk_from_the_pools_threads(control_plane: ControlPlane) -> None:
+    visit = begin(control_plane, "GET", "/streamed")
+    async with under_way(visit) as task:
+        await first_chunk(visit)
+        assert visit.sent[1]["body"].startswith(b"control-plane")
+        assert len(visit.sent) == 2
+        gate.open.set()
+        await asyncio.wait_for(task, 5)
+    assert visit.answer.body.endswith(b"second\n")
+    assert visit.answer.headers["set-cookie"].startswith("tasty=yes")
+    assert gate.closed == 1
+
+
+async def test_a_client_that_leaves_a_stream_closes_it(control_plane: ControlPlane) -> None:
+    visit = begin(control_plane, "GET", "/streamed")
+    task = asyncio.create_task(visit.run())
+    await until(lambda: gate.begun == 1)
+    task.cancel()
+    await asyncio.sleep(0.02)
+    gate.open.set()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+    await until(lambda: gate.closed == 1)
+    assert (await ask(control_plane, "GET", "/plain")).status == 200
+
+
+@pytest.mark.usefixtures("db")
+async def test_a_stream_that_reaches_for_the_database_breaks_off(control_plane: ControlPlane) -> None:
+    from gatewaysite.db.units import QueryOutsideUnit
+
+    visit = begin(control_plane, "GET", "/streams-queries")
+    with pytest.raises(QueryOutsideUnit):
+        await visit.run()
+    assert not visit.complete
