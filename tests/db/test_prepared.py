@@ -1,11 +1,8 @@
 """Statements the server plans once per connection."""
 
-import pytest
-
 from gatewaysite.db.handback.base import DatabaseWrapper
-from tests.db.pools import a_pool, an_alias, out_of_pool, query
+from tests.db.pools import an_alias, out_of_pool, query
 
-pytestmark = pytest.mark.django_db(transaction=True)
 STATEMENT = "SELECT %s::int + 1"
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE 'SELECT $1::int%%'"
 
@@ -23,26 +20,23 @@ def run_often(connection: DatabaseWrapper) -> list[int]:
         return list(query(connection, PREPARED))
 
 
-def test_a_statement_run_often_is_prepared_once() -> None:
-    with a_pool() as connection:
-        assert run_often(connection) == [1]
+def test_a_statement_run_often_is_prepared_once(pooled: DatabaseWrapper) -> None:
+    assert run_often(pooled) == [1]
 
 
-def test_nothing_is_prepared_without_a_threshold() -> None:
+def test_nothing_is_prepared_without_a_threshold(db: None) -> None:
     with an_alias(pool={"min_size": 1, "max_size": 1}) as connection:
         connection.settings_dict["OPTIONS"]["prepare_threshold"] = None
         assert run_often(connection) == [0]
         connection.close_pool()
 
 
-def test_its_connection_goes_back_when_it_closes() -> None:
-    with a_pool() as connection:
-        assert run(connection, 1) == 2
-        assert out_of_pool(connection) == 0
+def test_its_connection_goes_back_when_it_closes(pooled: DatabaseWrapper) -> None:
+    assert run(pooled, 1) == 2
+    assert out_of_pool(pooled) == 0
 
 
-def test_the_next_cursor_binds_in_the_client_again() -> None:
-    with a_pool() as connection:
-        run(connection, 1)
-        # PostgreSQL could not infer the type of this parameter by itself.
-        assert query(connection, "SELECT pg_typeof(%s)::text", 5) == ("integer",)
+def test_the_next_cursor_binds_in_the_client_again(pooled: DatabaseWrapper) -> None:
+    run(pooled, 1)
+    # Bound by the server, this number would be one of an unknown type.
+    assert query(pooled, "SELECT pg_typeof(%s)::text", 5) == ("integer",)
