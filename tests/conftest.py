@@ -12,5 +12,6 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _plain_static_files(settings: Settings) -> None:
-    """Pages in tests name static files as they are: nobody has collected and hashed them."""
+    """Pages in tests name static files as they are, where they are: nobody has collected and hashed them."""
+    settings.STATIC_ROOT = settings.STATICFILES_DIRS[0]
     settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
