@@ -18,13 +18,16 @@ PAGE_PREFIXES = ("/admin", "/login", "/logout")
 def render_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render plain data. A template that reaches for the database is a bug and raises QueryOutsideUnit."""
     with no_queries():
-        return HttpResponse(render_to_string(template, context, request=request), status=status)
+        html = render_to_string(template, context, request=request)
+    # Personal, so for no shared cache; the browser may keep it, but asks again.
+    return HttpResponse(html, status=status, headers={"Cache-Control": "private, no-cache"})
 
 
 def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     """Plain data as JSON. Times end in Z."""
     with no_queries():
         body = dump_json(data)
+    headers = {"Cache-Control": "no-store"} | (headers or {})
     return HttpResponse(body, status=status, content_type="application/json", headers=headers)
 
 

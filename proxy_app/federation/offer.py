@@ -104,7 +104,7 @@ def resource_values(item: Item) -> Item:
         "uri_template": template,
         "original_name": one_line(item.get("name"), MAX_NAME) or uri[:MAX_NAME],
         "title": one_line(item.get("title"), 255) or None,
-        "description": paragraphs(item.get("description"), MAX_DESCRIPTION) or None,
+        "original_description": paragraphs(item.get("description"), MAX_DESCRIPTION) or None,
         "mime_type": one_line(item.get("mimeType"), 255) or None,
         "size": size if type(size) is int and 0 <= size < 2**62 else None,
         "annotations": storable(item.get("annotations")),
@@ -122,7 +122,7 @@ def prompt_values(item: Item) -> Item:
     return {
         "original_name": name,
         "title": one_line(item.get("title"), 255) or None,
-        "description": paragraphs(item.get("description"), MAX_DESCRIPTION) or None,
+        "original_description": paragraphs(item.get("description"), MAX_DESCRIPTION) or None,
         "arguments": [_argument(argument) for argument in arguments],
         "meta": storable(item.get("_meta")),
     }

@@ -113,7 +113,6 @@ def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:
 def _tool_item(gateway: Gateway, item: Item) -> Item:
     """What a tool's row says beyond what the upstream offered."""
     return _prompt_item(gateway, item) | {
-        "description": item["original_description"],
         "integration_type": Tool.Integration.MCP,
         "request_type": gateway.transport,
         "url": gateway.url,
@@ -131,6 +130,7 @@ KEPT = frozenset({"name", "slug", "custom_name", "display_name"})
 
 def _replace(gateway: Gateway, model: type[Any], identity: str, items: list[Item]) -> dict[str, int]:
     """Add what is new, update what changed, delete what is gone. Returns the three counts."""
+    items = [item | {"description": item["original_description"]} for item in items]
     old = {getattr(row, identity): row for row in model.objects.filter(gateway=gateway)}
     gone = old.keys() - {item[identity] for item in items}
     model.objects.filter(pk__in=[old[key].pk for key in gone]).delete()
@@ -163,7 +163,7 @@ def _taken_names(gateway: Gateway, model: type[Registered]) -> set[str]:
 
 def _update(row: Any, item: Item) -> set[str]:
     """Set what the upstream changed, and return the names of it. A description somebody edited stays theirs."""
-    edited = {"description"} if isinstance(row, Tool) and row.description != row.original_description else set()
+    edited = {"description"} if row.description != row.original_description else set()
     difference = {name for name, value in item.items() if name not in KEPT | edited and getattr(row, name) != value}
     for name in difference:
         setattr(row, name, item[name])

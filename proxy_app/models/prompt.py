@@ -13,6 +13,7 @@ class Prompt(Registered):
     original_name = models.CharField(max_length=255)
     custom_name = models.CharField(max_length=255)
     display_name = models.CharField(max_length=255, blank=True)
+    original_description = models.TextField(null=True, blank=True)
     title = models.CharField(max_length=255, null=True, blank=True)
     template = models.TextField(blank=True)
     arguments = models.JSONField(default=list, blank=True)

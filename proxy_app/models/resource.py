@@ -13,6 +13,7 @@ class Resource(Registered):
     uri = models.CharField(max_length=2000)
     uri_template = models.CharField(max_length=2000, null=True, blank=True)
     original_name = models.CharField(max_length=255)
+    original_description = models.TextField(null=True, blank=True)
     title = models.CharField(max_length=255, null=True, blank=True)
     mime_type = models.CharField(max_length=255, null=True, blank=True)
     size = models.BigIntegerField(null=True, blank=True)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from gatewaysite import __version__
 from gatewaysite.db.ledger import held_here
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.bodies import body_of
@@ -20,7 +21,7 @@ from proxy_app.upstream.transport import AiohttpTransport
 
 log = logging.getLogger(__name__)
 
-USER_AGENT = "poolgate/0.1"
+USER_AGENT = f"poolgate/{__version__}"
 
 
 class Settings(Protocol):

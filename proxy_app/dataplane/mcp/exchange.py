@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from auth_app.actor import Actor
+from gatewaysite import __version__
 from proxy_app.dataplane.mcp.envelope import Request
 from proxy_app.observe.metrics import MCP_OPERATIONS
 from proxy_app.observe.recorder import CallRecord, recorder
 from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
 
 # Who the client is told it speaks with (MCP, Implementation).
-SERVER_INFO = {"name": "poolgate", "title": "Poolgate", "version": "0.1.0"}
+SERVER_INFO = {"name": "poolgate", "title": "Poolgate", "version": __version__}
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from proxy_app.upstream import client
 from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.mcp.wire import Era
 
@@ -15,7 +16,7 @@ BASE_HEADERS = (
     (b"Accept", b"application/json, text/event-stream"),
     (b"Accept-Encoding", b"identity"),
     (b"Content-Type", b"application/json"),
-    (b"User-Agent", b"poolgate/0.1"),
+    (b"User-Agent", client.USER_AGENT.encode()),
 )
 
 

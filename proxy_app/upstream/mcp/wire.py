@@ -4,6 +4,8 @@ import base64
 import re
 from typing import Literal
 
+from gatewaysite import __version__
+
 type Era = Literal["modern", "legacy"]
 
 MODERN_VERSIONS = ("2026-07-28",)
@@ -24,7 +26,7 @@ META_SERVER = META_PREFIX + "serverInfo"
 METHOD_NOT_FOUND = -32601
 UNSUPPORTED_VERSION = -32022
 
-CLIENT_INFO = b'{"name":"poolgate","version":"0.1.0"}'
+CLIENT_INFO = b'{"name":"poolgate","version":"%b"}' % __version__.encode()
 
 _PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
