@@ -4,6 +4,7 @@ import ctypes
 import http.client
 import math
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -129,12 +130,23 @@ def _is_ready(host: str, port: int) -> bool:
 
 def _first_end(children: dict[str, Child]) -> str:
     """Sleep until some part ends; which one, and how."""
-    if all(child.poll() is None for child in children.values()):
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # PostgreSQL is a child of ours too
+    terminal = select.poll()
+    if os.isatty(0):
+        terminal.register(0, 0)  # no event is asked for: a hang-up is reported all the same
+    while not _some_ended(children):
+        # A closed terminal signals its first process only, and make (`ssh -t host make run`) keeps that to itself.
+        if terminal.poll(500):
+            raise SystemExit(0)
     for name, child in children.items():
         if child.poll() is not None:
             return f"{name} ended by itself with exit code {child.returncode}"
     return "PostgreSQL ended by itself; postgres.log in the data folder says why"
+
+
+def _some_ended(children: dict[str, Child]) -> bool:
+    if any(child.poll() is not None for child in children.values()):
+        return True
+    return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None  # PostgreSQL is a child of ours too
 
 
 # --- Before anything starts ----------------------------------------------------------------------------------------
