@@ -4,38 +4,19 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import suppress
-from datetime import datetime
-from typing import NamedTuple
-from uuid import UUID
 
 from django.conf import settings
 from psycopg.errors import DataError
 
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import work
+from proxy_app.observe.records import CallRecord
 
 BATCH = 2_000
 EVERY_S = 0.5
 GIVE_UP_AFTER_S = 5.0
 
 log = logging.getLogger(__name__)
-
-
-class CallRecord(NamedTuple):
-    """One row of `Call`, in the order of work.CALL_COLUMNS."""
-
-    at: datetime
-    request_id: str
-    user_id: UUID | None
-    token_id: UUID | None
-    method: str
-    tool_id: UUID | None
-    tool_name: str
-    server_id: UUID | None
-    gateway_id: UUID | None
-    outcome: str
-    duration_ms: float
-    upstream_ms: float | None
 
 
 class Recorder:

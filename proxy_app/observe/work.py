@@ -1,7 +1,7 @@
 """Units of work on what was observed."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -9,19 +9,12 @@ from django.db.models import Q
 from auth_app.actor import Actor
 from auth_app.policy import may_administer
 from proxy_app.models import Call
-
-if TYPE_CHECKING:
-    from proxy_app.observe.recorder import CallRecord
-
-CALL_COLUMNS = (
-    "at", "request_id", "user_id", "token_id", "method", "tool_id", "tool_name", "server_id", "gateway_id", "outcome",
-    "duration_ms", "upstream_ms",
-)  # fmt: skip
+from proxy_app.observe.records import CallRecord
 
 
-def copy_calls(records: "Iterable[CallRecord]") -> None:
+def copy_calls(records: Iterable[CallRecord]) -> None:
     """COPY the records, all or none: a single statement needs no block, which a busy process would be slow to close."""
-    statement = f"COPY proxy_app_call ({', '.join(CALL_COLUMNS)}) FROM STDIN"
+    statement = f"COPY proxy_app_call ({', '.join(CallRecord._fields)}) FROM STDIN"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for record in records:
             copy.write_row(record)

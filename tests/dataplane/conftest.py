@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
-from proxy_app.observe.recorder import CallRecord, recorder
+from proxy_app.observe.recorder import recorder
+from proxy_app.observe.records import CallRecord
 from proxy_app.snapshot import keeper as keeper_module
 from proxy_app.snapshot.keeper import Keeper, keeper
 from proxy_app.upstream import client as client_module

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from proxy_app.observe.recorder import CallRecord
+from proxy_app.observe.records import CallRecord
 from tests.dataplane.calling import called, either_upstream, every_era, every_pair
 from tests.dataplane.rpc import call, error_of
 from tests.dataplane.world import World

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from proxy_app.observe.recorder import CallRecord
+from proxy_app.observe.records import CallRecord
 from tests.dataplane.calling import called, either_upstream, every_era, every_pair
 from tests.dataplane.rpc import VERSION, call, error_of, post
 from tests.dataplane.world import World

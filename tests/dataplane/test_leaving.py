@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy_app.observe.recorder import CallRecord
+from proxy_app.observe.records import CallRecord
 from proxy_app.upstream.client import UpstreamClient
 from tests.asgi_client import under_way
 from tests.dataplane.calling import every_pair

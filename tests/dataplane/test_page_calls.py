@@ -11,7 +11,7 @@ from auth_app.actor import Actor
 from gatewaysite.errors import NotFound
 from proxy_app.dataplane import call as page
 from proxy_app.dataplane.call import NoEventLoop, PageCallResult, call_tool_for_page, page_calls
-from proxy_app.observe.recorder import CallRecord
+from proxy_app.observe.records import CallRecord
 from tests.dataplane.world import World
 from tests.scripted_mcp import RESULT, Call, Script, ScriptedMcp, done
 

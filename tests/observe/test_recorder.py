@@ -17,7 +17,8 @@ from gatewaysite.db.units import stop_units
 from proxy_app.models import Call
 from proxy_app.observe import recorder as recorder_module
 from proxy_app.observe import work
-from proxy_app.observe.recorder import CallRecord, Recorder
+from proxy_app.observe.recorder import Recorder
+from proxy_app.observe.records import CallRecord
 from proxy_app.observe.work import recent_calls
 from tests.builders import a_user
 
@@ -97,7 +98,7 @@ async def test_a_call_becomes_a_row_with_everything_that_was_recorded() -> None:
     async with recording() as recorder:
         recorder.add(record)
         await until(lambda: recorder.written_total == 1)
-    row = await Call.objects.values(*work.CALL_COLUMNS).aget()
+    row = await Call.objects.values(*CallRecord._fields).aget()
     assert CallRecord(**row) == record
 
 

@@ -8,7 +8,8 @@ from auth_app.actor import Actor
 from gatewaysite import __version__
 from proxy_app.dataplane.mcp.envelope import Request
 from proxy_app.observe.metrics import MCP_OPERATIONS
-from proxy_app.observe.recorder import CallRecord, recorder
+from proxy_app.observe.recorder import recorder
+from proxy_app.observe.records import CallRecord
 from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
 
 # Who the client is told it speaks with (MCP, Implementation).

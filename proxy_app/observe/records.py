@@ -1,0 +1,22 @@
+"""What is recorded, before it is a row."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+
+class CallRecord(NamedTuple):
+    """One row of `Call`; its fields are the columns, in this order."""
+
+    at: datetime
+    request_id: str
+    user_id: UUID | None
+    token_id: UUID | None
+    method: str
+    tool_id: UUID | None
+    tool_name: str
+    server_id: UUID | None
+    gateway_id: UUID | None
+    outcome: str
+    duration_ms: float
+    upstream_ms: float | None
