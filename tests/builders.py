@@ -6,7 +6,7 @@ from typing import Any
 from auth_app.models import ApiToken, Membership, Team, User
 from auth_app.tokens.secrets import hash_secret
 from proxy_app.models import Gateway, Prompt, Resource, Server, Tool
-from proxy_app.registry.names import display_name, public_tool_name, slugify
+from proxy_app.names import display_name, public_tool_name, slugify
 
 _numbers = count(1)
 

@@ -12,7 +12,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from auth_app.models import AuditEntry
 from proxy_app.federation.offer import Item, Offer, storable
 from proxy_app.models import Gateway, Prompt, Registered, Resource, Tool, Visibility
-from proxy_app.registry.names import display_name, free_name, public_tool_name
+from proxy_app.names import display_name, free_name, public_tool_name
 from proxy_app.upstream.mcp import Discovery, Endpoint
 from proxy_app.upstream.secrets import fingerprint, open_sealed
 

@@ -10,8 +10,8 @@ from auth_app.actor import Actor
 from auth_app.policy import visible_to
 from gatewaysite.errors import BadInput, Conflict, FieldError, NotFound
 from proxy_app.models import Registered
+from proxy_app.names import SLUG
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.names import SLUG
 from proxy_app.snapshot.entries import RANK
 
 

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
-from proxy_app.registry.names import MCP_NAME, slugify
+from proxy_app.names import MCP_NAME, slugify
 
 SLUG_LIMIT = 255
 # PostgreSQL stores no NUL and no half surrogate pair; the other controls would only hide something from a reader.

@@ -11,11 +11,11 @@ from pydantic_core import PydanticCustomError
 from gatewaysite.responses import JsonText
 from proxy_app.federation.work import defer_sync
 from proxy_app.models import Gateway, Prompt, Resource, Tool
+from proxy_app.names import public_tool_name
 from proxy_app.registry import data
 from proxy_app.registry.credentials import Credential, masked, sealed
 from proxy_app.registry.data import Absent, AnyObject, RegisteredData, as_text, registered
 from proxy_app.registry.kind import Change, Column, Filter, Kind, Values
-from proxy_app.registry.names import public_tool_name
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Name, Scoped
 from proxy_app.upstream.addresses import check_url

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from gatewaysite.responses import JsonText
 from proxy_app.models import Tool
+from proxy_app.names import slugify
 from proxy_app.registry import data
 from proxy_app.registry.data import Absent, AnyObject, Hex, HexId, RegisteredData, as_text, embedded, registered
 from proxy_app.registry.kind import Column, Filter, Kind
-from proxy_app.registry.names import slugify
 from proxy_app.registry.storing import named_within_gateway
 from proxy_app.registry.validation import Line, McpName, Scoped
 

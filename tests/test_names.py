@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy_app.registry.names import MCP_NAME, SLUG, display_name, free_name, public_tool_name, slugify
+from proxy_app.names import MCP_NAME, SLUG, display_name, free_name, public_tool_name, slugify
 
 
 @pytest.mark.parametrize(
