@@ -16,6 +16,10 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """People write their address in any case; no two differ in that alone."""
+        return self.get(email__iexact=username)
+
 
 class User(AbstractBaseUser):
     """A person, known by e-mail. What they may do is decided in auth_app.policy, nowhere else."""

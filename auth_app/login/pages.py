@@ -28,6 +28,6 @@ def login(request: HttpRequest) -> HttpResponse:
 
 def safe_target(target: str) -> str:
     """Where to go after log-in: a path of this site, or nothing."""
-    if target.startswith("/") and url_has_allowed_host_and_scheme(target, allowed_hosts=None):
+    if target.startswith("/") and target.isprintable() and url_has_allowed_host_and_scheme(target, allowed_hosts=None):
         return target
     return ""

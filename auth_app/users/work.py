@@ -23,10 +23,11 @@ def ensure_administrator(email: str, password: str) -> tuple[UUID, bool]:
     """The first administrator's id, and whether it was made now. An existing person's password is left alone."""
     password_hash = make_password(password)  # slow on purpose: before the block, not in it
     with transaction.atomic(durable=True):
-        user, created = User.objects.get_or_create(email=User.objects.normalize_email(email))
-        if created or not user.is_admin:
+        email = User.objects.normalize_email(email)
+        user, created = User.objects.get_or_create(
+            email__iexact=email, defaults={"email": email, "is_admin": True, "password": password_hash}
+        )
+        if not user.is_admin:
             user.is_admin = True
-            if created:
-                user.password = password_hash
-            user.save(update_fields=["is_admin", "password"])
+            user.save(update_fields=["is_admin"])
         return user.pk, created

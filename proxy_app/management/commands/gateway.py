@@ -56,5 +56,7 @@ class Command(BaseCommand):
     def register_demo(self, url: str) -> None:
         from proxy_app.demo.setup import ensure_demo  # imports the job library, which needs every app ready
 
-        user_id, _created = ensure_administrator(settings.ADMIN_EMAIL, settings.ADMIN_PASSWORD)
+        # Never with an empty password, should somebody run this before bootstrap.
+        password = settings.ADMIN_PASSWORD or get_random_string(20)
+        user_id, _created = ensure_administrator(settings.ADMIN_EMAIL, password)
         ensure_demo(load_actor(user_id, settings.ADMIN_EMAIL, is_admin=True), url)
