@@ -1,5 +1,6 @@
 """scripts/python: which interpreter is taken, and what is said when there is none."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ def find(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]
         if not (tools / name).exists():
             (tools / name).symlink_to(f"/bin/{name}" if Path(f"/bin/{name}").exists() else f"/usr/bin/{name}")
     path = {"PATH": str(tools), "HOME": str(tmp_path / "home")}
+    if "LD_LIBRARY_PATH" in os.environ:  # our own interpreter may not start without
+        path["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     return subprocess.run([str(FIND)], env=path | environment, capture_output=True, text=True, check=False)
 
 
