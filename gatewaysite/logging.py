@@ -48,6 +48,8 @@ def configure(options: dict[str, Any]) -> None:
                 "procrastinate": {"level": "WARNING"},
                 "aiohttp": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
+                # Anybody can send any Host; each would be an error with a traceback. The answer is 400.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 # The pool reports each failed attempt; the gateway answers 503 and says so once.
                 "psycopg.pool": {"level": "ERROR"},
             },

@@ -10,7 +10,7 @@ from pytest_django import DjangoDbBlocker
 
 # Filled by migrations, or moved by triggers only.
 KEPT = {"django_content_type", "auth_permission", "auth_app_stateversion", "django_migrations"}
-JOBS = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs", "procrastinate_workers")
+JOBS = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinate_jobs")
 
 
 @pytest.fixture

@@ -1,0 +1,99 @@
+"""Clients that close their sockets in the middle, under the real server: nothing is kept for them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from proxy_app.models import Call as CallRow
+from tests.builders import a_gateway, a_tool
+from tests.end_to_end.raw import call_bytes, request_bytes, send_and_leave
+from tests.gateway_process import GatewayProcess
+from tests.scripted_mcp import Call, ScriptedMcp, done
+
+pytestmark = pytest.mark.anyio
+
+
+async def tool_of(url: str) -> None:
+    await asyncio.to_thread(lambda: a_tool("echo", gateway=a_gateway("gw", url=url, era="modern")))
+
+
+async def until(happened: Callable[[], Awaitable[bool]], within_s: float) -> None:
+    give_up_at = time.monotonic() + within_s
+    while not await happened():
+        assert time.monotonic() < give_up_at, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def in_flight(gateway: GatewayProcess) -> int:
+    states = [client.get("/health").json()["upstream"] for client in gateway.workers().values()]
+    return sum(state["in_flight"] + state["connections"]["in_use"] + state["waiting"] for state in states)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_client_that_leaves_lets_go_of_the_upstream_within_a_second(
+    gateway: GatewayProcess, admin_token: str, streaming: bool
+) -> None:
+    reached, left = asyncio.Event(), asyncio.Event()
+
+    async def hang(call: Call) -> None:
+        if streaming:
+            await call.stream()
+            await call.notify("notifications/progress", progressToken=1, progress=1)
+        reached.set()
+        await call.wait_for_hang_up()
+        left.set()
+
+    async with ScriptedMcp(hang) as upstream:
+        await tool_of(upstream.url)
+        visit = asyncio.create_task(send_and_leave(gateway, call_bytes(admin_token, "gw-echo"), 0.3))
+        await asyncio.wait_for(reached.wait(), 5)
+        await visit
+        await asyncio.wait_for(left.wait(), 1)
+        await until(lambda: asyncio.to_thread(lambda: in_flight(gateway) == 0), 1)
+    await until(lambda: asyncio.to_thread(lambda: CallRow.objects.filter(outcome="client_left").exists()), 3)
+
+
+async def test_hundreds_that_leave_at_odd_moments_spoil_nothing_for_the_next(
+    gateway: GatewayProcess, admin_token: str
+) -> None:
+    async def answer_after_a_while(call: Call) -> None:
+        await asyncio.sleep(0.03)
+        await done(call)
+
+    async with ScriptedMcp(answer_after_a_while) as upstream:
+        await tool_of(upstream.url)
+        for _ in range(5):
+            visits = (send_and_leave(gateway, call_bytes(admin_token, "gw-echo"), n % 50 / 1000) for n in range(100))
+            await asyncio.gather(*visits)
+        await until(lambda: asyncio.to_thread(lambda: in_flight(gateway) == 0), 2)
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gw-echo"}}
+        async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
+            headers = {"authorization": f"Bearer {admin_token}"}
+            answers = await asyncio.gather(*(client.post("/mcp", json=message, headers=headers) for _ in range(100)))
+    assert [("result" in answer.json()) for answer in answers] == [True] * 100
+
+
+@pytest.mark.parametrize("path", ["/gateways", "/admin/gateways"])
+async def test_hundreds_that_leave_a_database_route_spoil_nothing_for_the_next(
+    gateway: GatewayProcess, admin_token: str, path: str
+) -> None:
+    for _ in range(4):
+        visits = (
+            send_and_leave(gateway, request_bytes("GET", path, token=admin_token), n % 30 / 1000) for n in range(75)
+        )
+        await asyncio.gather(*visits)
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
+        headers = {"authorization": f"Bearer {admin_token}"}
+        answers = await asyncio.gather(*(client.get(path, headers=headers) for _ in range(50)))
+    assert [answer.status_code for answer in answers] == [200] * 50
+    pools = [client.get("/health").json()["database"]["pool"] for client in gateway.workers().values()]
+    assert all(pool["pool_size"] == pool["pool_available"] for pool in pools)
+
+
+async def test_a_client_that_leaves_half_a_body_holds_nothing(gateway: GatewayProcess, admin_token: str) -> None:
+    half = request_bytes("POST", "/gateways", token=admin_token, body=b"{", headers=("Content-Length: 5000",))
+    await asyncio.gather(*(send_and_leave(gateway, half, 0.05) for _ in range(30)))
+    assert await asyncio.to_thread(lambda: gateway.get("/gateways", admin_token).status_code) == 200

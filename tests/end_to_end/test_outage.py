@@ -1,0 +1,176 @@
+"""A database that goes away and comes back: what goes on working, what says 503, and that nobody has to help."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from gatewaysite.embedded import serve
+from tests.end_to_end.conftest import registered
+from tests.gateway_process import ROOT, GatewayProcess, serving
+
+TOKEN = "an-administrators-token-of-the-outage-test"
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "far-echo", "arguments": {}}}
+ANSWERS: dict[str, Any] = {
+    "server/discover": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}},
+    "tools/list": {"tools": [{"name": "echo", "inputSchema": {"type": "object"}}]},
+    "tools/call": {"content": [{"type": "text", "text": "still here"}]},
+}
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """A modern server with one tool."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        message = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": ANSWERS[message["method"]]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def upstream_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/mcp"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of these tests' own, migrated, with an administrator's token in it; not running."""
+    folder = tmp_path_factory.mktemp("outage")
+    with serve(folder / "database") as url:
+        manage(url, "migrate")
+        manage(url, "gateway", "bootstrap")
+    return folder
+
+
+class Database:
+    """Stops and starts it, with the same data and address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "database"
+        self._running = ExitStack()
+        self.url = ""
+
+    def start(self) -> None:
+        self.url = self._running.enter_context(serve(self._folder))
+
+    def stop(self) -> None:
+        self._running.close()
+
+
+@pytest.fixture
+def database(folder: Path) -> Iterator[Database]:
+    database = Database(folder)
+    database.start()
+    yield database
+    database.stop()
+
+
+def manage(url: str, *command: str) -> None:
+    told = {"DATABASE_URL": url, "SECRET_KEY": "only-for-tests", "GATEWAY_BOOTSTRAP_TOKEN": TOKEN}
+    whole = [sys.executable, "manage.py", *command]
+    subprocess.run(whole, cwd=ROOT, env=os.environ | told, check=True, capture_output=True)
+
+
+def post(gateway: GatewayProcess, message: object, token: str = TOKEN) -> httpx.Response:
+    return httpx.post(gateway.url + "/mcp", json=message, headers={"authorization": f"Bearer {token}"}, timeout=20)
+
+
+def is_503_of_the_database(answer: httpx.Response) -> bool:
+    """With a reason and a time to come back, in the shape of JSON-RPC or of the JSON endpoints."""
+    body = answer.json()
+    said = body.get("error", {}).get("data") or body
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["retry-after"]) > 0
+    return bool(said["reason"].startswith("db_") and said["retry_after_seconds"])
+
+
+def calls_recorded(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT count(*) FROM proxy_app_call WHERE outcome = 'ok'").fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_the_gateway_lives_through_an_outage(folder: Path, database: Database, upstream_url: str) -> None:
+    with serving(database.url, folder, DB_POOL_TIMEOUT="2") as gateway:
+        assert registered(gateway, TOKEN, upstream_url, name="far")["status"] == "active"
+        for client in gateway.workers().values():
+            answer = client.post("/mcp", json=CALL, headers={"authorization": f"Bearer {TOKEN}"})
+            assert answer.json()["result"] == ANSWERS["tools/call"]
+
+        database.stop()
+        gone = time.monotonic()
+        for _ in range(20):
+            began = time.monotonic()
+            assert post(gateway, CALL).json()["result"] == ANSWERS["tools/call"]
+            assert time.monotonic() - began < 1
+        assert gateway.get("/livez").status_code == 200
+        assert is_503_of_the_database(gateway.get("/tools", TOKEN))
+        assert is_503_of_the_database(gateway.get("/tools", "unknown"))
+        assert is_503_of_the_database(post(gateway, PING, "unknown"))
+        assert is_503_of_the_database(gateway.get("/metrics", "unknown"))
+        gateway.until("/health", lambda answer: answer.json()["status"] == "degraded", 5)
+        ready = gateway.get("/readyz")
+        assert (ready.status_code, ready.json()["database"]) == (200, "not_answering")
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        written = httpx.post(
+            gateway.url + "/gateways", json={"name": "x", "url": upstream_url}, headers=headers, timeout=20
+        )
+        assert is_503_of_the_database(written)
+        assert time.monotonic() - gone < 40
+
+        database.start()
+        back = time.monotonic()
+        gateway.until("/tools", lambda answer: answer.status_code == 200, 15, token=TOKEN)
+        assert post(gateway, PING, "unknown").status_code == 401
+        for client in gateway.workers().values():
+            while client.get("/health").json()["status"] != "healthy":
+                assert time.monotonic() - back < 15
+                time.sleep(0.05)
+        while calls_recorded(database.url) < 22:
+            assert time.monotonic() - back < 20
+            time.sleep(0.1)
+        assert calls_recorded(database.url) == 22
+        # And it follows the database again: jobs, changes, everything.
+        assert registered(gateway, TOKEN, upstream_url, name="near")["status"] == "active"
+        assert post(gateway, CALL | {"params": {"name": "near-echo"}}).json()["result"] == ANSWERS["tools/call"]
+
+
+def test_a_gateway_that_starts_before_its_database_waits_for_it(folder: Path, database: Database) -> None:
+    url = database.url
+    database.stop()
+    with serving(url, folder, until_ready=False, DB_POOL_TIMEOUT="1", WORKERS="1") as gateway:
+        assert gateway.get("/livez").status_code == 200
+        ready = gateway.get("/readyz")
+        assert (ready.status_code, ready.json()["reasons"]) == (503, ["no_snapshot"])
+        assert is_503_of_the_database(post(gateway, PING))  # nobody knows yet whether the token is good
+        assert is_503_of_the_database(gateway.get("/tools", TOKEN))
+        database.start()
+        gateway.until("/readyz", lambda answer: answer.status_code == 200, 15)
+        assert post(gateway, PING).json()["result"] == {}
+        gateway.until("/tools", lambda answer: answer.status_code == 200, 15, token=TOKEN)
