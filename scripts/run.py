@@ -63,12 +63,13 @@ def _run(stack: ExitStack) -> str:
             stack, [python, manage, "gateway", "demo-upstream", "--port", str(demo_port)], environment
         )
     }
-    if _wait_until(lambda: _accepts(demo_port), children):
-        _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
-        gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
-        children["The gateway"] = _start(stack, gunicorn, environment)
-        if _wait_until(lambda: _is_ready(host, int(port)), children):
-            print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
+    if not _wait_until(lambda: _accepts(demo_port), children):
+        return _first_end(children)
+    _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
+    gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
+    children["The gateway"] = _start(stack, gunicorn, environment)
+    if _wait_until(lambda: _is_ready(host, int(port)), children):
+        print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
     return _first_end(children)
 
 
@@ -103,13 +104,15 @@ def _prepare(environment: dict[str, str], demo_url: str) -> None:
 
 
 def _wait_until(holds: Callable[[], bool], children: dict[str, Child]) -> bool:
-    """False when a part ends first, or it takes so long that a person should look at the lines above."""
+    """False when a part ends first."""
     deadline = time.monotonic() + READY_WITHIN_S
-    while time.monotonic() < deadline and all(child.poll() is None for child in children.values()):
-        if holds():
-            return True
+    while not holds():
+        if _some_ended(children):
+            return False
+        if time.monotonic() > deadline:
+            raise CannotRun(f"{list(children)[-1]} runs but does not answer after {READY_WITHIN_S:.0f} s.")
         time.sleep(0.1)
-    return False
+    return True
 
 
 def _accepts(port: int) -> bool:
