@@ -7,9 +7,9 @@ from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
 
 urlpatterns = [
-    *login_urls,
-    *registry_pages,
     *registry_api,
+    *registry_pages,
+    *login_urls,
     path("v1/", include((registry_api, "v1"))),
 ]
 
