@@ -51,12 +51,19 @@ class GatewayProcess:
     def until(
         self, path: str, wanted: Callable[[httpx.Response], bool], within_s: float = 10, **how: Any
     ) -> httpx.Response:
-        """Ask again and again until the answer is the wanted one."""
-        give_up_at = time.monotonic() + within_s
-        while not wanted(answer := self.get(path, **how)):
-            assert time.monotonic() < give_up_at, f"{path} still answers {answer.status_code} {answer.text[:500]}"
+        """Ask again and again until the answer is the wanted one. Workers may be killed meanwhile."""
+        give_up_at, last = time.monotonic() + within_s, "nothing"
+        while time.monotonic() < give_up_at:
+            try:
+                answer = self.get(path, **how)
+            except httpx.TransportError as error:
+                last = repr(error)
+            else:
+                if wanted(answer):
+                    return answer
+                last = f"{answer.status_code} {answer.text[:500]}"
             time.sleep(0.03)
-        return answer
+        raise AssertionError(f"{path} still answers {last}")
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")

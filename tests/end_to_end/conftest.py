@@ -17,6 +17,7 @@ from tests.committed import database_url, delete_everything
 from tests.gateway_process import GatewayProcess, demo_upstream, serving
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In one process of pytest-xdist, so that there is one gateway."""
     here = Path(__file__).parent

@@ -32,9 +32,10 @@ async def test_head_has_no_body(gateway: GatewayProcess, path: str) -> None:
 async def test_a_body_past_the_limit_is_refused_however_it_is_framed(
     gateway: GatewayProcess, admin_token: str, path: str
 ) -> None:
-    announced = request_bytes("POST", path, token=admin_token, headers=(JSON, f"Content-Length: {LIMIT + 1}"))
+    closing = (JSON, "Connection: close")
+    announced = request_bytes("POST", path, token=admin_token, headers=(*closing, f"Content-Length: {LIMIT + 1}"))
     chunk = b"%x\r\n" % 65536 + b"x" * 65536 + b"\r\n"
-    chunked = request_bytes("POST", path, token=admin_token, headers=(JSON, "Transfer-Encoding: chunked"))
+    chunked = request_bytes("POST", path, token=admin_token, headers=(*closing, "Transfer-Encoding: chunked"))
     for request in (announced + b"x" * (LIMIT + 1), chunked + chunk * 70 + b"0\r\n\r\n"):
         status, _, body = await talk(gateway, request, until_closed=True)
         assert status == 413
