@@ -9,7 +9,7 @@ import contextvars
 import io
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, cast
+from typing import cast
 
 from django.conf import settings
 from django.core import signals
@@ -112,14 +112,17 @@ class ControlPlane(ASGIHandler):
             return_leftovers()
 
     async def send_response(self, response: HttpResponseBase, send: Send) -> None:
-        """As Django does, but a stream's chunks are made on the executor too, one at a time."""
-        if not response.streaming:
-            await super().send_response(response, cast("Any", send))  # its stubs want a narrower message type
-            return
-        chunks = iter(cast("Iterator[bytes]", response))
+        """As Django does, but what is whole goes out whole, and a stream's chunks are made on the executor, one by one.
+
+        Django cuts a body into pieces of 64 kB, each a write of its own.
+        """
         headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
         headers += [(b"Set-Cookie", cookie.output(header="").strip().encode()) for cookie in response.cookies.values()]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        if not response.streaming:
+            await send({"type": "http.response.body", "body": cast("HttpResponse", response).content})
+            return
+        chunks = iter(cast("Iterator[bytes]", response))
         while (chunk := await self._next(chunks)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
