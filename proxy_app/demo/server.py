@@ -1,10 +1,12 @@
-"""The demo upstream: a small real MCP server on the official SDK, for first steps."""
+"""The demo upstream: a small real MCP server on the official SDK, for first steps. Knows nothing of Django."""
 
+import argparse
 import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
-from django.core.management.base import CommandError
+import uvicorn
+from mcp.server.mcpserver import Context, MCPServer
 from pydantic import BaseModel, Field
 
 INSTRUCTIONS = "A few harmless tools to try Poolgate with."
@@ -41,34 +43,38 @@ def count_words(text: str) -> WordCount:
     return WordCount(words=len(words), characters=len(text), longest=max(words, key=len, default=""))
 
 
-def serve(host: str, port: int) -> None:
-    """Serve until stopped. Needs the SDK of requirements-dev.txt, which the image leaves out."""
-    try:
-        import uvicorn
-        from mcp.server.mcpserver import Context, MCPServer
-    except ImportError as error:
-        raise CommandError("The demo upstream needs the packages of requirements-dev.txt.") from error
+async def wait(seconds: float, ctx: Context) -> str:
+    """Wait, reporting progress ten times on the way."""
+    seconds = min(max(seconds, 0), LONGEST_WAIT_S)
+    for step in range(10):
+        await ctx.report_progress(step, 10, f"{step * 10} %")
+        await asyncio.sleep(seconds / 10)
+    return f"waited {seconds:g} seconds"
 
-    async def wait(seconds: float, ctx: Context) -> str:
-        """Wait, reporting progress ten times on the way."""
-        seconds = min(max(seconds, 0), LONGEST_WAIT_S)
-        for step in range(10):
-            await ctx.report_progress(step, 10, f"{step * 10} %")
-            await asyncio.sleep(seconds / 10)
-        return f"waited {seconds:g} seconds"
 
-    server = MCPServer("poolgate-demo", version="1.0.0", instructions=INSTRUCTIONS)
-    for function in (echo, add, clock, count_words, wait):
-        server.add_tool(function)
+def readme() -> str:
+    """What this server is."""
+    return INSTRUCTIONS
 
-    @server.resource("demo://readme", mime_type="text/plain")
-    def readme() -> str:
-        """What this server is."""
-        return INSTRUCTIONS
 
-    @server.prompt()
-    def summarise(text: str) -> str:
-        """Ask for a summary in one sentence."""
-        return f"Summarise this in one sentence:\n\n{text}"
+def summarise(text: str) -> str:
+    """Ask for a summary in one sentence."""
+    return f"Summarise this in one sentence:\n\n{text}"
 
-    uvicorn.run(server.streamable_http_app(), host=host, port=port, log_level="warning")
+
+def main() -> None:
+    """Serve until stopped, on the host and port of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    options = parser.parse_args()
+    server = MCPServer("poolgate-demo", version="1.0.0", instructions=INSTRUCTIONS, log_level="WARNING")
+    for tool in (echo, add, clock, count_words, wait):
+        server.add_tool(tool)
+    server.resource("demo://readme", mime_type="text/plain")(readme)
+    server.prompt()(summarise)
+    uvicorn.run(server.streamable_http_app(), host=options.host, port=options.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

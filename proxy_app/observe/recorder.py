@@ -81,8 +81,8 @@ class Recorder:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        """Those being written count as well, but cannot be dropped."""
-        while self._queue and self.waiting > settings.RECORD_QUEUE_SIZE:
+        """Those being written come on top for the moment: dropping what is behind them would leave a gap."""
+        while len(self._queue) > settings.RECORD_QUEUE_SIZE:
             self._queue.popleft()
             self.dropped_total += 1
 

@@ -1,6 +1,9 @@
 """`manage.py gateway ...`: what an operator does to an installation, one sub-command each."""
 
+import os
+import sys
 from argparse import ArgumentParser
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +13,6 @@ from django.utils.crypto import get_random_string
 from auth_app.tokens import secrets as token_secrets
 from auth_app.tokens.work import ensure_token
 from auth_app.users.work import ensure_administrator, load_actor
-from proxy_app.demo import server as demo_server
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
@@ -33,7 +35,7 @@ class Command(BaseCommand):
             case "bootstrap":
                 self.bootstrap()
             case "demo-upstream":
-                demo_server.serve(options["host"], options["port"])
+                self.demo_upstream(options["host"], options["port"])
             case "register-demo":
                 self.register_demo(options["url"])
 
@@ -52,6 +54,12 @@ class Command(BaseCommand):
             secret = token_secrets.new_secret()
             ensure_token(user_id, FIRST_TOKEN, secret)
             self.stdout.write(f"API token (shown once): {secret}")
+
+    def demo_upstream(self, host: str, port: int) -> None:
+        """Becomes the server: one that has nothing to do with us would carry Django's 30 MB for nothing."""
+        if find_spec("mcp") is None:
+            raise CommandError("The demo upstream needs the packages of requirements-dev.txt.")
+        os.execv(sys.executable, [sys.executable, "-m", "proxy_app.demo.server", host, str(port)])  # noqa: S606
 
     def register_demo(self, url: str) -> None:
         from proxy_app.demo.setup import ensure_demo  # imports the job library, which needs every app ready
