@@ -41,8 +41,16 @@ async def respond_error(send: Send, error: GatewayError, headers: Headers = ()) 
 
 
 def header_dict(scope: Scope) -> dict[bytes, bytes]:
-    """Request headers by lower-case name. A name with an underscore is dropped: it is a hyphen's twin in disguise."""
-    return {name: value for name, value in scope["headers"] if b"_" not in name}
+    """Request headers by lower-case name. A name with an underscore is dropped: it is a hyphen's twin in disguise.
+
+    One that comes twice is joined (RFC 9110, 5.3), so it matches nothing: whoever reads only the first, or only the
+    last, must not be told something else than we are.
+    """
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if b"_" not in name:
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from gatewaysite.bodies import JSON_DEPTH_LIMIT, check_depth
 from gatewaysite.errors import BadBody
+from proxy_app.upstream.mcp.param_headers import BadMark, marks_of
 from proxy_app.upstream.mcp.texts import one_line, paragraphs
 
 MAX_DESCRIPTION = 8 * 1024
@@ -84,7 +85,7 @@ def tool_values(item: Item) -> Item:
         "original_name": name,
         "title": one_line(item.get("title"), 255) or None,
         "original_description": paragraphs(item.get("description"), MAX_DESCRIPTION) or None,
-        "input_schema": _schema(item.get("inputSchema"), "inputSchema"),
+        "input_schema": _input_schema(item.get("inputSchema")),
         "output_schema": _schema(item["outputSchema"], "outputSchema") if item.get("outputSchema") else None,
         "annotations": storable(item.get("annotations")) or {},
         "meta": storable(item.get("_meta")),
@@ -144,6 +145,15 @@ def _schema(schema: Any, where: str) -> str:
         return _json(schema, MAX_SCHEMA_BYTES)
     except Unusable as reason:
         raise Unusable(f"its {where} {reason}") from None
+
+
+def _input_schema(schema: Any) -> str:
+    text = _schema(schema, "inputSchema")
+    try:
+        marks_of(schema)
+    except BadMark as reason:
+        raise Unusable(f"its inputSchema {reason}") from None
+    return text
 
 
 def _icons(icons: Any) -> list[Item] | None:

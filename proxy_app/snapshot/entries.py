@@ -8,6 +8,7 @@ from uuid import UUID
 from auth_app.actor import Actor
 from auth_app.policy import sees
 from proxy_app.upstream.mcp import Endpoint
+from proxy_app.upstream.mcp.param_headers import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class ToolEntry(Entry):
     original_name: str
     gateway_id: UUID
     wire: bytes
-    # (argument, header) pairs the upstream wants repeated as Mcp-Param-<header> (2026-07-28, `x-mcp-header`).
-    param_headers: tuple[tuple[str, str], ...]
+    # Arguments that are repeated as Mcp-Param-<name> headers.
+    param_headers: Marks
     timeout_s: float | None
 
 

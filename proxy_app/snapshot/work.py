@@ -15,6 +15,7 @@ from auth_app.models import ApiToken, Membership, StateVersion
 from proxy_app.models import Gateway, Server, ServerTool, Tool
 from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, ServerEntry, TokenEntry, ToolEntry
 from proxy_app.upstream.mcp import Endpoint
+from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
 from proxy_app.upstream.secrets import CannotUnseal, fingerprint, open_sealed
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
@@ -141,15 +142,14 @@ def tool_wire(row: dict[str, Any]) -> bytes:
     return b"," + msgspec.json.encode({name: value for name, value in members.items() if value is not None})[1:]
 
 
-def param_headers(input_schema: str) -> tuple[tuple[str, str], ...]:
-    """The top-level arguments a schema marks with `x-mcp-header` (MCP 2026-07-28, basic/transports/streamable-http)."""
-    if "x-mcp-header" not in input_schema:
+def param_headers(input_schema: str) -> Marks:
+    """Marks that cannot be followed are none here: nobody may edit one tool so that no tool loads."""
+    if MARK not in input_schema:
         return ()
-    properties = json.loads(input_schema).get("properties")
-    if not isinstance(properties, dict):
+    try:
+        return marks_of(json.loads(input_schema))
+    except BadMark:
         return ()
-    marks = ((name, schema.get("x-mcp-header")) for name, schema in properties.items() if isinstance(schema, dict))
-    return tuple((name, header) for name, header in marks if isinstance(header, str))
 
 
 def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]]) -> ServerEntry:

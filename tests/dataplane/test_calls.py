@@ -215,25 +215,70 @@ async def test_a_legacy_upstream_gets_nothing_of_the_modern_era(world: World) ->
     assert "mcp-method" not in sent.headers
 
 
-async def test_arguments_marked_for_headers_are_repeated_there(world: World) -> None:
-    schema = {
-        "type": "object",
-        "properties": {
-            "region": {"type": "string", "x-mcp-header": "Region"},
-            "size": {"type": "integer", "x-mcp-header": "Size"},
-            "city": {"type": "string", "x-mcp-header": "City"},
-            "absent": {"type": "string", "x-mcp-header": "Absent"},
-            "plain": {"type": "string"},
-        },
-    }
-    arguments = {"region": "us-west1", "size": 42, "city": "Zürich", "plain": "x"}
-    _, upstream = await called(world, done, tool={"input_schema": json.dumps(schema)}, params={"arguments": arguments})
-    headers = upstream.calls[0].headers
-    assert (headers["mcp-param-region"], headers["mcp-param-size"]) == ("us-west1", "42")
-    assert headers["mcp-param-city"] == "=?base64?WsO8cmljaA==?="
-    assert {name for name in headers if name.startswith("mcp-param-")} == {
-        "mcp-param-region", "mcp-param-size", "mcp-param-city",
-    }  # fmt: skip
+MARKED = {
+    "type": "object",
+    "properties": {
+        "region": {"type": "string", "x-mcp-header": "Region"},
+        "size": {"type": "integer", "x-mcp-header": "Size"},
+        "dry": {"type": "boolean", "x-mcp-header": "Dry-Run"},
+        "place": {"type": "object", "properties": {"city": {"type": "string", "x-mcp-header": "City"}}},
+        "absent": {"type": "string", "x-mcp-header": "Absent"},
+        "plain": {"type": "string"},
+    },
+}
+ARGUMENTS = {"region": "us-west1", "size": 42, "dry": True, "place": {"city": "Zürich"}, "plain": "x"}
+HEADERS = {
+    "mcp-param-region": "us-west1",
+    "mcp-param-size": "42",
+    "mcp-param-dry-run": "true",
+    "mcp-param-city": "=?base64?WsO8cmljaA==?=",
+}
+
+
+@pytest.mark.parametrize(("era", "headers"), [("legacy", {}), ("modern", HEADERS)])
+async def test_arguments_marked_for_headers_are_repeated_there(world: World, era: str, headers: dict[str, str]) -> None:
+    answer, upstream = await called(
+        world,
+        done,
+        era=era,
+        tool={"input_schema": json.dumps(MARKED)},
+        params={"arguments": ARGUMENTS},
+        headers=headers,
+    )
+    assert "result" in answer.json
+    sent = {name: value for name, value in upstream.calls[0].headers.items() if name.startswith("mcp-param-")}
+    assert sent == HEADERS
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("mcp-param-region", None),
+        ("mcp-param-region", "eu-west1"),
+        ("mcp-param-region", "US-WEST1"),
+        ("mcp-param-size", "43"),
+        ("mcp-param-size", "42.5"),
+        ("mcp-param-size", "4.2e1"),
+        ("mcp-param-dry-run", "True"),
+        ("mcp-param-dry-run", "1"),
+        ("mcp-param-city", "=?base64?!!?="),
+        ("mcp-param-absent", "there"),
+    ],
+)
+async def test_a_modern_client_whose_header_says_something_else_is_refused(
+    world: World, name: str, value: str | None
+) -> None:
+    how: dict[str, Any] = {"tool": {"input_schema": json.dumps(MARKED)}, "params": {"arguments": ARGUMENTS}}
+    answer, upstream = await called(world, done, era="modern", headers=HEADERS | {name: value}, **how)
+    assert (answer.status, error_of(answer)["code"]) == (400, -32020)
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize("size", ["42", "42.0", "42.00", "=?base64?NDI=?="])
+async def test_integers_agree_as_numbers(world: World, size: str) -> None:
+    how: dict[str, Any] = {"tool": {"input_schema": json.dumps(MARKED)}, "params": {"arguments": ARGUMENTS}}
+    answer, _ = await called(world, done, era="modern", headers=HEADERS | {"mcp-param-size": size}, **how)
+    assert "result" in answer.json
 
 
 @pytest.mark.parametrize(
@@ -244,18 +289,27 @@ async def test_arguments_marked_for_headers_are_repeated_there(world: World) -> 
         {"properties": {"text": True, "other": {"x-mcp-header": "A"}}},
         {"properties": {"text": ["x-mcp-header"]}},
         {"properties": {"text": "x-mcp-header"}},
-        {"properties": {"text": {"x-mcp-header": {"a": 1}}}},
-        {"properties": {"text": {"x-mcp-header": 5}}},
-        {"properties": {"text": {"x-mcp-header": "A\r\nAuthorization: stolen"}}},
-        {"properties": {"text": {"x-mcp-header": ""}}},
+        {"properties": {"text": {"type": "string", "x-mcp-header": {"a": 1}}}},
+        {"properties": {"text": {"type": "string", "x-mcp-header": 5}}},
+        {"properties": {"text": {"type": "string", "x-mcp-header": "A\r\nAuthorization: stolen"}}},
+        {"properties": {"text": {"type": "string", "x-mcp-header": ""}}},
+        {"properties": {"text": {"type": "array", "x-mcp-header": "Text"}}},
+        {
+            "properties": {
+                "text": {"type": "string", "x-mcp-header": "Text"},
+                "b": {"type": "string", "x-mcp-header": "tEXT"},
+            }
+        },
         {"properties": None, "x-mcp-header": "A"},
     ],
 )
-async def test_a_schema_that_marks_headers_wrongly_harms_nobody(world: World, schema: Any) -> None:
-    answer, upstream = await called(world, done, tool={"input_schema": json.dumps(schema)})
+@pytest.mark.parametrize("arguments", [{"text": "hi"}, [1], "x", None, {"text": {"deep": []}}])
+async def test_a_schema_that_marks_headers_wrongly_harms_nobody(world: World, schema: Any, arguments: Any) -> None:
+    tool = {"input_schema": json.dumps(schema)}
+    answer, upstream = await called(world, done, tool=tool, params={"arguments": arguments})
     assert answer.json["result"] == RESULT
     assert "authorization" not in upstream.calls[0].headers
-    assert "mcp-param-text" not in upstream.calls[0].headers
+    assert not any(name.startswith("mcp-param-") for name in upstream.calls[0].headers)
 
 
 # --- Who may call what ------------------------------------------------------------------------------------------------

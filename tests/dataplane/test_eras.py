@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.asgi_client import ask
-from tests.dataplane.rpc import CAPABILITIES, MODERN, VERSION, call, error_of, post
+from tests.dataplane.rpc import CAPABILITIES, MODERN, VERSION, a_visit, call, error_of, post
 from tests.dataplane.world import World
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +50,22 @@ async def test_a_header_that_says_something_else_than_the_body_is_refused(
 ) -> None:
     answer = await call(token, method, {"name": "gw0-echo"}, era="modern", headers=headers)
     assert (answer.status, error_of(answer)["code"], answer.json["id"]) == (400, HEADER_MISMATCH, 1)
+
+
+@pytest.mark.parametrize("name", ["mcp-protocol-version", "mcp-method", "mcp-name"])
+async def test_a_header_that_comes_twice_matches_nothing(token: str, name: str) -> None:
+    visit = a_visit(token, "tools/call", {"name": "gw0-echo"}, era="modern")
+    (value,) = (value for sent, value in visit.scope["headers"] if sent == name.encode())
+    visit.scope["headers"].append((name.encode(), value))
+    await visit.run()
+    assert (visit.answer.status, error_of(visit.answer)["code"]) == (400, HEADER_MISMATCH)
+
+
+async def test_two_credentials_are_none(token: str) -> None:
+    visit = a_visit(token, "ping")
+    visit.scope["headers"].append((b"authorization", f"Bearer {token}".encode()))
+    await visit.run()
+    assert visit.answer.status == 401
 
 
 async def test_a_name_may_come_in_base64(token: str) -> None:

@@ -94,6 +94,23 @@ def test_a_tool_with_a_schema_that_is_none_is_left_out(where: str, schema: Any, 
     assert reason in reasons(offer)[0]
 
 
+@pytest.mark.parametrize(
+    "marked",
+    [
+        {"type": "string", "x-mcp-header": "A\r\nB: c"},
+        {"type": "string", "x-mcp-header": ""},
+        {"type": "string", "x-mcp-header": 5},
+        {"type": "object", "x-mcp-header": "A"},
+        {"x-mcp-header": "A"},
+        {"type": "string", "x-mcp-header": "fine", "properties": {"b": {"type": "string", "x-mcp-header": "FINE"}}},
+    ],
+)
+def test_a_tool_whose_header_marks_no_client_may_follow_is_left_out(marked: dict[str, Any]) -> None:
+    offer = offered(tools=[a_tool(inputSchema={"properties": {"a": {"properties": {"b": marked}}}}), a_tool("fine")])
+    assert [tool["original_name"] for tool in offer.tools] == ["fine"]
+    assert reasons(offer)[0].startswith("its inputSchema marks")
+
+
 def test_texts_are_cleaned_and_cut() -> None:
     title = "A\x1b[31mred\u202egnirts\x00 title" + "x" * 1000
     description = "first\nsecond\x00\x07 \u202eline\r\n" + "d" * 1_000_000

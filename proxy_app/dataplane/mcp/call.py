@@ -8,6 +8,7 @@ import msgspec
 
 from gatewaysite.errors import GatewayError, NotFound
 from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, LOG_LEVEL, join, text
+from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
@@ -16,6 +17,7 @@ from proxy_app.snapshot.keeper import current, keeper
 from proxy_app.upstream import mcp
 from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamUnreachable
 from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, Message
+from proxy_app.upstream.mcp.param_headers import headers_for
 
 
 class ResultPeek(msgspec.Struct):
@@ -167,14 +169,10 @@ def _upstream_said(raw: bytes) -> RpcError:
 
 
 def _param_headers(exchange: Exchange, tool: ToolEntry) -> dict[str, str]:
-    """Arguments the tool's schema wants repeated as headers (`x-mcp-header`), as text."""
+    """The headers that repeat arguments, for the upstream. A client of the same era must have sent the same ones."""
     if not tool.param_headers:
         return {}
     arguments = msgspec.json.decode(exchange.request.members.get("arguments", msgspec.Raw(b"{}")))
-    if not isinstance(arguments, dict):
-        return {}
-    return {
-        header: value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        for argument, header in tool.param_headers
-        if (value := arguments.get(argument)) is not None
-    }
+    if exchange.modern:
+        check_param_headers(exchange.headers, tool.param_headers, arguments)
+    return headers_for(tool.param_headers, arguments)

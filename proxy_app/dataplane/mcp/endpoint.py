@@ -68,7 +68,7 @@ async def serve(
         if request is None or request.id is None:
             await respond(send, 202, headers=visit.headers)
             return
-        exchange = Exchange(request, actor, current().registry, server, modern, request_id)
+        exchange = Exchange(request, actor, current().registry, server, modern, request_id, headers)
         await visit.answer(exchange, receive)
     except ClientLeft:
         return

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 from gatewaysite.errors import BadInput
 from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Request, text
 from proxy_app.dataplane.rpc_errors import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, RpcError
+from proxy_app.upstream.mcp.param_headers import Marks, agrees, rendered, value_at
 
 MODERN_VERSIONS = ("2026-07-28",)
 LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
@@ -52,6 +54,19 @@ def _check_modern(request: Request, headers: dict[bytes, bytes]) -> None:
     if version is not None and version not in MODERN_VERSIONS:
         data = {"supported": list(SUPPORTED_VERSIONS), "requested": version}
         raise RpcError(UNSUPPORTED_VERSION, f"Unsupported protocol version: {version[:100]}", data=data, status=400)
+
+
+def check_param_headers(headers: Mapping[bytes, bytes], marks: Marks, arguments: object) -> None:
+    """Each marked argument and its header must be there together and say the same, or be absent together."""
+    for path, name in marks:
+        sent, value = headers.get(b"mcp-param-" + name.lower().encode()), value_at(arguments, path)
+        expected = rendered(value)
+        if sent is None and expected is None:
+            continue
+        if sent is None or expected is None or not agrees(decode_header(sent), value):
+            argument = ".".join(path)
+            message = f"Header Mcp-Param-{name} does not match the argument {argument!r} in the request body"
+            raise RpcError(HEADER_MISMATCH, message, status=400)
 
 
 def _match(header: str, sent: bytes | None, expected: str | None) -> None:

@@ -1,6 +1,7 @@
 """One request on its way through the data plane: who asks, in which era, of which server, and how it went."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -26,6 +27,7 @@ class Exchange:
     server: ServerEntry | None
     modern: bool
     request_id: str
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
     # Filled in on the way, for the record.
     tool: ToolEntry | None = None
