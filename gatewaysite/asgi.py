@@ -12,7 +12,7 @@ django.setup()
 from django.conf import settings  # noqa: E402 (Django must be set up first)
 
 from gatewaysite.control_plane import ControlPlane  # noqa: E402
-from gatewaysite.types import Receive, Scope, Send  # noqa: E402
+from gatewaysite.types import Message, Receive, Scope, Send  # noqa: E402
 from proxy_app import lifecycle  # noqa: E402
 from proxy_app.dataplane.router import handler_for, waits_for_upstream  # noqa: E402
 
@@ -34,7 +34,17 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.close", "code": 1008})
     else:
-        await (handler_for(scope["path"]) or control_plane)(scope, receive, send)
+        answer_to = _without_body(send) if scope["method"] == "HEAD" else send
+        await (handler_for(scope["path"]) or control_plane)(scope, receive, answer_to)
+
+
+def _without_body(send: Send) -> Send:
+    """The answer to HEAD is that to GET without its body; the server would write a warning for each it has to drop."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

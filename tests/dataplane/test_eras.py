@@ -188,12 +188,19 @@ async def test_a_notification_to_an_unknown_server_is_not_accepted(token: str) -
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/rpc", "/servers/team-tools/mcp", "/servers/team-tools/mcp/"])
-@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "OPTIONS"])
 async def test_only_post_is_answered(token: str, path: str, method: str) -> None:
     from gatewaysite.asgi import application
 
     answer = await ask(application, method, path, headers={"authorization": f"Bearer {token}"})
     assert (answer.status, answer.headers["allow"], error_of(answer)["code"]) == (405, "POST", -31405)
+
+
+async def test_head_is_refused_without_a_body(token: str) -> None:
+    from gatewaysite.asgi import application
+
+    answer = await ask(application, "HEAD", "/mcp", headers={"authorization": f"Bearer {token}"})
+    assert (answer.status, answer.headers["allow"], answer.body) == (405, "POST", b"")
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/rpc", "/servers/team-tools/mcp", "/servers/nobodys/mcp"])

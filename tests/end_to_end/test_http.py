@@ -26,6 +26,7 @@ async def test_head_has_no_body(gateway: GatewayProcess, path: str) -> None:
     )
     assert rest == b""
     assert " 500 " not in head.split("\r\n")[0]
+    assert "no-body response" not in gateway.said()
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/rpc", "/gateways", "/login"])
