@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from contextlib import suppress
 
 import django
 
@@ -17,6 +18,9 @@ from proxy_app import lifecycle  # noqa: E402
 from proxy_app.dataplane.router import handler_for, waits_for_upstream  # noqa: E402
 
 log = logging.getLogger(__name__)
+
+# What requests under way get to finish at the end; calls are still recorded and sessions ended after it.
+CLOSE_WITHIN_S = 5.0
 
 control_plane = ControlPlane(
     threads=settings.CONTROL_PLANE_THREADS,
@@ -55,8 +59,9 @@ async def lifespan(receive: Receive, send: Send) -> None:
             await lifecycle.start()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            # In a thread: what it waits for may itself wait for this loop.
-            await asyncio.to_thread(control_plane.close)
+            # In a thread, and not for ever: what it waits for may itself wait for this loop, or for an upstream.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.to_thread(control_plane.close), CLOSE_WITHIN_S)
             await lifecycle.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
