@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,12 +32,13 @@ ANSWERS: dict[str, Any] = {
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """A modern server with one tool."""
+    """A modern server with one tool, which is as slow as it is asked to be."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         message = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        time.sleep(message["params"].get("arguments", {}).get("seconds", 0))
         body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": ANSWERS[message["method"]]}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -119,6 +121,7 @@ def calls_recorded(url: str) -> int:
 def test_the_gateway_lives_through_an_outage(folder: Path, database: Database, upstream_url: str) -> None:
     with serving(database.url, folder, DB_POOL_TIMEOUT="2") as gateway:
         assert registered(gateway, TOKEN, upstream_url, name="far")["status"] == "active"
+        before = calls_recorded(database.url)
         for client in gateway.workers().values():
             answer = client.post("/mcp", json=CALL, headers={"authorization": f"Bearer {TOKEN}"})
             assert answer.json()["result"] == ANSWERS["tools/call"]
@@ -152,10 +155,10 @@ def test_the_gateway_lives_through_an_outage(folder: Path, database: Database, u
             while client.get("/health").json()["status"] != "healthy":
                 assert time.monotonic() - back < 15
                 time.sleep(0.05)
-        while calls_recorded(database.url) < 22:
+        while calls_recorded(database.url) < before + 22:
             assert time.monotonic() - back < 20
             time.sleep(0.1)
-        assert calls_recorded(database.url) == 22
+        assert calls_recorded(database.url) == before + 22
         # And it follows the database again: jobs, changes, everything.
         assert registered(gateway, TOKEN, upstream_url, name="near")["status"] == "active"
         assert post(gateway, CALL | {"params": {"name": "near-echo"}}).json()["result"] == ANSWERS["tools/call"]
@@ -174,3 +177,30 @@ def test_a_gateway_that_starts_before_its_database_waits_for_it(folder: Path, da
         gateway.until("/readyz", lambda answer: answer.status_code == 200, 15)
         assert post(gateway, PING).json()["result"] == {}
         gateway.until("/tools", lambda answer: answer.status_code == 200, 15, token=TOKEN)
+
+
+def backends(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'poolgate%%' AND datname = %s",
+            [connection.info.dbname],
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def test_a_gateway_that_is_asked_to_stop_finishes_what_it_began(
+    folder: Path, database: Database, upstream_url: str
+) -> None:
+    with serving(database.url, folder, WORKERS="1") as gateway, ThreadPoolExecutor(1) as threads:
+        registered(gateway, TOKEN, upstream_url, name="slow")
+        before = calls_recorded(database.url)
+        slow = CALL | {"params": {"name": "slow-echo", "arguments": {"seconds": 1.5}}}
+        calling = threads.submit(post, gateway, slow)
+        time.sleep(0.5)
+        gateway.process.terminate()
+        assert calling.result(10).json()["result"] == ANSWERS["tools/call"]
+        assert gateway.process.wait(10) == 0
+        assert calls_recorded(database.url) == before + 1
+        assert backends(database.url) == 0
+    assert "Traceback" not in gateway.said()
