@@ -44,8 +44,8 @@ class ControlPlane(ASGIHandler):
         waits: Callable[[str], bool] = lambda path: False,
         after_write: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`waits` names the paths whose views wait for somebody else; they have threads of their own and cannot
-        starve the rest. `after_write` is awaited, with nothing held, before an answer to what may have written.
+        """`waits` names the paths whose views wait for somebody else; they have threads and a line of their own and
+        cannot starve the rest. `after_write` is awaited, with nothing held, before an answer to what may have written.
         """
         # Not ASGIHandler.__init__, which would load the middleware for async use.
         self.load_middleware(is_async=False)
@@ -55,9 +55,14 @@ class ControlPlane(ASGIHandler):
             True: ThreadPoolExecutor(threads, thread_name_prefix="control-plane-waiting"),
         }
         self._limit = threads + max_waiting
+        self._inside = {False: 0, True: 0}
         self._after_write = after_write
-        self.inside = 0
         self.refused_total = 0
+
+    @property
+    def inside(self) -> int:
+        """Requests that have a thread or wait for one."""
+        return sum(self._inside.values())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         try:
@@ -67,27 +72,27 @@ class ControlPlane(ASGIHandler):
         except TooLarge as error:
             await self.send_response(plain_error(error, scope["path"]), send)
             return
-        if self.inside >= self._limit:
+        waits = self._waits(scope["path"])
+        if self._inside[waits] >= self._limit:
             self.refused_total += 1
             await self.send_response(plain_error(ControlPlaneBusy(), scope["path"]), send)
             return
-        response = await self._answer(scope, io.BytesIO(body))
-        if self._after_write and scope["method"] not in SAFE_METHODS:
-            await self._after_write()
-        # `close` ends the request for Django. It needs no thread: nothing is held by now.
+        response = await self._answer(scope, io.BytesIO(body), waits)
         try:
+            if self._after_write and scope["method"] not in SAFE_METHODS:
+                await self._after_write()
             await self.send_response(response, send)
         finally:
+            # Ends the request for Django. It needs no thread: nothing is held by now.
             response.close()
 
-    async def _answer(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
+    async def _answer(self, scope: Scope, body: io.BytesIO, waits: bool) -> HttpResponseBase:
         """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up."""
         loop = asyncio.get_running_loop()
-        executor = self._executors[self._waits(scope["path"])]
         # The executor's own future, which knows whether the work runs; asyncio's would be cancelled at any time.
-        work = executor.submit(contextvars.copy_context().run, self._run, scope, body)
-        self.inside += 1
-        work.add_done_callback(lambda _work: loop.call_soon_threadsafe(self._left))
+        work = self._executors[waits].submit(contextvars.copy_context().run, self._run, scope, body)
+        self._inside[waits] += 1
+        work.add_done_callback(lambda _work: loop.call_soon_threadsafe(self._left, waits))
         try:
             return await asyncio.shield(asyncio.wrap_future(work))
         except asyncio.CancelledError:
@@ -95,8 +100,8 @@ class ControlPlane(ASGIHandler):
                 work.add_done_callback(_close_unsent)
             raise
 
-    def _left(self) -> None:
-        self.inside -= 1
+    def _left(self, waits: bool) -> None:
+        self._inside[waits] -= 1
 
     def _run(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))

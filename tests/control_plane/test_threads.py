@@ -86,6 +86,15 @@ async def test_views_that_wait_for_others_do_not_hold_up_the_rest(control_plane:
     await asyncio.gather(*tasks)
 
 
+async def test_the_line_of_views_that_wait_for_others_is_not_the_line_of_the_rest(control_plane: ControlPlane) -> None:
+    tasks = [asyncio.create_task(ask(control_plane, "GET", "/waiting/held")) for _ in range(5)]
+    await until(lambda: control_plane.inside == 5 and gate.begun == 2)
+    assert (await ask(control_plane, "GET", "/waiting/held")).json["reason"] == "control_plane_full"
+    assert (await ask(control_plane, "GET", "/plain")).status == 200
+    gate.open.set()
+    assert [answer.status for answer in await asyncio.gather(*tasks)] == [200] * 5
+
+
 async def leave(task: "asyncio.Task[Any]") -> None:
     """What gunicorn does to a request whose client is gone."""
     task.cancel()
