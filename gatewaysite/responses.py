@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -118,5 +117,4 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "actor": getattr(request, "actor", None),
         "theme": request.COOKIES.get("theme", "auto"),
         "request_id": getattr(request, "request_id", ""),
-        "public_url": settings.PUBLIC_URL,
     }

@@ -15,7 +15,7 @@ env = environ.Env()
 
 # --- Identity of this installation -------------------------------------------------------------------------------
 
-# Signs sessions, CSRF tokens and MCP session ids. `make run` keeps a generated one in DATA_DIR.
+# Signs sessions, CSRF tokens and list cursors. `make run` keeps a generated one in DATA_DIR.
 SECRET_KEY = env.str("SECRET_KEY")
 # Encrypts upstream credentials at rest. Several, comma separated: the first encrypts, all decrypt.
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY])
@@ -96,7 +96,8 @@ UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
 
 # --- The process ---------------------------------------------------------------------------------------------------
 
-# Threads that run the control plane (pages and JSON endpoints), and requests that may wait for one before 503.
+# Threads that run the control plane (pages and JSON endpoints), and requests that may wait for one before 503. Views
+# that wait for an upstream have as many of both for themselves.
 CONTROL_PLANE_THREADS = env.int("CONTROL_PLANE_THREADS", default=4)
 CONTROL_PLANE_MAX_WAITING = env.int("CONTROL_PLANE_MAX_WAITING", default=400)
 # Bytes of a request body; more is 413.
@@ -147,10 +148,8 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "gatewaysite.urls"
 CSRF_FAILURE_VIEW = "gatewaysite.error_views.csrf_failure"
-ASGI_APPLICATION = "gatewaysite.asgi.application"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "auth_app.User"
-LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
