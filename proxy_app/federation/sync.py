@@ -1,5 +1,6 @@
 """Registering and refreshing a gateway: ask the upstream with nothing held, then take what it offers in one unit."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from uuid import UUID
@@ -10,12 +11,14 @@ from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
 from proxy_app.federation.offer import Offer, read_offer
 from proxy_app.upstream import mcp
-from proxy_app.upstream.errors import UpstreamError
+from proxy_app.upstream.errors import UpstreamError, UpstreamTimeout
 from proxy_app.upstream.mcp import Discovery, Endpoint
 from proxy_app.upstream.secrets import CannotUnseal
 
 log = logging.getLogger(__name__)
 
+# Each answer has its own limit; this one is for an upstream that answers in time, page after page, for hours.
+SYNC_WITHIN_S = 300.0
 LISTS = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
 
 
@@ -32,8 +35,13 @@ async def sync_gateway(gateway_id: UUID) -> None:
     if endpoint is None:  # deleted meanwhile
         return
     try:
-        discovery = await mcp.detect(endpoint)
-        offer = await _fetch(gateway_id, replace(endpoint, era=discovery.era), discovery)
+        async with asyncio.timeout(SYNC_WITHIN_S):
+            discovery = await mcp.detect(endpoint)
+            offer = await _fetch(gateway_id, replace(endpoint, era=discovery.era), discovery)
+    except TimeoutError:
+        message = f"The upstream took more than {SYNC_WITHIN_S:g} seconds to say what it offers."
+        await run_unit(work.fail_sync, gateway_id, UpstreamTimeout.code, message)
+        return
     except UpstreamError as error:
         log.info("gateway not reached", extra={"gateway": gateway_id.hex, "code": error.code})
         await run_unit(work.fail_sync, gateway_id, error.code, error.message)

@@ -59,7 +59,8 @@ def publish(state: Mapping[str, Any]) -> None:
     HTTP_ACTIVE.set(upstream["in_flight"])
     HTTP_WAITING.set(upstream["waiting"])
     HTTP_GENERATION.set(upstream["generation"])
-    SNAPSHOT_AGE.set(state["snapshot"]["age_seconds"] or 0)
+    age_s = state["snapshot"]["age_seconds"]
+    SNAPSHOT_AGE.set(float("inf") if age_s is None else age_s)
     RECORDS_WAITING.set(state["recorder"]["waiting"])
 
 

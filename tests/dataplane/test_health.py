@@ -81,6 +81,14 @@ async def test_metrics_are_for_administrators(world: World) -> None:
     assert b"\nhttp_client_active_requests 0.0\n" in answer.body
 
 
+async def test_a_snapshot_that_was_never_loaded_does_not_look_fresh(world: World) -> None:
+    admin = world.token(admin=True)
+    world.publish()
+    assert b"\ngateway_snapshot_age_seconds +Inf\n" in (await get("/metrics", admin)).body
+    fresh()
+    assert b"\ngateway_snapshot_age_seconds +Inf\n" not in (await get("/metrics", admin)).body
+
+
 async def test_metrics_without_a_database_are_503_for_an_unknown_token(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

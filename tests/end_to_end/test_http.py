@@ -8,9 +8,11 @@ import httpx
 import pytest
 
 from auth_app.models import User
-from tests.builders import a_user
+from proxy_app.upstream.secrets import seal
+from tests.builders import a_gateway, a_tool, a_user
 from tests.end_to_end.raw import json_of, request_bytes, talk
 from tests.gateway_process import GatewayProcess
+from tests.scripted_mcp import Call, ScriptedMcp
 
 pytestmark = pytest.mark.anyio
 
@@ -137,6 +139,27 @@ def test_a_person_signs_in_looks_around_and_signs_out(gateway: GatewayProcess, d
         assert browser.get("/admin/nowhere").status_code == 404
         assert submit("/logout", "/admin/tools").status_code == 302
         assert browser.get("/admin/tools").status_code == 303
+
+
+async def test_no_secret_is_written_into_the_log(gateway: GatewayProcess, admin_token: str) -> None:
+    async def echo_what_it_was_sent(call: Call) -> None:
+        await call.answer(500, json.dumps(call.headers).encode(), "text/plain")
+
+    def fill(url: str) -> None:
+        sealed = seal({"Authorization": "Bearer canary-of-the-upstream"})
+        a_tool("echo", gateway=a_gateway("gw", url=url, era="legacy", sealed_headers=sealed))
+
+    async with ScriptedMcp(echo_what_it_was_sent) as upstream:
+        await asyncio.to_thread(fill, upstream.url)
+        params = b'{"name":"gw-echo","arguments":{"a":"canary-argument"}}'
+        body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + params + b"}"
+        request = request_bytes("POST", "/mcp", token=admin_token, body=body, headers=(JSON,))
+        _, _, answer = await talk(gateway, request)
+    assert json_of(answer)["error"]["data"] == {"code": "upstream_status"}
+    await talk(gateway, request_bytes("POST", "/login", body=b"password=canary-password", headers=(JSON,)))
+    for secret in ("canary", admin_token):
+        assert secret not in gateway.said()
+        assert secret.encode() not in answer
 
 
 def test_no_answer_of_the_whole_suite_was_a_bug(gateway: GatewayProcess, admin_token: str) -> None:

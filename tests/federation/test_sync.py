@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from proxy_app.federation import work
+from proxy_app.federation import sync, work
 from proxy_app.federation.sync import sync_gateway
 from proxy_app.models import Gateway, Prompt, Resource, Tool
 from proxy_app.upstream.secrets import seal
@@ -205,6 +205,19 @@ async def test_a_silent_upstream_is_given_up(settings: Any) -> None:
 
     gateway = await registered(hang)
     assert (gateway.status, gateway.last_error) == ("failed", "upstream_timeout")
+
+
+async def test_an_upstream_that_never_comes_to_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sync, "SYNC_WITHIN_S", 0.3)
+
+    async def dawdle(call: Call) -> None:
+        await asyncio.sleep(0.05)
+        number = int(call.message["params"].get("cursor", 0)) + 1
+        await call.result({"tools": [a_tool(f"t{number}")], "nextCursor": str(number)})
+
+    gateway = await registered(offering({}, instead={"tools/list": dawdle}))
+    assert (gateway.status, gateway.last_error) == ("failed", "upstream_timeout")
+    assert await counts() == (0, 0, 0)
 
 
 async def test_a_credential_that_cannot_be_read_is_said_on_the_row() -> None:
