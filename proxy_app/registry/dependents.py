@@ -7,6 +7,7 @@ from auth_app.actor import Actor
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, PROMPTS, RESOURCES, SERVERS, TOOLS
 from proxy_app.registry.query import EVERYTHING, ListQuery
+from proxy_app.registry.showing import counted
 from proxy_app.registry.work import list_items
 
 Item = Mapping[str, Any]
@@ -23,10 +24,10 @@ def dependents_of(kind: Kind, actor: Actor, item: Item) -> list[str]:
     if kind is not GATEWAYS:
         return _servers_with(actor, {item["id"]}, "it")
     query = ListQuery(include_inactive=True, limit=0, filters={"gateway_id": item["id"]})
-    ids = {one["id"] for imported in IMPORTED for one in list_items(imported, actor, query).items}
+    ids = {one["id"] for one_kind in IMPORTED for one in list_items(one_kind, actor, query).items}
     own = ((item["toolCount"], "tool"), (item["resourceCount"], "resource"), (item["promptCount"], "prompt"))
-    counted = [_count(number, noun) for number, noun in own if number]
-    sentences = [f"Imported from it, and deleted with it: {', '.join(counted)}."] if counted else []
+    imported = ", ".join(counted(number, noun) for number, noun in own if number)
+    sentences = [f"Imported from it, and deleted with it: {imported}."] if imported else []
     return sentences + _servers_with(actor, ids, "some of that")
 
 
@@ -41,8 +42,4 @@ def _servers_with(actor: Actor, ids: set[str], what: str) -> list[str]:
     names = ", ".join(sorted(servers)[:NAMED_AT_MOST])
     more = f" and {len(servers) - NAMED_AT_MOST} more" if len(servers) > NAMED_AT_MOST else ""
     verb = "offers" if len(servers) == 1 else "offer"
-    return [f"{_count(len(servers), 'server')} {verb} {what} to clients: {names}{more}."]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return [f"{counted(len(servers), 'server')} {verb} {what} to clients: {names}{more}."]

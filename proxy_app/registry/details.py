@@ -19,12 +19,10 @@ Plain = dict[str, Any]
 
 
 def own_context(slug: str, actor: Actor, item: Item) -> Plain:
-    """May run a unit of its own; call it with none open."""
+    """For every kind but gateways. May run a unit of its own; call it with none open."""
     match slug:
         case "tools":
             return tool_context(item, schema_form.fields_of(item["inputSchema"]))
-        case "gateways":
-            return gateway_context(item, waiting=False)
         case "servers":
             return _server_context(actor, item)
         case "resources":

@@ -16,7 +16,7 @@ from proxy_app.observe.state import process_state
 from proxy_app.observe.work import recent_calls
 from proxy_app.registry.kinds import GATEWAYS, KINDS
 from proxy_app.registry.query import ListQuery
-from proxy_app.registry.showing import state_of
+from proxy_app.registry.showing import counted, state_of
 from proxy_app.registry.snippets import snippets
 from proxy_app.registry.work import counts, list_items
 
@@ -76,7 +76,7 @@ def gateway_sentences(gateways: Sequence[Item]) -> list[Plain]:
     well = sum(state["tone"] == "ok" for _gateway, state in states)
     sentences = []
     if well:
-        sentences.append(_sentence(f"{_count(well, 'gateway')} {'answers' if well == 1 else 'answer'}", "ok", where))
+        sentences.append(_sentence(f"{counted(well, 'gateway')} {'answers' if well == 1 else 'answer'}", "ok", where))
     others = [(gateway, state) for gateway, state in states if state["tone"] != "ok"]
     sentences += [_about(gateway, state) for gateway, state in others[:NAMED_AT_MOST]]
     if len(others) > NAMED_AT_MOST:
@@ -159,7 +159,3 @@ def _call(call: Item) -> Plain:
 
 def _sentence(text: str, tone: str, url: str = "", *, since: Any = None, aside: str = "") -> Plain:
     return {"text": text, "tone": tone, "url": url, "since": since, "aside": aside}
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

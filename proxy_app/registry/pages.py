@@ -23,8 +23,8 @@ from proxy_app.registry.dependents import dependents_of
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, TOOLS
 from proxy_app.registry.query import from_page
-from proxy_app.registry.showing import facts_of, state_of
-from proxy_app.registry.stamps import Stamp
+from proxy_app.registry.showing import facts_of, state_of, watched_state
+from proxy_app.registry.stamps import Stamp, stamp_of
 from proxy_app.registry.tables import is_narrowed, table_context
 from proxy_app.registry.tool_call import shown
 from proxy_app.registry.validation import validated, values_of
@@ -49,9 +49,11 @@ def table(request: HttpRequest, kind: Kind) -> HttpResponse:
 def detail(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     actor = actor_of(request)
     item = work.read_item(kind, actor, key)
-    context = item_context(kind, actor, item) | details.own_context(kind.slug, actor, item)
     if kind is GATEWAYS:
-        context |= details.gateway_context(item, waiting=_is_waiting(request, item))
+        own = details.gateway_context(item, waiting=_is_waiting(request, item))
+    else:
+        own = details.own_context(kind.slug, actor, item)
+    context = item_context(kind, actor, item) | own
     return render_page(request, "registry/detail.html", context)
 
 
@@ -132,14 +134,10 @@ def refresh(request: HttpRequest, key: str) -> HttpResponse:
 def progress(request: HttpRequest, key: str) -> HttpResponse:
     """The progress box of a gateway, or its state for a table's cell. When it is done, the page around it reloads."""
     item = work.read_item(GATEWAYS, actor_of(request), key)
-    context = details.gateway_context(item, waiting=_is_waiting(request, item)) | {
-        "url": item_url(GATEWAYS, item["id"])
-    }
     if "cell" in request.GET:
-        value = state_of("gateways", item)
-        if value["tone"] == "busy":
-            value["poll"] = reverse("page-gateways-progress", args=[item["id"]])
-        return render_page(request, "registry/cells/state.html", {"value": value})
+        return render_page(request, "registry/cells/state.html", {"value": watched_state("gateways", item)})
+    context = details.gateway_context(item, waiting=_is_waiting(request, item))
+    context |= {"url": item_url(GATEWAYS, item["id"])}
     response = render_page(request, "gateways/detail_sync.html#sync", context)
     if not context["pending"]:
         response["HX-Refresh"] = "true"
@@ -260,10 +258,4 @@ def _is_waiting(request: HttpRequest, gateway: Plain) -> bool:
 
 
 def _stamp(request: HttpRequest, actor: Actor) -> Stamp:
-    return Stamp(
-        email=actor.email,
-        ip=request.META.get("REMOTE_ADDR") or None,
-        user_agent=request.headers.get("User-Agent", ""),
-        via="ui",
-        request_id=getattr(request, "request_id", ""),
-    )
+    return stamp_of(request, actor, via="ui")

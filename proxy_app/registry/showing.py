@@ -25,6 +25,13 @@ def state_of(slug: str, item: Item) -> Plain:
     return _state("On", "ok")
 
 
+def watched_state(slug: str, item: Item) -> Plain:
+    """The same for a cell that asks again, as long as the state is one that passes."""
+    state = state_of(slug, item)
+    poll = {"poll": reverse("page-gateways-progress", args=[item["id"]])} if state["tone"] == "busy" else {}
+    return state | poll
+
+
 def _gateway_state(item: Item) -> Plain:
     if not item["enabled"]:
         return _state("Off", "off")
@@ -143,6 +150,11 @@ def _parsed(text: str | None) -> Any:
         return json.loads(text or "null")
     except (ValueError, RecursionError):
         return None
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 tool`, `2 tools`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _fact(label: str, value: Any, cell: str = "text") -> Plain:

@@ -1,12 +1,17 @@
 """Who wrote what: the stamps on a row, and the audit entry beside it."""
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpRequest
+
+from auth_app.actor import Actor
 from auth_app.models import AuditEntry
 from proxy_app.registry.kind import Change, Kind
+from proxy_app.registry.validation import NOT_IN_A_LINE
 
 NEVER_SHOWN = frozenset({"sealed_headers"})
 
@@ -36,6 +41,25 @@ class Stamp:
             "modified_via": self.via,
             "modified_user_agent": self.user_agent[:300],
         }
+
+
+def stamp_of(request: HttpRequest, actor: Actor, *, via: str = "api") -> Stamp:
+    """Whose write a request is and where it came from."""
+    return Stamp(
+        email=actor.email,
+        ip=_address(request.META.get("REMOTE_ADDR", "")),
+        user_agent=NOT_IN_A_LINE.sub("", request.headers.get("User-Agent", "")),
+        via=via,
+        request_id=getattr(request, "request_id", ""),
+    )
+
+
+def _address(text: str) -> str | None:
+    """None behind a Unix socket."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
 
 
 def record(kind: Kind, row: Any, action: str, stamp: Stamp, changes: dict[str, Any] | None = None) -> None:

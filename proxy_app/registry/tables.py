@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
-from django.urls import reverse
 
 from auth_app.actor import Actor
 from proxy_app.registry.access import may_change_item, why_not
 from proxy_app.registry.kind import Column, Kind
 from proxy_app.registry.query import ListQuery
-from proxy_app.registry.showing import state_of
+from proxy_app.registry.showing import watched_state
 
 Plain = dict[str, Any]
 
@@ -63,9 +62,7 @@ def _first_words(text: str) -> str:
 def _cell(kind: Kind, column: Column, item: Mapping[str, Any]) -> Plain:
     value, template = item[column.key], column.template
     if template.endswith("/state.html"):
-        value = state_of(kind.slug, item)
-        if value["tone"] == "busy":
-            value |= {"poll": reverse("page-gateways-progress", args=[item["id"]])}
+        value = watched_state(kind.slug, item)
     elif template.endswith("/tags.html"):
         value = [tag["label"] for tag in value]
     elif column.key == "gatewaySlug":

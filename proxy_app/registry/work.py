@@ -41,7 +41,7 @@ __all__ = [
 
 
 class NameTaken(Conflict):
-    """Another item of this kind already has the name."""
+    """The name is taken in this scope."""
 
     code = "name_taken"
 
@@ -62,7 +62,7 @@ class Listing:
 
 
 def list_items(kind: Kind, actor: Actor, query: ListQuery) -> Listing:
-    """The items this actor may see, newest first; disabled ones only when asked for."""
+    """One page of what the actor sees of a kind, newest first. Whatever is switched off stays out unless wanted."""
     if query.page is None:
         return _part(kind, query, read_part(kind, actor, query))  # a single query needs no block
     with transaction.atomic(durable=True):

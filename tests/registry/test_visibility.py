@@ -11,7 +11,6 @@ from auth_app.models import Team, User
 from auth_app.policy import sees, visible_to
 from proxy_app.models import Tool
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import GATEWAYS, SERVERS, by_slug
 from tests.builders import a_gateway, a_team, a_tool, a_user
 from tests.registry.conftest import Caller, People, an_item, every_kind
 
@@ -201,10 +200,6 @@ def actors(me: User, blue: Team, red: Team) -> list[Actor]:
         for is_admin, in_blue, in_red in product((False, True), roles, roles)
         for pairs in [((blue, in_blue), (red, in_red))]
     ]
-
-
-def test_every_kind_is_known_by_its_slug() -> None:
-    assert (by_slug("gateways"), by_slug("servers")) == (GATEWAYS, SERVERS)
 
 
 def test_a_locked_persons_token_is_refused(people: People) -> None:

@@ -9,11 +9,4 @@ from proxy_app.registry.kinds.tools import TOOLS
 
 KINDS: tuple[Kind, ...] = (SERVERS, TOOLS, RESOURCES, PROMPTS, GATEWAYS)
 
-_BY_SLUG = {kind.slug: kind for kind in KINDS}
-
-
-def by_slug(slug: str) -> Kind:
-    return _BY_SLUG[slug]
-
-
-__all__ = ["GATEWAYS", "KINDS", "PROMPTS", "RESOURCES", "SERVERS", "TOOLS", "by_slug"]
+__all__ = ["GATEWAYS", "KINDS", "PROMPTS", "RESOURCES", "SERVERS", "TOOLS"]
