@@ -6,8 +6,10 @@
     |-- NotSignedIn         401  no credential, or one proved bad
     |-- Denied              403  known, but not allowed
     |-- NotFound            404  absent, or must look absent
+    |-- MethodNotAllowed    405  carries the methods that are allowed
     |-- Conflict            409  clashes with what is stored
     |-- TooLarge            413
+    |-- UnsupportedMediaType 415
     |-- Refused             503  our own limit or trouble: carries a reason and Retry-After
     `-- UpstreamError       502  the far side broke; see proxy_app.upstream.errors
 
@@ -59,12 +61,6 @@ class BadBody(BadInput):
     status, code = 400, "invalid_body"
 
 
-class UnsupportedMediaType(GatewayError):
-    """The request body must be application/json."""
-
-    status, code = 415, "unsupported_media_type"
-
-
 class NotSignedIn(GatewayError):
     """Authorization token required"""
 
@@ -83,6 +79,16 @@ class NotFound(GatewayError):
     status, code = 404, "not_found"
 
 
+class MethodNotAllowed(GatewayError):
+    """Method Not Allowed"""
+
+    status, code = 405, "method_not_allowed"
+
+    def __init__(self, message: str = "", *, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+
 class Conflict(GatewayError):
     """This clashes with something that exists already."""
 
@@ -93,6 +99,12 @@ class TooLarge(GatewayError):
     """The request body is larger than this gateway accepts."""
 
     status, code = 413, "body_too_large"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The request body must be application/json."""
+
+    status, code = 415, "unsupported_media_type"
 
 
 class Refused(GatewayError):

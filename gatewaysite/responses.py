@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 
 from gatewaysite.db.units import no_queries
-from gatewaysite.errors import BadInput, GatewayError
+from gatewaysite.errors import BadInput, GatewayError, MethodNotAllowed
 
 PAGE_PREFIXES = ("/admin", "/login", "/logout")
 
@@ -96,8 +96,8 @@ def error_headers(error: GatewayError) -> dict[str, str]:
     headers = {}
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
-    if error.status == 405:
-        headers["Allow"] = "POST"
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return headers

@@ -16,12 +16,6 @@ NO_STORE = (b"cache-control", b"no-store")
 WATCH_AFTER_S = 0.02
 
 
-class MethodNotAllowed(GatewayError):
-    """Only POST is answered here."""
-
-    status, code = 405, "method_not_allowed"
-
-
 async def respond(send: Send, status: int, body: bytes = b"", headers: Headers = (JSON,)) -> None:
     """A complete answer. Nothing here is public, so nothing may be stored on the way."""
     await send(

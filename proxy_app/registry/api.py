@@ -1,6 +1,5 @@
 """JSON endpoints of the registry, for every kind. Each calls one unit of work and answers with what it returned."""
 
-import ipaddress
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -13,21 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from auth_app.actor import Actor
 from auth_app.current import actor_of
 from gatewaysite.bodies import parse_json
-from gatewaysite.errors import BadInput, FieldError, GatewayError, TooLarge, UnsupportedMediaType
-from gatewaysite.responses import error_body, json_response
+from gatewaysite.errors import BadInput, FieldError, MethodNotAllowed, TooLarge, UnsupportedMediaType
+from gatewaysite.responses import json_response
 from proxy_app.registry import work
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.query import from_api, single_values
-from proxy_app.registry.validation import NOT_IN_A_LINE, Body, Visible, validated, values_of
-from proxy_app.registry.work import Listing, Stamp
+from proxy_app.registry.stamps import stamp_of
+from proxy_app.registry.validation import Body, Visible, validated, values_of
+from proxy_app.registry.work import Listing
 
 Handler = Callable[[Actor], HttpResponse]
-
-
-class MethodNotAllowed(GatewayError):
-    """Method Not Allowed"""
-
-    status, code = 405, "method_not_allowed"
 
 
 class StateParameters(BaseModel):
@@ -108,34 +102,15 @@ def refresh(request: HttpRequest, key: str) -> HttpResponse:
     return answer(request, {"POST": enqueue})
 
 
-def stamp_of(request: HttpRequest, actor: Actor, via: str = "api") -> Stamp:
-    """Whose write this is and where it came from, for rows and audit entries."""
-    return Stamp(
-        email=actor.email,
-        ip=_address(request.META.get("REMOTE_ADDR", "")),
-        user_agent=NOT_IN_A_LINE.sub("", request.headers.get("User-Agent", "")),
-        via=via,
-        request_id=getattr(request, "request_id", ""),
-    )
-
-
-def _address(text: str) -> str | None:
-    """None behind a Unix socket."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
-
-
 def answer(request: HttpRequest, handlers: dict[str, Handler], *, otherwise: str = "") -> HttpResponse:
     """Run the method's handler for whoever is signed in. HEAD is a GET whose body the server leaves out."""
     actor = actor_of(request)
     method = "GET" if request.method == "HEAD" else request.method or ""
-    allowed = {"Allow": ", ".join([*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"])}
+    allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     if method == "OPTIONS":
-        return HttpResponse(status=204, headers=allowed)
+        return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
     if method not in handlers:
-        return json_response(error_body(MethodNotAllowed(otherwise)), status=405, headers=allowed)
+        raise MethodNotAllowed(otherwise, allowed=allowed)
     return handlers[method](actor)
 
 

@@ -11,12 +11,12 @@ from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.context import RequestContext
 from gatewaysite.context import current as context
 from gatewaysite.db.failures import as_refusal
-from gatewaysite.errors import GatewayError, NotFound, UnsupportedMediaType
+from gatewaysite.errors import GatewayError, MethodNotAllowed, NotFound, UnsupportedMediaType
 from gatewaysite.middleware import request_id_from
 from gatewaysite.responses import error_headers
 from gatewaysite.types import Receive, Scope, Send
 from proxy_app.dataplane.caller import caller
-from proxy_app.dataplane.http import JSON, Headers, MethodNotAllowed, header_dict, leaving_cancels, respond
+from proxy_app.dataplane.http import JSON, Headers, header_dict, leaving_cancels, respond
 from proxy_app.dataplane.mcp.call import Relay
 from proxy_app.dataplane.mcp.envelope import Request, read_message
 from proxy_app.dataplane.mcp.eras import check_era
@@ -58,7 +58,7 @@ async def serve(
         check_origin(headers)
         actor = await caller(headers)
         if scope["method"] != "POST":
-            raise MethodNotAllowed
+            raise MethodNotAllowed("Only POST is answered here.", allowed=("POST",))
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
             raise UnsupportedMediaType
         request = read_message(await read_body(receive, settings.BODY_LIMIT_BYTES))
