@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
@@ -13,8 +12,7 @@ from auth_app.models import AuditEntry
 from proxy_app.federation.offer import Item, Offer, storable
 from proxy_app.models import Gateway, Prompt, Registered, Resource, Tool, Visibility
 from proxy_app.names import display_name, free_name, public_tool_name
-from proxy_app.upstream.mcp import Discovery, Endpoint
-from proxy_app.upstream.secrets import fingerprint, open_sealed
+from proxy_app.upstream.mcp import Discovery, Endpoint, endpoint_of
 
 VIA = "federation"
 
@@ -44,12 +42,7 @@ def begin_sync(gateway_id: UUID) -> Endpoint | None:
         gateway.registration_attempts += 1
         gateway.sync_step, gateway.sync_done, gateway.sync_total = "Connecting", 0, 0
         gateway.save(update_fields=["registration_attempts", "sync_step", "sync_done", "sync_total"])
-        return Endpoint(
-            key=f"{gateway.id.hex}:{fingerprint(gateway.sealed_headers + gateway.url)}",
-            url=gateway.url,
-            headers=tuple(open_sealed(gateway.sealed_headers).items()),
-            timeout_s=settings.HTTP_READ_TIMEOUT,
-        )
+        return endpoint_of(gateway.pk, url=gateway.url, sealed_headers=gateway.sealed_headers)
 
 
 def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:

@@ -7,16 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
 from django.db import connection, transaction
 
 from auth_app.actor import Actor
 from auth_app.models import ApiToken, Membership, StateVersion
 from proxy_app.models import Gateway, Server, ServerTool, Tool
 from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, ServerEntry, TokenEntry, ToolEntry
-from proxy_app.upstream.mcp import Endpoint
+from proxy_app.upstream.mcp import endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
-from proxy_app.upstream.secrets import CannotUnseal, fingerprint, open_sealed
+from proxy_app.upstream.secrets import CannotUnseal
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
 
@@ -60,7 +59,8 @@ def load_registry() -> Registry:
                 "annotations", "meta", "icons", "timeout_ms",
             )
         )  # fmt: skip
-        server_rows = list(Server.objects.filter(enabled=True).values(*OWNERSHIP, "slug", "description"))
+        # In one order in every process, as the tools are: the first of several with one name is the one that is meant.
+        server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, "slug", "description"))
         places = list(ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias"))
     return _registry(version, gateway_rows, tool_rows, server_rows, places)
 
@@ -98,16 +98,9 @@ def _registry(
 def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
     """None when its credential cannot be opened: calls to it then fail by name, and the others go on."""
     try:
-        headers = open_sealed(row["sealed_headers"])
+        endpoint = endpoint_of(row["id"], url=row["url"], sealed_headers=row["sealed_headers"], era=row["era"] or None)
     except CannotUnseal:
         return None
-    endpoint = Endpoint(
-        key=f"{row['id'].hex}:{fingerprint(row['sealed_headers'] + row['url'])}",
-        url=row["url"],
-        headers=tuple(headers.items()),
-        timeout_s=settings.HTTP_READ_TIMEOUT,
-        era=row["era"] or None,
-    )
     return GatewayEntry(**_owned(row), slug=row["slug"], endpoint=endpoint)
 
 

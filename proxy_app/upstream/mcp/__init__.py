@@ -2,7 +2,7 @@
 
 from proxy_app.upstream.mcp.calls import call, list_all, notify
 from proxy_app.upstream.mcp.discovery import detect
-from proxy_app.upstream.mcp.endpoint import Discovery, Endpoint
+from proxy_app.upstream.mcp.endpoint import Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.exchange import Answer, AnswerStream, complete
 from proxy_app.upstream.mcp.messages import Message
 from proxy_app.upstream.mcp.sessions import close_sessions
@@ -17,6 +17,7 @@ __all__ = [
     "close_sessions",
     "complete",
     "detect",
+    "endpoint_of",
     "list_all",
     "notify",
 ]

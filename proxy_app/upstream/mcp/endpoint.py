@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import httpx
+from django.conf import settings
 
 from proxy_app.upstream import client
 from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.mcp.wire import Era
+from proxy_app.upstream.secrets import fingerprint, open_sealed
 
 # Set by this client for every message; a stored credential may not replace them.
 OUR_HEADERS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"})
@@ -29,6 +32,20 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = 30.0
     era: Era | None = None
+
+
+def endpoint_of(gateway_id: UUID, *, url: str, sealed_headers: str, era: Era | None = None) -> Endpoint:
+    """What is stored of a gateway, as an endpoint. Raises CannotUnseal.
+
+    Jobs and the data plane share a session because both come here; a new URL or credential begins another.
+    """
+    return Endpoint(
+        key=f"{gateway_id.hex}:{fingerprint(sealed_headers + url)}",
+        url=url,
+        headers=tuple(open_sealed(sealed_headers).items()),
+        timeout_s=settings.HTTP_READ_TIMEOUT,
+        era=era,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
