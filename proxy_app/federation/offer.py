@@ -8,6 +8,7 @@ from typing import Any
 
 from gatewaysite.bodies import JSON_DEPTH_LIMIT, check_depth
 from gatewaysite.errors import BadBody
+from proxy_app.names import MCP_NAME
 from proxy_app.upstream.mcp.param_headers import BadMark, marks_of
 from proxy_app.upstream.mcp.texts import one_line, paragraphs
 
@@ -20,7 +21,6 @@ MAX_ICONS = 8
 MAX_SKIPPED = 200
 # A NUL in JSON text, which PostgreSQL cannot store. With a second backslash, as in many a schema's pattern, it is none.
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 Item = dict[str, Any]
 
@@ -79,7 +79,7 @@ def _usable(
 
 def tool_values(item: Item) -> Item:
     name = item.get("name")
-    if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
+    if not isinstance(name, str) or not MCP_NAME.fullmatch(name):
         raise Unusable("its name is not 1 to 128 letters, digits, dots, dashes and underscores")
     return {
         "original_name": name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from gatewaysite.errors import GatewayError, NotFound
-from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, LOG_LEVEL, join, text
+from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool
@@ -18,6 +18,7 @@ from proxy_app.upstream import mcp
 from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamUnreachable
 from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, Message
 from proxy_app.upstream.mcp.param_headers import headers_for
+from proxy_app.upstream.mcp.wire import META_CAPABILITIES, META_LOG_LEVEL
 
 
 class ResultPeek(msgspec.Struct):
@@ -61,7 +62,7 @@ class Relay:
         return not (
             message.method == "notifications/message"
             and self.exchange.modern
-            and LOG_LEVEL not in self.exchange.request.meta
+            and META_LOG_LEVEL not in self.exchange.request.meta
         )
 
     async def result(self) -> bytes:
@@ -96,7 +97,7 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         name=tool.original_name,
         param_headers=_param_headers(exchange, tool),
         # What the client can be asked for on the way; only the modern era carries that through (MRTR).
-        capabilities=bytes(exchange.request.meta.get(CLIENT_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
+        capabilities=bytes(exchange.request.meta.get(META_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
     )
     return Relay(exchange, answer, began) if isinstance(answer, AnswerStream) else finish(exchange, answer, began)
 

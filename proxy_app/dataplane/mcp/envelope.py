@@ -5,14 +5,11 @@ import msgspec
 from gatewaysite.bodies import check_depth
 from gatewaysite.errors import BadBody
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, RpcError
+from proxy_app.upstream.mcp.wire import META_VERSION
 
 Raw = msgspec.Raw
 Members = dict[str, Raw]
 
-META = "io.modelcontextprotocol/"
-PROTOCOL_VERSION = META + "protocolVersion"
-CLIENT_CAPABILITIES = META + "clientCapabilities"
-LOG_LEVEL = META + "logLevel"
 ID_LIMIT_BYTES = 256
 
 
@@ -41,7 +38,7 @@ class Request(msgspec.Struct):
     @property
     def version(self) -> str | None:
         """The revision the request says it speaks; only the modern era says so in each request."""
-        return text(self.meta, PROTOCOL_VERSION)
+        return text(self.meta, META_VERSION)
 
 
 def read_message(body: bytes) -> Request | None:

@@ -5,12 +5,11 @@ import binascii
 from collections.abc import Mapping
 
 from gatewaysite.errors import BadInput
-from proxy_app.dataplane.mcp.envelope import CLIENT_CAPABILITIES, PROTOCOL_VERSION, Request, text
+from proxy_app.dataplane.mcp.envelope import Request, text
 from proxy_app.dataplane.rpc_errors import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, RpcError
 from proxy_app.upstream.mcp.param_headers import Marks, agrees, rendered, value_at
+from proxy_app.upstream.mcp.wire import LEGACY_VERSIONS, META_CAPABILITIES, META_VERSION, MODERN_VERSIONS
 
-MODERN_VERSIONS = ("2026-07-28",)
-LEGACY_VERSIONS = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 SUPPORTED_VERSIONS = MODERN_VERSIONS + LEGACY_VERSIONS
 
 VERSION_HEADER = b"mcp-protocol-version"
@@ -33,9 +32,9 @@ def check_era(request: Request, headers: dict[bytes, bytes]) -> bool:
 def _is_modern(request: Request, headers: dict[bytes, bytes]) -> bool:
     """A modern request names its revision in `_meta` and in a header; `initialize` never does (versioning).
 
-    A session id is no sign: a modern request may carry a stray one, which is ignored.
+    A session id is no sign: one that is left over from the older era means nothing.
     """
-    named = PROTOCOL_VERSION in request.meta or headers.get(VERSION_HEADER, b"").decode("latin1") in MODERN_VERSIONS
+    named = META_VERSION in request.meta or headers.get(VERSION_HEADER, b"").decode("latin1") in MODERN_VERSIONS
     return named and request.method != "initialize"
 
 
@@ -45,7 +44,7 @@ def _check_modern(request: Request, headers: dict[bytes, bytes]) -> None:
     A client that disagrees with itself is told so before it is told that we do not speak its revision.
     """
     version = request.version
-    if missing := [key for key in (PROTOCOL_VERSION, CLIENT_CAPABILITIES) if key not in request.meta]:
+    if missing := [key for key in (META_VERSION, META_CAPABILITIES) if key not in request.meta]:
         raise RpcError(INVALID_PARAMS, f"Invalid params: _meta lacks {', '.join(missing)}", status=400)
     _match("MCP-Protocol-Version", headers.get(VERSION_HEADER), version)
     _match("Mcp-Method", headers.get(METHOD_HEADER), request.method)

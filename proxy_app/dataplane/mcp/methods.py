@@ -11,13 +11,12 @@ from proxy_app.dataplane.mcp.eras import SUPPORTED_VERSIONS, negotiated
 from proxy_app.dataplane.mcp.exchange import SERVER_INFO, Exchange
 from proxy_app.dataplane.mcp.lists import tools_json
 from proxy_app.dataplane.rpc_errors import METHOD_NOT_FOUND, RpcError
+from proxy_app.upstream.mcp.wire import META_SERVER
 
 CAPABILITIES: dict[str, dict[str, bool]] = {"tools": {}}
 # How long a modern client may keep a list (MCP 2026-07-28, caching). Lists are per caller, so never shared.
 LIST_TTL_MS = 5_000
-MODERN_EXTRAS = b',"resultType":"complete","_meta":' + msgspec.json.encode(
-    {"io.modelcontextprotocol/serverInfo": SERVER_INFO}
-)
+MODERN_EXTRAS = b',"resultType":"complete","_meta":' + msgspec.json.encode({META_SERVER: SERVER_INFO})
 CACHING = b',"ttlMs":%d,"cacheScope":"private"' % LIST_TTL_MS
 
 

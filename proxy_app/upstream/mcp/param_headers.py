@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from proxy_app.upstream.mcp.wire import TOKEN
+
 MARK = "x-mcp-header"
-TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 TYPES = ("string", "integer", "boolean")
 NUMBER = re.compile(r"-?[0-9]{1,100}(\.0+)?")
 DIGITS_LIMIT = 4000  # more than this Python does not write

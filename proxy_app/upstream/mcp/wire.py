@@ -22,14 +22,15 @@ META_VERSION = META_PREFIX + "protocolVersion"
 META_CAPABILITIES = META_PREFIX + "clientCapabilities"
 META_CLIENT = META_PREFIX + "clientInfo"
 META_SERVER = META_PREFIX + "serverInfo"
+META_LOG_LEVEL = META_PREFIX + "logLevel"
 
 METHOD_NOT_FOUND = -32601
 UNSUPPORTED_VERSION = -32022
 
 CLIENT_INFO = b'{"name":"poolgate","version":"%b"}' % __version__.encode()
 
+TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # what the name of a header may be (RFC 9110, 5.6.2)
 _PLAIN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _WRAPPED = re.compile(r"=\?base64\?.*\?=")
 
 
@@ -42,4 +43,4 @@ def header_value(text: str) -> bytes:
 
 def param_header(name: str, value: str) -> tuple[bytes, bytes] | None:
     """The header that mirrors an argument, or None when the tool's schema names it in a way no header can be."""
-    return ((PARAM_PREFIX + name).encode("ascii"), header_value(value)) if _TOKEN.fullmatch(name) else None
+    return ((PARAM_PREFIX + name).encode("ascii"), header_value(value)) if TOKEN.fullmatch(name) else None
