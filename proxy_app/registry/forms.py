@@ -182,7 +182,7 @@ def _tool_fields(texts: Texts, item: Item | None) -> list[Field]:
         _control("custom_name", "Name", texts, required=True, help=help_text),
         _control("display_name", "Display name", texts),
         _control("description", "Description", texts, "long", help="What models read to choose it."),
-        _control("timeout_ms", "Time-out", texts, "number", type="milliseconds", help="Empty: the gateway's own."),
+        _control("timeout_ms", "Time-out", texts, "number", type="milliseconds", help="Empty: the default."),
         _control("deprecated", "Deprecated", texts, "check", help="Still callable; shown as such to people."),
     ]
 

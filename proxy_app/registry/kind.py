@@ -22,7 +22,7 @@ class Column:
     label: str
     sort: str | None = None
     align: str = "start"
-    template: str = "registry/cells/text.html"  # shows `value` and the whole `item`
+    template: str = "registry/cells/text.html"  # shows `value`
 
 
 @dataclass(frozen=True, kw_only=True)

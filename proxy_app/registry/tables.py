@@ -110,7 +110,7 @@ def _chips(kind: Kind, query: ListQuery, get: QueryDict) -> list[Plain]:
 
 
 def _chip(label: str, on: bool, get: QueryDict, **change: str | None) -> Plain:
-    return {"label": label, "on": on, "url": _with(get, page=None, **change), "count": None}
+    return {"label": label, "on": on, "url": _with(get, page=None, **change)}
 
 
 def _paging(query: ListQuery, shown: int, total: int, get: QueryDict) -> Plain:
