@@ -89,19 +89,31 @@ class ControlPlane(ASGIHandler):
     async def _answer(self, scope: Scope, body: io.BytesIO, waits: bool) -> HttpResponseBase:
         """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up."""
         loop = asyncio.get_running_loop()
-        # The executor's own future, which knows whether the work runs; asyncio's would be cancelled at any time.
+        answer: asyncio.Future[HttpResponseBase] = loop.create_future()
+        # Two futures: the executor's knows whether the work runs, the loop's may be cancelled at any time.
         work = self._executors[waits].submit(contextvars.copy_context().run, self._run, scope, body)
         self._inside[waits] += 1
-        work.add_done_callback(lambda _work: loop.call_soon_threadsafe(self._left, waits))
+        work.add_done_callback(lambda work: loop.call_soon_threadsafe(self._deliver, work, answer, waits))
         try:
-            return await asyncio.shield(asyncio.wrap_future(work))
+            return await answer
         except asyncio.CancelledError:
             if not work.cancel():
                 work.add_done_callback(_close_unsent)
             raise
 
-    def _left(self, waits: bool) -> None:
+    def _deliver(
+        self, work: "Future[HttpResponseBase]", answer: "asyncio.Future[HttpResponseBase]", waits: bool
+    ) -> None:
+        """What asyncio.wrap_future under a shield does, in one call from the thread to the loop."""
         self._inside[waits] -= 1
+        if answer.done():  # the client has left
+            return
+        if work.cancelled():  # by `close`, before its turn came
+            answer.cancel()
+        elif error := work.exception():
+            answer.set_exception(error)
+        else:
+            answer.set_result(work.result())
 
     def _run(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
