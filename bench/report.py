@@ -14,6 +14,10 @@ COLUMNS = (
     ("pg", 5), ("others", 7),
 )  # fmt: skip
 
+# Cores that something else may use before the rate says little; CPU per request is good for longer.
+ALONE = 0.2
+NOT_ALONE = "\n    something else kept the machine busy: the rate is too low"
+
 
 def head() -> str:
     return " ".join(name.ljust(width) if at == 0 else name.rjust(width) for at, (name, width) in enumerate(COLUMNS))
@@ -36,7 +40,7 @@ def row(result: Result) -> str:
         cell.ljust(width) if at == 0 else cell.rjust(width)
         for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
-    return line + (_trouble(result) if result.errors else "")
+    return line + (_trouble(result) if result.errors else "") + (NOT_ALONE if cores["others"] > ALONE else "")
 
 
 def _trouble(result: Result) -> str:
