@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """The request being served. `route` is the registered name, never a raw path; `phase` is load, render, send."""
+    """The request being served. `route` is a name of ours, fit to label a metric; `phase`: load, render, send."""
 
     request_id: str
     route: str

@@ -1,9 +1,9 @@
 """Keeps the read model fresh: LISTEN for changes, compare versions all the same, load only what moved.
 
-A change bumps its part's version and notifies, both by database triggers at commit (migration `triggers`). Three ways
-lead to a load: the notification, the comparison every POLL_S, and `check`, which the control plane awaits after a
-write and the data plane when it met a key it does not know. Loads of one part run one at a time, and whoever asks
-while one runs shares the next.
+A change bumps its part's version and notifies, both by database triggers at commit (the migrations `0002_versions`).
+Three ways lead to a load: the notification, the comparison every POLL_S, and `check`, which the control plane awaits
+after a write and the data plane when it met a key it does not know. Loads of one part run one at a time, and whoever
+asks while one runs shares the next.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Keeper:
         try:
             await self.check()
         except Exception:
-            log.exception("the first load of the snapshot failed; it is tried again every second")
+            log.exception("the first load of the snapshot failed; it is tried again soon")
         self._follower = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:

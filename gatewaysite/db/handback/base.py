@@ -1,9 +1,9 @@
 """Django's PostgreSQL engine, borrowing a pooled connection for one unit of work instead of for a whole request.
 
-The connection is back in the pool when the outermost `atomic` has ended and its on_commit hooks ran, or, outside
-`atomic`, when the last open cursor closes. So third-party code that knows nothing of it (sessions, auth, the admin)
-hands back as well. Code that needs session state (SET, temporary tables, session locks) says `connection.pinned()`.
-Without OPTIONS["pool"] nothing differs from the stock engine.
+Inside `atomic` it goes back once the outermost block has ended and its on_commit hooks ran; outside, with the last
+cursor that closes. Nobody has to know: sessions, auth and the admin hand back like our own units do. Code that needs
+session state (SET, temporary tables, session locks) says `connection.pinned()`. Without OPTIONS["pool"] nothing differs
+from the stock engine.
 """
 
 import threading
@@ -27,7 +27,7 @@ from gatewaysite.db.quiet import refuse_when_quiet
 _outages: dict[str, threading.Lock] = {}
 
 
-class _Tracked:
+class _Reporting:
     """A cursor that tells its wrapper when it is closed, or dropped without being closed."""
 
     cursor: Any
@@ -53,11 +53,11 @@ class _Tracked:
             self.db._open_cursors.pop(id(self), None)
 
 
-class TrackedCursor(_Tracked, CursorWrapper):
+class HandbackCursor(_Reporting, CursorWrapper):
     pass
 
 
-class TrackedDebugCursor(_Tracked, base.CursorDebugWrapper):
+class HandbackDebugCursor(_Reporting, base.CursorDebugWrapper):
     pass
 
 
@@ -70,7 +70,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         # By id and weakly: a dropped cursor must be able to die, and one that outlived its connection must not be
         # taken for a cursor of the next one.
-        self._open_cursors: dict[int, weakref.ref[_Tracked]] = {}
+        self._open_cursors: dict[int, weakref.ref[_Reporting]] = {}
         self._pins = 0
         # Whether the session may hold something that must not meet its next borrower.
         self._soiled = False
@@ -220,12 +220,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().create_cursor(name)
 
     def make_cursor(self, cursor: Any) -> CursorWrapper:
-        return self._track(TrackedCursor(cursor, self)) if self._lends else super().make_cursor(cursor)
+        return self._watch(HandbackCursor(cursor, self)) if self._lends else super().make_cursor(cursor)
 
     def make_debug_cursor(self, cursor: Any) -> CursorDebugWrapper:
-        return self._track(TrackedDebugCursor(cursor, self)) if self._lends else super().make_debug_cursor(cursor)
+        return self._watch(HandbackDebugCursor(cursor, self)) if self._lends else super().make_debug_cursor(cursor)
 
-    def _track[C: _Tracked](self, cursor: C) -> C:
+    def _watch[C: _Reporting](self, cursor: C) -> C:
         self._open_cursors[id(cursor)] = weakref.ref(cursor)
         return cursor
 
@@ -237,7 +237,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # --- Autocommit -----------------------------------------------------------------------------------------------
 
     def get_autocommit(self) -> bool:
-        # Asking must not take a connection out of the pool. Inside a block whose connection was closed, stock raises.
+        # A question alone borrows nothing. Inside a block whose connection was closed, stock raises.
         if self.connection is None and self._lends and not self.in_atomic_block:
             return True
         return super().get_autocommit()
@@ -247,7 +247,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
             return
         if autocommit and self.connection is None and not self.in_atomic_block:
-            # The connection died and was dropped as the block ended. Stock would borrow another just to switch it.
+            # It died and was dropped as the block ended. Stock would borrow another, which has autocommit on anyway.
             self.autocommit = True
             self.run_commit_hooks_on_set_autocommit_on = False
             return
