@@ -38,7 +38,6 @@ DB_WAITING = _gauge("db_client_connection_pending_requests", "Units of work wait
 HTTP_CONNECTIONS = _gauge("http_client_open_connections", "Upstream connections by state.", ("state",))
 HTTP_ACTIVE = _gauge("http_client_active_requests", "Calls to upstreams in flight.")
 HTTP_WAITING = _gauge("gateway_http_pool_pending_requests", "Calls waiting for an upstream connection.")
-HTTP_GENERATION = Gauge("gateway_http_pool_generation", "Generation of the upstream pool.", multiprocess_mode="livemax")
 SNAPSHOT_AGE = Gauge(
     "gateway_snapshot_age_seconds", "Seconds since the snapshot was known to be fresh.", multiprocess_mode="livemax"
 )
@@ -58,7 +57,6 @@ def publish(state: Mapping[str, Any]) -> None:
     HTTP_CONNECTIONS.labels("idle").set(upstream["connections"]["idle"])
     HTTP_ACTIVE.set(upstream["in_flight"])
     HTTP_WAITING.set(upstream["waiting"])
-    HTTP_GENERATION.set(upstream["generation"])
     age_s = state["snapshot"]["age_seconds"]
     SNAPSHOT_AGE.set(float("inf") if age_s is None else age_s)
     RECORDS_WAITING.set(state["recorder"]["waiting"])

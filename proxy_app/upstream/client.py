@@ -146,7 +146,6 @@ def stats() -> dict[str, Any]:
     door, pool = client().door, client().door.pool
     return {
         "pooled": door.pooled,
-        "generation": 1,
         "connections": {"in_use": pool.slots.in_use, "idle": pool.idle},
         "waiting": pool.slots.waiting,
         "in_flight": door.ledger.in_flight,
