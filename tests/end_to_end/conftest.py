@@ -1,8 +1,10 @@
-"""One gateway and one demo upstream for all end-to-end tests, and the database they share with the tests."""
+"""One gateway and one demo upstream for all end-to-end tests, and the database they share with the tests.
+
+Modules carry a group for pytest-xdist, so that one of its processes runs them all and there is one gateway.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +17,6 @@ from gatewaysite.db.units import close_pool
 from tests.builders import a_token, an_admin
 from tests.committed import database_url, delete_everything
 from tests.gateway_process import GatewayProcess, demo_upstream, serving
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In one process of pytest-xdist, so that there is one gateway."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("gateway"))
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from gatewaysite.embedded import serve
 from tests.end_to_end.conftest import registered
 from tests.gateway_process import ROOT, GatewayProcess, serving
 
+pytestmark = pytest.mark.xdist_group("outage")
+
 TOKEN = "an-administrators-token-of-the-outage-test"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "far-echo", "arguments": {}}}

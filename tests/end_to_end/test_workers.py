@@ -23,7 +23,7 @@ from tests.federation.offering import offering
 from tests.gateway_process import GatewayProcess
 from tests.scripted_mcp import Call, ScriptedMcp
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("gateway")]
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
