@@ -32,7 +32,7 @@ async def sync_gateway(gateway_id: UUID) -> None:
     except CannotUnseal as error:
         await run_unit(work.fail_sync, gateway_id, "credential_unreadable", str(error))
         return
-    if endpoint is None:  # deleted meanwhile
+    if endpoint is None:  # deleted meanwhile, or switched off: switching it on enqueues another job
         return
     try:
         async with asyncio.timeout(SYNC_WITHIN_S):

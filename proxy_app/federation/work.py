@@ -34,9 +34,9 @@ def defer_sync(gateway_id: UUID) -> bool:
 
 
 def begin_sync(gateway_id: UUID) -> Endpoint | None:
-    """Mark the attempt and say where to go; None when the gateway is gone. Raises CannotUnseal."""
+    """Mark the attempt and say where to go; None when the gateway is gone or switched off. Raises CannotUnseal."""
     with transaction.atomic(durable=True):
-        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
+        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id, enabled=True).first()
         if gateway is None:
             return None
         gateway.registration_attempts += 1

@@ -29,6 +29,11 @@ async def counts() -> tuple[int, int, int]:
     return await Tool.objects.acount(), await Resource.objects.acount(), await Prompt.objects.acount()
 
 
+async def test_a_gateway_that_was_switched_off_while_its_job_waited_is_left_alone() -> None:
+    gateway = await registered(offering({"tools": [a_tool("echo")]}), enabled=False)
+    assert (gateway.status, gateway.registration_attempts, await counts()) == ("pending", 0, (0, 0, 0))
+
+
 @pytest.mark.parametrize(("era", "version"), [("legacy", "2025-11-25"), ("modern", "2026-07-28")])
 async def test_a_server_of_either_era_is_registered_with_all_it_offers(era: str, version: str) -> None:
     lists = {
