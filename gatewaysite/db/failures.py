@@ -54,6 +54,12 @@ def as_refusal(exc: BaseException) -> GatewayError | None:
     return None
 
 
+def traceback_of(exc: BaseException) -> BaseException | None:
+    """What a background loop logs with a failure it survives: nothing for trouble that passes, all of it for a bug."""
+    causes = (exc, exc.__cause__) if exc.__cause__ else (exc,)
+    return None if any(isinstance(cause, Refused) or as_refusal(cause) for cause in causes) else exc
+
+
 def _driver_error(exc: BaseException | None) -> BaseException | None:
     """The psycopg error under Django's wrapper, which keeps it as its cause."""
     while isinstance(exc, django.db.Error):

@@ -9,6 +9,8 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 from psycopg import AsyncConnection
 
+from gatewaysite.db.failures import traceback_of
+
 RESTART_AFTER_S = 2.0
 STOP_WITHIN_S = 5.0
 
@@ -36,7 +38,8 @@ class JobWorker:
             try:
                 await self._work()
             except Exception as error:
-                log.warning("job worker lost the database, trying again", extra={"error": str(error)})
+                extra = {"error": str(error)}
+                log.warning("job worker ended, trying again", extra=extra, exc_info=traceback_of(error))
             await asyncio.sleep(RESTART_AFTER_S)
 
     async def _work(self) -> None:

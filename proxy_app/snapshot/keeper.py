@@ -19,7 +19,7 @@ import django.db
 import psycopg
 from django.conf import settings
 
-from gatewaysite.db.failures import as_refusal
+from gatewaysite.db.failures import as_refusal, traceback_of
 from gatewaysite.db.units import run_unit
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Snapshot
@@ -119,7 +119,8 @@ class Keeper:
             except Exception as error:
                 if self.listening or str(error) != said:  # once per trouble, not twice a second
                     said = str(error)
-                    log.warning("snapshot: not following the database, trying again", extra={"error": said})
+                    extra = {"error": said}
+                    log.warning("not following the database, trying again", extra=extra, exc_info=traceback_of(error))
             finally:
                 self.listening = False
             await asyncio.sleep(RECONNECT_S)
