@@ -51,12 +51,12 @@ def require_change(actor: Actor, item: Owned) -> None:
 
 
 def may_create(actor: Actor, *, visibility: str, team_id: UUID | None) -> bool:
-    """Whether the actor may register an item with this visibility, for this team."""
+    """Whether the actor may register an item with this visibility, for this team. A public one may name a team too."""
     if actor.is_admin:
         return True
-    if team_id is not None:
-        return actor.writes_in(team_id)
-    return visibility == "private"
+    if team_id is not None and not actor.writes_in(team_id):
+        return False
+    return visibility == "private" or (visibility == "team" and team_id is not None)
 
 
 def require_create(actor: Actor, *, visibility: str, team_id: UUID | None) -> None:

@@ -131,6 +131,15 @@ def test_registering_something_public_needs_an_administrator_and_something_for_a
 
 
 @pytest.mark.parametrize("slug", CREATED)
+def test_naming_ones_own_team_makes_nothing_public(people: People, slug: str) -> None:
+    scope = {"visibility": "public", "team_id": people.team.pk.hex}
+    assert people.owner.post(f"/{slug}", CREATED[slug] | scope).status_code == 403
+    made = people.owner.post(f"/{slug}", CREATED[slug] | scope | {"visibility": "team"}).json()
+    assert people.owner.put(f"/{slug}/{made['id']}", {"visibility": "public"}).status_code == 403
+    assert people.admin.put(f"/{slug}/{made['id']}", {"visibility": "public"}).status_code == 200
+
+
+@pytest.mark.parametrize("slug", CREATED)
 def test_a_team_one_is_not_in_and_a_team_that_is_not_there_look_the_same(people: People, slug: str) -> None:
     answers = [
         people.stranger.post(f"/{slug}", CREATED[slug] | {"visibility": "team", "team_id": team_id})
