@@ -13,6 +13,9 @@ from django.db.models import Q
 from auth_app.actor import Actor
 from gatewaysite.errors import Denied
 
+# Somebody who sees several items of one name means their own before their team's before a public one.
+CLOSENESS = {"private": 0, "team": 1, "public": 2}
+
 
 class Owned(Protocol):
     """What the policy needs to know of an item, be it a model row or a snapshot entry."""

@@ -7,12 +7,11 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from auth_app.actor import Actor
-from auth_app.policy import visible_to
+from auth_app.policy import CLOSENESS, visible_to
 from gatewaysite.errors import BadInput, Conflict, FieldError, NotFound
 from proxy_app.models import Registered
 from proxy_app.names import SLUG
 from proxy_app.registry.kind import Kind
-from proxy_app.snapshot.entries import RANK
 
 
 class Ambiguous(Conflict):
@@ -43,7 +42,7 @@ def find_one[Row](kind: Kind, rows: "QuerySet[Any, Row]", key: str) -> Row:
         return row
     if not SLUG.fullmatch(key):
         raise missing
-    found = sorted(rows.filter(slug=key)[:20], key=lambda row: RANK[row.visibility])  # type: ignore[attr-defined]
+    found = sorted(rows.filter(slug=key)[:20], key=lambda row: CLOSENESS[row.visibility])  # type: ignore[attr-defined]
     if not found:
         raise missing
     if len(found) > 1 and found[0].visibility == found[1].visibility:  # type: ignore[attr-defined]
@@ -63,7 +62,7 @@ def find_each[M: Registered](model: type[M], actor: Actor, keys: Sequence[str], 
     wanted = Q(pk__in=ids.values()) | Q(name__in=[key for key in keys if key not in ids])
     rows = model._default_manager.filter(visible_to(actor), wanted)
     by_id = {row.pk: row for row in rows}
-    by_name = {row.name: row for row in sorted(rows, key=lambda row: RANK[row.visibility], reverse=True)}
+    by_name = {row.name: row for row in sorted(rows, key=lambda row: CLOSENESS[row.visibility], reverse=True)}
     found = {key: by_id.get(ids[key]) if key in ids else by_name.get(key) for key in keys}
     _refuse_unknown(field, (key for key, row in found.items() if row is None))
     return {key: row for key, row in found.items() if row is not None}

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from auth_app.actor import Actor
-from auth_app.policy import sees
+from auth_app.policy import CLOSENESS, sees
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
 
@@ -91,12 +91,9 @@ class Registry:
         return [tool for tool in found if tool is not None]
 
 
-RANK = {"private": 0, "team": 1, "public": 2}
-
-
 def closest[E: Entry](actor: Actor, entries: tuple[E, ...]) -> E | None:
     visible = [entry for entry in entries if sees(actor, entry)]
-    return min(visible, key=lambda entry: RANK[entry.visibility], default=None)
+    return min(visible, key=lambda entry: CLOSENESS[entry.visibility], default=None)
 
 
 @dataclass(frozen=True, slots=True)
