@@ -22,8 +22,8 @@ proc_name = "poolgate"
 
 # --- Where, and how many ---
 
-_host, _port = os.environ.get("HOST") or "127.0.0.1", os.environ.get("PORT") or "8000"
-bind = f"[{_host}]:{_port}" if ":" in _host.strip("[]") and not _host.startswith("[") else f"{_host}:{_port}"
+_host, _port = (os.environ.get("HOST") or "127.0.0.1").strip("[]"), os.environ.get("PORT") or "8000"
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 workers = int(os.environ.get("WORKERS") or 2)
 # Several thousand clients may connect in the same instant; the kernel caps this at net.core.somaxconn.
 backlog = 4096

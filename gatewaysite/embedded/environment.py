@@ -35,8 +35,9 @@ def local_environment(environment: Mapping[str, str], database_url: str) -> dict
 
 def public_url(host: str, port: str) -> str:
     """What to type into a browser on this machine."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 -- read, not bound
-    return f"http://{f'[{reachable}]' if ':' in reachable.strip('[]') and reachable[0] != '[' else reachable}:{port}"
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 -- read, not bound
+    bare = reachable.strip("[]")
+    return f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
 
 
 def kept_secret_key(folder: Path) -> str:

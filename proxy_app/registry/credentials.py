@@ -97,7 +97,8 @@ class Credential(Body):
         kinds = [kind for kind, fields in KINDS.items() if given & fields]
         if "auth_type" not in self.model_fields_set and len(kinds) == 1:
             self.auth_type = kinds[0]
-        if kinds != ([] if self.auth_type in {"", "none", None} else [self.auth_type]):
+        said = [] if self.auth_type in {"", "none", None} else [self.auth_type]
+        if kinds != said:
             raise PydanticCustomError("credential", "authType and the credential's other fields do not fit together")
         if any(given & pair and not given >= pair for pair in PAIRS):
             raise PydanticCustomError("credential", "Half of the credential is missing")

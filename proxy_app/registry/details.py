@@ -56,14 +56,14 @@ def gateway_context(item: Item, *, waiting: bool) -> Plain:
     """`waiting` says that a refresh was asked for and no worker has begun it."""
     pending = is_syncing(item) or waiting
     refresh = bool(item["lastRefreshAt"])
-    title = ("Refreshing" if refresh else "Registering") if pending else "Last refresh" if refresh else "Registration"
+    titles = ("Refreshing", "Last refresh") if refresh else ("Registering", "Registration")
     return {
         "part": "gateways/detail_sync.html",
         "pending": pending,
         "watch": f"?after={item['registrationAttempts']}" if waiting else "",
         "sync": {
             "pending": pending,
-            "title": title,
+            "title": titles[0] if pending else titles[1],
             "step": item["syncStep"] or "Waiting for a worker",
             "done": item["syncDone"],
             "total": item["syncTotal"],

@@ -17,7 +17,7 @@ Plain = dict[str, Any]
 
 def tool_picker(actor: Actor, server: Mapping[str, Any] | None, post: QueryDict) -> Plain:
     """The picker as a control. Chosen tools come first, in the order clients see; then those the search finds."""
-    chosen, aliases = (_posted(post) if post else _stored(server)) if post or server else ([], {})
+    chosen, aliases = _posted(post) if post else _stored(server)
     search = post.get("find", "").strip()[:255]
     found = list_items(TOOLS, actor, ListQuery(search=search, limit=OPTIONS_LIMIT, page=1, sort="name"))
     tools = {tool["id"]: _option(tool) for tool in found.items}
