@@ -140,7 +140,15 @@ for (const picker of document.querySelectorAll("[data-picker]")) {
     const words = search.value.toLowerCase().split(/\s+/);
     for (const row of rows) row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word));
   });
-  search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  const find = picker.querySelector("button[name=narrow]");
+  // Enter presses a form's first button, which is Find: right in its own field while there is more to find, wrong elsewhere.
+  const form = picker.closest("form");
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    if (event.target !== search) form.requestSubmit(form.querySelector("button.primary"));
+    else if (!find.classList.contains("html-only")) form.requestSubmit(find);
+  });
   picker.addEventListener("change", tell);
   tell();
 }

@@ -127,6 +127,18 @@ def test_the_picker_narrows_by_typing_and_counts_what_is_chosen(admin_page: Page
     expect(admin_page.locator("[data-count]")).to_have_text("1 chosen")
 
 
+def test_enter_in_a_form_with_a_picker_saves_it_and_in_the_picker_does_not(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/servers/new")
+    admin_page.fill("#name", "By Enter")
+    admin_page.fill("#find", "add")
+    admin_page.press("#find", "Enter")
+    admin_page.check(".pick:visible >> input[type=checkbox]")
+    admin_page.press("#name", "Enter")
+
+    expect(admin_page.locator("h1")).to_have_text("By Enter")
+    expect(admin_page.locator("main")).to_contain_text("demo-add")
+
+
 def test_a_session_that_ended_leads_a_live_search_to_the_log_in_page(admin_page: Page, demo: str) -> None:
     admin_page.goto("/admin/tools")
     admin_page.context.clear_cookies()
