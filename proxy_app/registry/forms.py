@@ -120,6 +120,8 @@ def _sentence(type_: str, message: str) -> str:
         return "This is needed."
     if type_ in {"string_too_long", "too_long"} and (limit := re.match(r"(?:String|Value) .* at most (\d+)", message)):
         return f"This is too long: at most {limit[1]} characters."
+    if type_ == "string_pattern_mismatch":  # only names of tools have a pattern, and that is no sentence
+        return "Names of tools have letters, digits, underscores, dots and hyphens only, at most 128."
     message = message.removeprefix("Value error, ")
     return message if message.endswith((".", "!", "?")) else f"{message}."
 

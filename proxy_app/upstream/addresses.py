@@ -173,5 +173,8 @@ def _is_local_name(host: str) -> bool:
 def _refusal(field: str, detail: str) -> AddressNotAllowed:
     """One message for every reason, so that saving a URL cannot be used to look around; the reason is logged."""
     log.info("upstream address refused", extra={"field": field, "detail": detail})
-    message = "This URL is not allowed for an upstream: it must be a public http or https address."
+    message = (
+        "This URL is not allowed for an upstream: it must begin with http:// or https:// "
+        "and lead to a public address or into UPSTREAM_ALLOWED_NETWORKS."
+    )
     return AddressNotAllowed(message, fields=[FieldError(("body", field), message, "address_not_allowed")])

@@ -34,7 +34,7 @@ def test_a_first_start_makes_an_administrator_and_tells_the_password_and_a_token
     actor = load_token_actor(hash_secret(told["API token (shown once)"]))
     assert actor is not None
     assert actor.is_admin
-    assert bootstrap() == {"administrator": "admin@example.com"}
+    assert bootstrap() == {"administrator": "admin@example.com (since an earlier start, whose password stays)"}
     assert (User.objects.count(), ApiToken.objects.count()) == (1, 1)
 
 

@@ -185,6 +185,13 @@ async def test_an_upstream_that_is_none_is_said_on_the_row(script: Script, code:
     assert "127.0.0.1" not in (gateway.status_message or "")
 
 
+async def test_a_refusal_says_whether_there_was_a_credential_to_refuse() -> None:
+    without = await registered(everything_refused)
+    with_one = await registered(everything_refused, sealed_headers=seal({"Authorization": "Bearer s3cret-credential"}))
+    assert (without.status_message or "").startswith("The server wants a credential, and none is set: HTTP 401")
+    assert (with_one.status_message or "").startswith("The server refused the credential: HTTP 401")
+
+
 async def test_nobody_at_the_address_is_said_on_the_row() -> None:
     async with ScriptedMcp(html) as upstream:
         url = upstream.url

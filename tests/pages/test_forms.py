@@ -259,6 +259,19 @@ def test_two_tools_under_one_name_are_refused_at_the_picker(admin: Visitor) -> N
     assert answer.content.decode().count(" checked") >= 2
 
 
+def test_an_alias_that_no_tool_may_have_is_explained_in_words(admin: Visitor) -> None:
+    tool = a_tool("echo", gateway=a_gateway("demo"))
+
+    form = {"name": "Desk", "visibility": "public", "tools": [tool.pk.hex], f"alias:{tool.pk.hex}": "a b"}
+
+    answer = admin.post("/admin/servers/new", form)
+
+    assert answer.status_code == 422
+    assert errors(answer) == [
+        ("tools", "Names of tools have letters, digits, underscores, dots and hyphens only, at most 128.")
+    ]
+
+
 def test_without_a_script_the_find_button_narrows_the_picker_and_forgets_nothing(admin: Visitor) -> None:
     gateway = a_gateway("demo")
     chosen, wanted, other = (a_tool(name, gateway=gateway) for name in ("chosen", "wanted", "other"))

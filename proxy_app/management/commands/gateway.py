@@ -45,7 +45,8 @@ class Command(BaseCommand):
             raise CommandError(f"GATEWAY_BOOTSTRAP_TOKEN must have at least {token_secrets.MIN_LENGTH} characters.")
         password = settings.ADMIN_PASSWORD or get_random_string(20)
         user_id, created = ensure_administrator(settings.ADMIN_EMAIL, password)
-        self.stdout.write(f"administrator: {settings.ADMIN_EMAIL}")
+        remark = "" if created else " (since an earlier start, whose password stays)"
+        self.stdout.write(f"administrator: {settings.ADMIN_EMAIL}{remark}")
         if created and not settings.ADMIN_PASSWORD:
             self.stdout.write(f"password (shown once): {password}")
         if settings.GATEWAY_BOOTSTRAP_TOKEN:

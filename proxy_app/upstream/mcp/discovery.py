@@ -142,9 +142,8 @@ def _explained(exc: UpstreamError, endpoint: Endpoint) -> UpstreamError:
     """The error with the upstream's own words in it, where it had any: the person registering it wants them."""
     if isinstance(exc, UpstreamAuth):
         said = f"HTTP {exc.upstream_status}{_words(exc.upstream_text, endpoint)}"
-        return UpstreamAuth(
-            f"The server refused the credential: {said}", upstream_status=exc.upstream_status, challenge=exc.challenge
-        )
+        what = "refused the credential" if endpoint.headers else "wants a credential, and none is set"
+        return UpstreamAuth(f"The server {what}: {said}", upstream_status=exc.upstream_status, challenge=exc.challenge)
     if isinstance(exc, UpstreamStatus):
         said = f"HTTP {exc.upstream_status}{_words(exc.upstream_text, endpoint)}"
         return UpstreamNotMcp(f"What answers at this URL is not an MCP server: {said}")
