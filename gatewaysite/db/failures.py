@@ -54,10 +54,13 @@ def as_refusal(exc: BaseException) -> GatewayError | None:
     return None
 
 
-def traceback_of(exc: BaseException) -> BaseException | None:
-    """What a background loop logs with a failure it survives: nothing for trouble that passes, all of it for a bug."""
+def is_trouble(exc: BaseException) -> bool:
+    """Whether a failure is trouble that passes, so that trying again helps; anything else is a bug with a traceback.
+
+    Libraries wrap the driver's error in their own.
+    """
     causes = (exc, exc.__cause__) if exc.__cause__ else (exc,)
-    return None if any(isinstance(cause, Refused) or as_refusal(cause) for cause in causes) else exc
+    return any(isinstance(cause, Refused) or as_refusal(cause) is not None for cause in causes)
 
 
 def _driver_error(exc: BaseException | None) -> BaseException | None:

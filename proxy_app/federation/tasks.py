@@ -8,19 +8,30 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job, Status
 
+from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
 from proxy_app.federation.sync import sync_gateway
 
+RETRY_AFTER_S = 5
+ATTEMPTS = 10
 
-class AfterShutdown(BaseRetryStrategy):
-    """What was stopped together with its process is run again, by whichever process there is then."""
+
+class AfterTrouble(BaseRetryStrategy):
+    """What was stopped together with its process is run again, by whichever process there is then.
+
+    So is what our own database could not take, a little later: its row may say that it is still under way.
+    """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        return RetryDecision() if isinstance(exception, asyncio.CancelledError) else None
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision()
+        if is_trouble(exception) and job.attempts < ATTEMPTS:
+            return RetryDecision(retry_in={"seconds": RETRY_AFTER_S})
+        return None
 
 
-@app.task(queue="gateway", name="sync_gateway", retry=AfterShutdown())
+@app.task(queue="gateway", name="sync_gateway", retry=AfterTrouble())
 async def sync_gateway_job(gateway_id: str) -> None:
     """A bug must not leave the row "Connecting" for ever: it says so, and the job fails with its traceback."""
     try:

@@ -9,7 +9,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 from psycopg import AsyncConnection
 
-from gatewaysite.db.failures import traceback_of
+from gatewaysite.db.failures import is_trouble
 
 RESTART_AFTER_S = 2.0
 STOP_WITHIN_S = 5.0
@@ -39,7 +39,7 @@ class JobWorker:
                 await self._work()
             except Exception as error:
                 extra = {"error": str(error)}
-                log.warning("job worker ended, trying again", extra=extra, exc_info=traceback_of(error))
+                log.warning("job worker ended, trying again", extra=extra, exc_info=not is_trouble(error))
             await asyncio.sleep(RESTART_AFTER_S)
 
     async def _work(self) -> None:

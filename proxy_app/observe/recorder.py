@@ -8,7 +8,7 @@ from contextlib import suppress
 from django.conf import settings
 from psycopg.errors import DataError
 
-from gatewaysite.db.failures import traceback_of
+from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import work
 from proxy_app.observe.records import CallRecord
@@ -61,7 +61,7 @@ class Recorder:
                     await self._write_batch()
             except Exception as error:
                 extra = {"waiting": self.waiting, "error": str(error)}
-                log.warning("calls wait to be recorded", extra=extra, exc_info=traceback_of(error))
+                log.warning("calls wait to be recorded", extra=extra, exc_info=not is_trouble(error))
 
     async def _write_batch(self) -> None:
         """Take a batch, copy it, and put it back at the front when that failed."""

@@ -19,7 +19,7 @@ import django.db
 import psycopg
 from django.conf import settings
 
-from gatewaysite.db.failures import as_refusal, traceback_of
+from gatewaysite.db.failures import as_refusal, is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Snapshot
@@ -120,7 +120,7 @@ class Keeper:
                 if self.listening or str(error) != said:  # once per trouble, not twice a second
                     said = str(error)
                     extra = {"error": said}
-                    log.warning("not following the database, trying again", extra=extra, exc_info=traceback_of(error))
+                    log.warning("not following the database, trying again", extra=extra, exc_info=not is_trouble(error))
             finally:
                 self.listening = False
             await asyncio.sleep(RECONNECT_S)

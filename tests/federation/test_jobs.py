@@ -14,7 +14,9 @@ from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import app
 from pytest_django import Settings
 
-from proxy_app.federation import tasks, work, worker
+from gatewaysite.db.units import run_unit
+from gatewaysite.errors import PoolFull
+from proxy_app.federation import sync, tasks, work, worker
 from proxy_app.federation.tasks import rescue_stalled_jobs
 from proxy_app.federation.work import defer_sync
 from proxy_app.federation.worker import JobWorker
@@ -145,6 +147,26 @@ async def test_a_bug_of_ours_is_said_on_the_row(monkeypatch: pytest.MonkeyPatch)
             await until(lambda: jobs() == [("failed", 1)])
     await gateway.arefresh_from_db()
     assert (gateway.last_error, gateway.sync_step) == ("internal_error", "")
+
+
+async def test_a_job_our_database_could_not_take_is_done_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "RETRY_AFTER_S", 0)
+    refusals = [PoolFull(), PoolFull()]  # the job's own, and that of saying so on the row
+
+    async def refused(*args: Any) -> Any:
+        if refusals and args[0] in (work.finish_sync, work.fail_sync):
+            raise refusals.pop()
+        return await run_unit(*args)
+
+    monkeypatch.setattr(sync, "run_unit", refused)
+    monkeypatch.setattr(tasks, "run_unit", refused)
+    async with ScriptedMcp(offering({"tools": [a_tool("echo")]}), handshake=False) as upstream:
+        gateway = await new_gateway(upstream.url)
+        await defer(gateway.id)
+        async with working():
+            await until(lambda: Gateway.objects.get().status == "active")
+            await until(lambda: jobs() == [])
+    assert (refusals, len(upstream.asked("tools/list"))) == ([], 2)
 
 
 async def test_a_job_stopped_with_its_process_is_done_by_the_next() -> None:
