@@ -5,6 +5,7 @@ import http.client
 import math
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -67,7 +68,8 @@ def _run(stack: ExitStack) -> str:
         return _first_end(children)
     _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
     gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
-    children["The gateway"] = _start(stack, gunicorn, environment)
+    shared = {"PROMETHEUS_MULTIPROC_DIR": _metrics_folder(data_folder(given), port)}
+    children["The gateway"] = _start(stack, gunicorn, shared | environment)
     if _wait_until(lambda: _is_ready(host, int(port)), children):
         print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
     return _first_end(children)
@@ -195,6 +197,14 @@ def _connections_needed() -> int:
     """Room for every pool, a listener and the jobs of each worker in 80 % of what PostgreSQL allows."""
     workers, pool = int(os.environ.get("WORKERS") or 2), int(os.environ.get("DB_POOL_MAX") or 10)
     return max(100, math.ceil(workers * (pool + 4) / 0.8))
+
+
+def _metrics_folder(folder: Path, port: str) -> str:
+    """Where workers add their metrics up, empty: each would tell its own otherwise. Runs that share a folder do not."""
+    metrics = folder / f"metrics-{port}"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(mode=0o700, parents=True)
+    return str(metrics)
 
 
 def _demo_port(folder: Path) -> int:

@@ -75,6 +75,8 @@ def test_it_serves_and_ends_with_0_when_asked_to_stop(
     launched: subprocess.Popen[bytes], environment: dict[str, str], tmp_path: Path
 ) -> None:
     assert len(processes_of(environment)) > 3
+    # Where workers add their metrics up: without it every scrape would tell another worker's figures.
+    assert list((tmp_path / "data" / f"metrics-{environment['PORT']}").glob("*.db"))
     launched.send_signal(signal.SIGINT)
     assert launched.wait(STOPPED_WITHIN_S) == 0
     said = (tmp_path / "output").read_text()
