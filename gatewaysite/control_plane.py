@@ -22,6 +22,7 @@ from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.db.units import return_leftovers
 from gatewaysite.errors import Refused, TooLarge
 from gatewaysite.responses import plain_error
+from gatewaysite.signals import refused
 from gatewaysite.types import Receive, Scope, Send
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -57,7 +58,6 @@ class ControlPlane(ASGIHandler):
         self._limit = threads + max_waiting
         self._inside = {False: 0, True: 0}
         self._after_write = after_write
-        self.refused_total = 0
 
     @property
     def inside(self) -> int:
@@ -74,8 +74,9 @@ class ControlPlane(ASGIHandler):
             return
         waits = self._waits(scope["path"])
         if self._inside[waits] >= self._limit:
-            self.refused_total += 1
-            await self.send_response(plain_error(ControlPlaneBusy(), scope["path"]), send)
+            busy = ControlPlaneBusy()
+            refused.send(sender=ControlPlaneBusy, error=busy)
+            await self.send_response(plain_error(busy, scope["path"]), send)
             return
         response = await self._answer(scope, io.BytesIO(body), waits)
         try:

@@ -22,6 +22,7 @@ from gatewaysite.responses import (
     render_page,
     wants_page,
 )
+from gatewaysite.signals import refused
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
@@ -86,6 +87,8 @@ def translate(error: BaseException) -> GatewayError | None:
 
 def answer_error(request: HttpRequest, error: GatewayError) -> HttpResponse:
     """The error as a page or as JSON, by its route."""
+    if error.reason:
+        refused.send(sender=type(error), error=error)
     if error.status >= 500:
         log.warning("request refused", extra={"code": error.code, "reason": error.reason, "path": request.path})
     if not wants_page(request.path):

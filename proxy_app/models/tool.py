@@ -29,7 +29,6 @@ class Tool(Registered):
     annotations = models.JSONField(default=dict, blank=True)
     meta = models.JSONField(null=True, blank=True)
     icons = models.JSONField(null=True, blank=True)
-    reachable = models.BooleanField(default=True)
     deprecated = models.BooleanField(default=False)
     timeout_ms = models.PositiveIntegerField(null=True, blank=True)
 

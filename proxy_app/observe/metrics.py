@@ -8,9 +8,12 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from django.dispatch import receiver
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 from prometheus_client.registry import REGISTRY
 
+from gatewaysite.errors import GatewayError
+from gatewaysite.signals import refused
 from proxy_app.observe.state import process_state
 
 PUBLISH_EVERY_S = 1.0
@@ -24,8 +27,16 @@ MCP_OPERATIONS = Histogram(
     buckets=OPERATION_BUCKETS,
 )
 REJECTIONS = Counter(
-    "gateway_rejections_total", "Requests refused at once because of a limit or trouble of ours.", ["reason", "plane"]
+    "gateway_rejections_total",
+    "Requests refused at once because of a limit or trouble of ours.",
+    ["reason", "route_kind"],
 )
+
+
+@receiver(refused)
+def count_refusal(error: GatewayError, route_kind: str = "control", **_signal: Any) -> None:
+    """The control plane's refusals come as signals; the data plane calls this itself."""
+    REJECTIONS.labels(error.reason, route_kind).inc()
 
 
 def _gauge(name: str, help_text: str, labels: tuple[str, ...] = ()) -> Gauge:

@@ -32,7 +32,4 @@ def snapshot_state() -> dict[str, Any]:
         "age_seconds": round(keeper.age_s, 3) if keeper.loaded else None,
         "access_version": snapshot.access.version,
         "registry_version": snapshot.registry.version,
-        "gateways": len(snapshot.registry.gateways),
-        "tools": len(snapshot.registry.tools),
-        "tokens": len(snapshot.access.tokens),
     }

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from prometheus_client import REGISTRY
 from pytest_django import Settings
 
 from gatewaysite.control_plane import ControlPlane
@@ -17,6 +18,7 @@ from tests.control_plane.views import gate
 
 pytestmark = pytest.mark.anyio
 
+FULL = {"reason": "control_plane_full", "route_kind": "control"}
 seen_by_middleware: list[tuple[str, int]] = []
 
 
@@ -63,6 +65,7 @@ async def test_many_requests_share_few_threads_and_all_are_answered(control_plan
 
 
 async def test_past_the_line_a_request_is_refused_at_once(control_plane: ControlPlane) -> None:
+    before = REGISTRY.get_sample_value("gateway_rejections_total", FULL) or 0
     tasks = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(5)]
     await until(lambda: control_plane.inside == 5 and gate.begun == 2)
     refused = await ask(control_plane, "GET", "/plain")
@@ -70,7 +73,7 @@ async def test_past_the_line_a_request_is_refused_at_once(control_plane: Control
     assert (refused.json["code"], refused.json["reason"]) == ("unavailable", "control_plane_full")
     page = await ask(control_plane, "GET", "/admin/tools")
     assert (page.status, page.headers["content-type"], page.headers["retry-after"]) == (503, "text/plain", "1")
-    assert control_plane.refused_total == 2
+    assert REGISTRY.get_sample_value("gateway_rejections_total", FULL) == before + 2
     gate.open.set()
     assert [answer.status for answer in await asyncio.gather(*tasks)] == [200] * 5
     assert (await ask(control_plane, "GET", "/plain")).status == 200

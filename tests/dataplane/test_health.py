@@ -61,7 +61,8 @@ async def test_health_says_how_the_process_is_without_naming_what_is_registered(
     world.publish()
     answer = await get("/health")
     assert (answer.status, answer.json["status"]) == (200, "healthy")
-    assert (answer.json["snapshot"]["tools"], answer.json["snapshot"]["tokens"]) == (1, 1)
+    assert answer.json["snapshot"]["registry_version"] > 0
+    assert b"tokens" not in answer.body  # how much there is of anything is nobody's business
     assert answer.json["upstream"]["in_flight"] == 0
     assert b"secret-tool" not in answer.body
     assert b"secret-of" not in answer.body

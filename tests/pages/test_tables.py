@@ -165,13 +165,17 @@ def test_a_gateway_says_how_it_is_in_a_word(admin: Visitor, values: dict[str, An
     assert ("hx-get" in state[2]) is (tone == "busy")
 
 
-@pytest.mark.parametrize(
-    ("values", "word"), [({}, "On"), ({"reachable": False}, "Unreachable"), ({"deprecated": True}, "Deprecated")]
-)
+@pytest.mark.parametrize(("values", "word"), [({}, "On"), ({"deprecated": True}, "Deprecated")])
 def test_a_tool_says_how_it_is_in_a_word(admin: Visitor, values: dict[str, Any], word: str) -> None:
     a_tool("search", **values)
 
     assert f">{word}</span>" in admin.text("/admin/tools")
+
+
+def test_a_tool_is_as_reachable_as_its_gateway(admin: Visitor) -> None:
+    a_tool("search", gateway=a_gateway(reachable=False))
+
+    assert ">Unreachable</span>" in admin.text("/admin/tools")
 
 
 def test_an_item_is_switched_from_its_row_and_one_stays_where_one_was(admin: Visitor) -> None:

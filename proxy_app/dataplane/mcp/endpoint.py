@@ -24,7 +24,7 @@ from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.methods import answer
 from proxy_app.dataplane.origin import check_origin
 from proxy_app.dataplane.rpc_errors import INTERNAL_ERROR, RpcError, as_rpc_error, error_answer, result_answer
-from proxy_app.observe.metrics import REJECTIONS
+from proxy_app.observe.metrics import count_refusal
 from proxy_app.snapshot.entries import ServerEntry
 from proxy_app.snapshot.keeper import current, keeper
 
@@ -148,6 +148,6 @@ class Visit:
         if isinstance(error, GatewayError):
             extra = [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
             if error.reason:
-                REJECTIONS.labels(error.reason, "data").inc()
+                count_refusal(error, "data")
         request_id = self.request.id if self.request else None
         await respond(self.send, known.status, error_answer(request_id, known), [*self.headers, *extra])
