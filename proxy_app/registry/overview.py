@@ -76,7 +76,7 @@ def gateway_sentences(gateways: Sequence[Item]) -> list[Plain]:
     well = sum(state["tone"] == "ok" for _gateway, state in states)
     sentences = []
     if well:
-        sentences.append(_sentence(f"{counted(well, 'gateway')} {'answers' if well == 1 else 'answer'}", "ok", where))
+        sentences.append(_sentence(f"{counted(well, 'gateway')} answered when last asked", "ok", where))
     others = [(gateway, state) for gateway, state in states if state["tone"] != "ok"]
     sentences += [_about(gateway, state) for gateway, state in others[:NAMED_AT_MOST]]
     if len(others) > NAMED_AT_MOST:

@@ -53,7 +53,7 @@ def test_gateways_that_answer_are_counted_and_the_others_are_named_with_their_ca
     assert sorted(sentences(page)) == [
         ("bad", "tickets cannot be reached, since just now"),
         ("bad", "wiki could not be registered"),
-        ("ok", "2 gateways answer"),
+        ("ok", "2 gateways answered when last asked"),
         ("warn", "mail is being registered"),
     ]
     for cause in ("Connection refused", "It answered 401", "Reading tools, 3 of 9"):
