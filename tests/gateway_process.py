@@ -45,7 +45,8 @@ class GatewayProcess:
         while len(self._pinned) < count:
             assert time.monotonic() < give_up_at, f"found only the workers {sorted(self._pinned)}"
             client = self._clients.enter_context(httpx.Client(base_url=self.url, timeout=20))
-            self._pinned.setdefault(_pid_of(client), client)
+            if pid := _pid_of(client):
+                self._pinned.setdefault(pid, client)
         return dict(self._pinned)
 
     def until(
@@ -163,4 +164,8 @@ def _ready(url: str) -> bool:
 
 
 def _pid_of(client: httpx.Client) -> int:
-    return int(client.get("/health").json()["process"])
+    """The worker at the other end; 0 when it was killed a moment ago."""
+    try:
+        return int(client.get("/health").json()["process"])
+    except httpx.TransportError:
+        return 0

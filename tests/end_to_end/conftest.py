@@ -1,7 +1,4 @@
-"""One gateway and one demo upstream for all end-to-end tests, and the database they share with the tests.
-
-Modules carry a group for pytest-xdist, so that one of its processes runs them all and there is one gateway.
-"""
+"""One gateway and one demo upstream for all end-to-end tests, and the database they share with the tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -14,7 +14,7 @@ from tests.end_to_end.raw import json_of, request_bytes, talk
 from tests.gateway_process import GatewayProcess
 from tests.scripted_mcp import Call, ScriptedMcp
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("gateway")]
+pytestmark = pytest.mark.anyio
 
 JSON = "Content-Type: application/json"
 PING = b'{"jsonrpc":"2.0","id":"a","method":"ping"}'

@@ -13,7 +13,7 @@ from tests.end_to_end.raw import call_bytes, request_bytes, send_and_leave
 from tests.gateway_process import GatewayProcess
 from tests.scripted_mcp import Call, ScriptedMcp, done
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("gateway")]
+pytestmark = pytest.mark.anyio
 
 
 async def tool_of(url: str) -> None:

@@ -16,7 +16,7 @@ from tests.builders import a_token, a_user
 from tests.end_to_end.conftest import registered
 from tests.gateway_process import GatewayProcess
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("gateway")]
+pytestmark = pytest.mark.anyio
 
 every_mode = pytest.mark.parametrize("mode", ["legacy", "auto"])
 TOOLS = ["demo-add", "demo-clock", "demo-count-words", "demo-echo", "demo-wait"]

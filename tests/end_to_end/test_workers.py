@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 
 from auth_app.models import ApiToken, User
@@ -23,7 +23,7 @@ from tests.federation.offering import offering
 from tests.gateway_process import GatewayProcess
 from tests.scripted_mcp import Call, ScriptedMcp
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("gateway")]
+pytestmark = pytest.mark.anyio
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
@@ -69,7 +69,8 @@ def test_a_new_token_and_a_new_server_work_at_once_in_every_worker(gateway: Gate
     for client in gateway.workers().values():
         token = a_token(a_user())
         assert client.get("/tools", headers=bearer(token)).status_code == 200
-        server = a_server(tools=(a_tool("echo", gateway=a_gateway()),))
+        with transaction.atomic():
+            server = a_server(tools=(a_tool("echo", gateway=a_gateway()),))
         answer = client.post(f"/servers/{server.slug}/mcp", json=LIST, headers=bearer(token))
         assert len(answer.json()["result"]["tools"]) == 1
 
