@@ -36,7 +36,7 @@ async def connected(url: str, token: str, mode: str, **options: Any) -> AsyncIte
 def demo_registered(gateway: GatewayProcess, admin_token: str, demo: str) -> dict[str, Any]:
     """The demo upstream as a gateway, and its tools as a server named demo."""
     row = registered(gateway, admin_token, demo)
-    assert row["status"] == "active", row
+    assert row["status"] == "active", f"{row['lastError']}: {gateway.said()[-1500:]}"
     server = Server.objects.create(name="demo", slug="demo", description="Every tool of the demo upstream.")
     for position, tool in enumerate(Tool.objects.order_by("-name")):
         server.places.create(tool=tool, alias="plus" if tool.original_name == "add" else "", position=position)
