@@ -3,7 +3,7 @@
 Refused             503
 |-- PoolFull        db_pool_full     every connection is in use
 |-- DatabaseDown    db_unavailable   no server, or it hung up
-|-- DatabaseTimeout db_timeout       a statement or a lock took too long
+|-- DatabaseTimeout db_timeout       a statement, a lock or a block took too long
 `-- DatabaseReadOnly db_read_only    a standby, or a server in read-only mode
 """
 
@@ -46,6 +46,9 @@ def as_refusal(exc: BaseException) -> GatewayError | None:
         case PoolTimeout() | TooManyRequests():
             return PoolFull()
         case errors.QueryCanceled() | errors.LockNotAvailable():
+            return DatabaseTimeout()
+        case errors.IdleInTransactionSessionTimeout() | errors.TransactionTimeout():
+            # A process or a network that stood still inside a block: the server rolled it back and hung up.
             return DatabaseTimeout()
         case errors.ReadOnlySqlTransaction():
             return DatabaseReadOnly()

@@ -9,6 +9,15 @@ from psycopg_pool import ConnectionPool
 
 # Seconds at rest after which a connection is asked whether it still works; before that, only its socket is looked at.
 PROBE_AFTER_S = 5.0
+# For every connection to the database, pooled or not. A server behind a network that lost it says nothing, and a
+# thread that waits for it would do so for the kernel's quarter of an hour (sent and not acknowledged) or two hours
+# (nothing to send). A server that works on a long statement answers keepalives all the same.
+DEAD_AFTER = {
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 
 
 def pool_options(
@@ -47,6 +56,7 @@ def pool_options(
         # Executions after which a statement of a prepared_cursor() is prepared. Other cursors never prepare.
         "prepare_threshold": 3 if prepare_statements else None,
         "connect_timeout": 5,
+        **DEAD_AFTER,
     }
 
 

@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app as django_app
 from psycopg import AsyncConnection
 
 from gatewaysite.db.failures import is_trouble
+from gatewaysite.db.options import DEAD_AFTER
 
 RESTART_AFTER_S = 2.0
 STOP_WITHIN_S = 5.0
@@ -45,7 +46,7 @@ class JobWorker:
     async def _work(self) -> None:
         connector = PsycopgConnector(
             conninfo=settings.DATABASE_DIRECT_URL,
-            kwargs={"application_name": "poolgate jobs"},
+            kwargs={"application_name": "poolgate jobs", **DEAD_AFTER},
             configure=_without_blocks,
             min_size=1,
             max_size=3,

@@ -309,6 +309,23 @@ def test_a_closed_pool_is_database_down(pooled: DatabaseWrapper) -> None:
     assert isinstance(as_refusal(failure.value), DatabaseDown)
 
 
+def test_a_block_that_stands_still_until_the_server_hangs_up_is_a_timeout(pooled: DatabaseWrapper) -> None:
+    with pytest.raises(Exception) as failure, transaction.atomic(using=ALIAS):  # noqa: PT011
+        query(pooled, "SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+        time.sleep(0.2)
+        query(pooled, "SELECT 1")
+    assert isinstance(as_refusal(failure.value), DatabaseTimeout)
+    assert query(pooled, "SELECT 1") == (1,)
+
+
+def test_no_connection_waits_long_for_a_server_the_network_lost(pooled: DatabaseWrapper) -> None:
+    with pooled.pool.connection() as connection:
+        asked_for = connection.info.get_parameters()
+    assert int(asked_for["tcp_user_timeout"]) <= 15_000
+    idle, interval, count = (int(asked_for[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+    assert idle + interval * count <= 15
+
+
 def test_a_statement_that_takes_too_long_is_a_timeout(pooled: DatabaseWrapper) -> None:
     refusal = refusal_of(pooled, "SET LOCAL statement_timeout = '20ms'", "SELECT pg_sleep(5)")
     assert isinstance(refusal, DatabaseTimeout)
