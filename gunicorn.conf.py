@@ -15,7 +15,9 @@ from gunicorn.workers.gasgi import ASGIWorker
 chdir = str(Path(__file__).resolve().parent)
 sys.path.insert(0, chdir)
 
-from gatewaysite.logging import configure  # noqa: E402 -- the project is not installed, its folder comes first
+# The project is not installed, its folder comes first.
+from gatewaysite.connections import Connection  # noqa: E402
+from gatewaysite.logging import configure  # noqa: E402
 
 wsgi_app = "gatewaysite.asgi:application"
 proc_name = "poolgate"
@@ -83,10 +85,14 @@ def post_fork(server: Arbiter, worker: ASGIWorker) -> None:
 
 
 def post_worker_init(worker: ASGIWorker) -> None:
-    """Let a stop through as the first thing the loop does, and keep the backlog."""
+    """Let a stop through as the first thing the loop does, and listen in our way."""
     worker.loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
-    # The worker lets asyncio listen once more, with asyncio's own 100 in place of ours.
-    worker.loop.create_server = functools.partial(worker.loop.create_server, backlog=backlog)
+    worker.loop.create_server = functools.partial(_listen, worker, worker.loop.create_server)
+
+
+async def _listen(worker: ASGIWorker, create_server: Any, _protocol: Any, **options: Any) -> Any:
+    """With connections that do not wait for ever; and the worker lets asyncio listen once more, with its own 100."""
+    return await create_server(lambda: Connection(worker), **options, backlog=backlog)
 
 
 def child_exit(server: Arbiter, worker: ASGIWorker) -> None:

@@ -1,13 +1,17 @@
-"""Reading what a client sends: bounded in bytes and in depth, and strict about what JSON is."""
+"""Reading what a client sends: bounded in bytes, in time and in depth, and strict about what JSON is."""
 
+import asyncio
 import json
 import re
 from itertools import accumulate
 from typing import Any
 
-from gatewaysite.errors import BadBody, TooLarge
+from gatewaysite.errors import BadBody, TooLarge, TooSlow
 from gatewaysite.types import Receive
 
+# A body may take this long, and longer by a second for every so many bytes that came.
+BODY_WITHIN_S = 10.0
+BODY_BYTES_PER_S = 1024
 JSON_DEPTH_LIMIT = 64
 # Possessive, and an unfinished string reaches to the end: no byte is looked at twice, whatever was sent.
 STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
@@ -24,27 +28,38 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
     """The whole request body.
 
     Counts the bytes that arrive, so a chunked body or a lying Content-Length is held to the same limit.
-    Raises TooLarge as soon as the limit is passed, ClientLeft when the client does not finish.
+    Raises TooLarge as soon as the limit is passed, TooSlow when the client dawdles, ClientLeft when it does not finish.
     """
-    first = await receive()
-    if first["type"] == "http.disconnect":
-        raise ClientLeft
-    body: bytes = first.get("body", b"")
-    if not first.get("more_body"):
-        _check_size(len(body), limit_bytes)
+    # Most bodies are one piece, here already; the server itself waits 30 s at most for the first.
+    body, more = await _piece(receive)
+    _check_size(len(body), limit_bytes)
+    if not more:
         return body
-    chunks, size = [body], len(body)
-    while True:
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S) as patience:
+            return await _rest(body, patience, receive, limit_bytes)
+    except TimeoutError:
+        raise TooSlow from None
+
+
+async def _rest(first: bytes, patience: asyncio.Timeout, receive: Receive, limit_bytes: int) -> bytes:
+    pieces, size, more = [first], len(first), True
+    began_at = asyncio.get_running_loop().time()
+    while more:
+        patience.reschedule(began_at + BODY_WITHIN_S + size / BODY_BYTES_PER_S)
+        piece, more = await _piece(receive)
+        pieces.append(piece)
+        size += len(piece)
         _check_size(size, limit_bytes)
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        chunk = message.get("body", b"")
-        chunks.append(chunk)
-        size += len(chunk)
-        if not message.get("more_body"):
-            _check_size(size, limit_bytes)
-            return b"".join(chunks)
+    return b"".join(pieces)
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """What came of the body, and whether more is to come."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientLeft
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _check_size(size: int, limit_bytes: int) -> None:

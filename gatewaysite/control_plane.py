@@ -20,7 +20,7 @@ from django.urls import set_script_prefix
 
 from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.db.units import return_leftovers
-from gatewaysite.errors import Refused, TooLarge
+from gatewaysite.errors import Refused, TooLarge, TooSlow
 from gatewaysite.responses import plain_error
 from gatewaysite.signals import refused
 from gatewaysite.types import Receive, Scope, Send
@@ -69,7 +69,7 @@ class ControlPlane(ASGIHandler):
             body = await read_body(receive, settings.BODY_LIMIT_BYTES)
         except ClientLeft:
             return
-        except TooLarge as error:
+        except (TooLarge, TooSlow) as error:
             await self.send_response(plain_error(error, scope["path"]), send)
             return
         waits = self._waits(scope["path"])

@@ -7,6 +7,7 @@
     |-- Denied              403  known, but not allowed
     |-- NotFound            404  absent, or must look absent
     |-- MethodNotAllowed    405  carries the methods that are allowed
+    |-- TooSlow             408
     |-- Conflict            409  clashes with what is stored
     |-- TooLarge            413
     |-- UnsupportedMediaType 415
@@ -87,6 +88,12 @@ class MethodNotAllowed(GatewayError):
     def __init__(self, message: str = "", *, allowed: Sequence[str]) -> None:
         super().__init__(message)
         self.allowed = tuple(allowed)
+
+
+class TooSlow(GatewayError):
+    """The request body took too long to arrive."""
+
+    status, code = 408, "body_too_slow"
 
 
 class Conflict(GatewayError):
