@@ -6,14 +6,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL
 
-from bench.gateway import Gateway, wait_ready
+from bench.gateway import Gateway, GatewayFailed, wait_ready
 from gatewaysite.embedded import serve
 from gatewaysite.embedded.account import dying_with_us
 from gatewaysite.embedded.environment import local_environment
@@ -77,7 +76,7 @@ def set_up(say: Callable[[str], None]) -> Iterator[Stage]:
         try:
             wait_ready(gateway, lambda: arbiter.poll() is None, WORKERS)
             yield Stage(gateway, upstream_url, database_url, arbiter.pid, upstream.pid, _postmaster_pid(folder))
-        except BaseException:
+        except GatewayFailed:
             _show_end(log, say)
             raise
 
@@ -150,8 +149,3 @@ def _show_end(log: Path, say: Callable[[str], None]) -> None:
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     for line in lines[-15:]:
         say(f"gateway: {line[:400]}")
-
-
-def settle(seconds: float) -> None:
-    """Let the gateway write what it has queued and close what it no longer needs."""
-    time.sleep(seconds)
