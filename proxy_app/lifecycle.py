@@ -19,9 +19,9 @@ from proxy_app.snapshot.keeper import keeper
 log = logging.getLogger(__name__)
 
 # Objects more than before until the collector looks for cycles, and how many rounds until it looks at older ones too.
-# Thousands of calls in flight are a lot of objects and few cycles: with Python's own (2,000, 10, 10) collecting took 22 %
-# of the CPU at 1,000 clients, with these 6 %. Yet closed connections are cycles, and must not pile up (they did at
-# 50,000: 25 MB for every 4,000).
+# Thousands of calls in flight are a lot of objects and few cycles: with Python's own (2,000, 10, 10) collecting took
+# 22 % of the CPU at 1,000 clients, with these 6 %. Yet closed connections are cycles, and must not pile up (at 50,000
+# they did: 25 MB for every 4,000).
 COLLECT_AFTER = (20_000, 5, 2)
 
 
