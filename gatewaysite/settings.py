@@ -85,6 +85,8 @@ DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default=env.str("DATABASE_U
 # false: a new client per call, for comparison and roll-out only.
 HTTP_POOL_ENABLED = env.bool("HTTP_POOL_ENABLED", default=True)
 HTTP_MAX_CONNECTIONS = env.int("HTTP_MAX_CONNECTIONS", default=100)
+# Of these, how many to one host: one that hangs must not take the others' too. 0: four fifths.
+HTTP_MAX_CONNECTIONS_PER_HOST = env.int("HTTP_MAX_CONNECTIONS_PER_HOST", default=0)
 HTTP_MAX_KEEPALIVE_CONNECTIONS = env.int("HTTP_MAX_KEEPALIVE_CONNECTIONS", default=20)
 HTTP_KEEPALIVE_EXPIRY = env.float("HTTP_KEEPALIVE_EXPIRY", default=300.0)
 HTTP_CONNECT_TIMEOUT = env.float("HTTP_CONNECT_TIMEOUT", default=10.0)

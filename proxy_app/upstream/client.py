@@ -29,6 +29,7 @@ class Settings(Protocol):
 
     HTTP_POOL_ENABLED: bool
     HTTP_MAX_CONNECTIONS: int
+    HTTP_MAX_CONNECTIONS_PER_HOST: int
     HTTP_MAX_KEEPALIVE_CONNECTIONS: int
     HTTP_KEEPALIVE_EXPIRY: float
     HTTP_CONNECT_TIMEOUT: float
@@ -102,6 +103,7 @@ def build_client(settings: Settings) -> UpstreamClient:
         AiohttpTransport,
         limits=Limits(
             max_connections=settings.HTTP_MAX_CONNECTIONS,
+            max_per_host=settings.HTTP_MAX_CONNECTIONS_PER_HOST or max(1, settings.HTTP_MAX_CONNECTIONS * 4 // 5),
             max_keepalive_connections=settings.HTTP_MAX_KEEPALIVE_CONNECTIONS if pooled else 0,
             keepalive_expiry_s=settings.HTTP_KEEPALIVE_EXPIRY,
         ),

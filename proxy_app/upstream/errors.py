@@ -49,7 +49,7 @@ class UpstreamTls(UpstreamUnreachable):
 
 
 class UpstreamPoolFull(UpstreamError):
-    """All upstream connections of this gateway are in use; try again shortly."""
+    """All connections this gateway may have, to this upstream or to all, are in use; try again shortly."""
 
     status, code = 503, "upstream_pool_full"
     reason, retry_after_s = "upstream_pool_full", 1

@@ -10,6 +10,7 @@ class Limits:
     """How many connections, and for how long an unused one is kept."""
 
     max_connections: int = 100
+    max_per_host: int = 80
     max_keepalive_connections: int = 20
     keepalive_expiry_s: float = 300.0
 

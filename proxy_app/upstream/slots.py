@@ -1,6 +1,7 @@
 """A bounded number of slots with a bounded, first-come queue in front; cancelled waiters lose nothing."""
 
 import asyncio
+import time
 from collections import OrderedDict
 
 
@@ -62,3 +63,44 @@ class Slots:
 def _expire(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())
+
+
+class SharedSlots:
+    """Slots of which no host may have more than its share: one that hangs leaves the rest to the others."""
+
+    def __init__(self, limit: int, *, share: int, max_waiting: int) -> None:
+        self.share = share
+        self.max_waiting = max_waiting  # for one host
+        self._all = Slots(limit, max_waiting=max_waiting)
+        self._of: dict[str, Slots] = {}
+
+    @property
+    def in_use(self) -> int:
+        return self._all.in_use
+
+    @property
+    def waiting(self) -> int:
+        return self._all.waiting + sum(own.waiting for own in self._of.values())
+
+    async def acquire(self, host: str, timeout_s: float | None) -> None:
+        """Take a slot for a host, waiting at most `timeout_s`. Raises TimeoutError or QueueFull."""
+        give_up_at = None if timeout_s is None else time.monotonic() + timeout_s
+        own = self._of.get(host)
+        if own is None:
+            own = self._of[host] = Slots(self.share, max_waiting=self.max_waiting)
+        await own.acquire(timeout_s)
+        try:
+            await self._all.acquire(None if give_up_at is None else max(0.0, give_up_at - time.monotonic()))
+        except BaseException:
+            self._leave(host)
+            raise
+
+    def release(self, host: str) -> None:
+        self._all.release()
+        self._leave(host)
+
+    def _leave(self, host: str) -> None:
+        own = self._of[host]
+        own.release()
+        if own.in_use == 0:
+            del self._of[host]

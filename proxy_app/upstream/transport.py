@@ -7,6 +7,7 @@ left is connect, write, read; each phase has its own time-out and its own errors
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import cast
 
 import aiohttp
@@ -20,7 +21,7 @@ from proxy_app.upstream.connector import GuardedConnector, Wire
 from proxy_app.upstream.failures import HeadersTooLarge, NothingReceived, TlsError
 from proxy_app.upstream.limits import Limits, Timeouts, timeouts_of
 from proxy_app.upstream.outgoing import outgoing_of
-from proxy_app.upstream.slots import QueueFull, Slots
+from proxy_app.upstream.slots import QueueFull, SharedSlots
 from proxy_app.upstream.upload import Upload
 
 HEADER_BYTES_LIMIT = 64 * 1024
@@ -96,17 +97,18 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def _connect(self, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
         """A slot and a connection. The slot is back the moment aiohttp lets go of the connection, on every path."""
         connector = self._connector_here()
-        slots = self.slots
+        slots, host = self.slots, outgoing.url.raw_authority
         try:
-            await slots.acquire(timeouts.pool)
+            await slots.acquire(host, timeouts.pool)
         except (TimeoutError, QueueFull) as exc:
             raise httpx.PoolTimeout("no connection became free in time") from exc
+        give_back = partial(slots.release, host)
         try:
             connection, wire = await _open(connector, outgoing, timeouts)
         except BaseException:
-            slots.release()
+            give_back()
             raise
-        connection.add_callback(slots.release)
+        connection.add_callback(give_back)
         self.turns += 1
         wire.begin_turn()
         return connection, wire
@@ -130,9 +132,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
         return self._connector
 
-    def _new_slots(self) -> Slots:
+    def _new_slots(self) -> SharedSlots:
         limit = self.limits.max_connections
-        return Slots(limit, max_waiting=limit * WAITING_PER_CONNECTION)
+        share = min(self.limits.max_per_host, limit)
+        return SharedSlots(limit, share=share, max_waiting=limit * WAITING_PER_CONNECTION)
 
 
 class IncomingStream(httpx.AsyncByteStream):

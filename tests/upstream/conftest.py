@@ -56,6 +56,7 @@ def settings(**changes: object) -> SimpleNamespace:
     values = {
         "HTTP_POOL_ENABLED": True,
         "HTTP_MAX_CONNECTIONS": 100,
+        "HTTP_MAX_CONNECTIONS_PER_HOST": 0,
         "HTTP_MAX_KEEPALIVE_CONNECTIONS": 20,
         "HTTP_KEEPALIVE_EXPIRY": 30.0,
         "HTTP_CONNECT_TIMEOUT": 2.0,

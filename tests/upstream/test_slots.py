@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy_app.upstream.slots import QueueFull, Slots
+from proxy_app.upstream.slots import QueueFull, SharedSlots, Slots
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +81,43 @@ async def test_cancelled_waiters_leave_no_trace() -> None:
     slots.release()
     slots.release()
     assert slots.in_use == 0
+
+
+async def test_a_host_gets_no_more_than_its_share_and_another_gets_the_rest() -> None:
+    slots = SharedSlots(3, share=2, max_waiting=10)
+    for _ in range(2):
+        await slots.acquire("greedy", None)
+    with pytest.raises(TimeoutError):
+        await slots.acquire("greedy", 0.01)
+    await slots.acquire("modest", None)
+    assert (slots.in_use, slots.waiting) == (3, 0)
+
+
+async def test_a_slot_given_back_goes_to_whoever_of_that_host_waits() -> None:
+    slots = SharedSlots(2, share=1, max_waiting=10)
+    await slots.acquire("a", None)
+    await slots.acquire("b", None)
+    waiter = asyncio.create_task(slots.acquire("a", 1))
+    await asyncio.sleep(0)
+    slots.release("b")
+    await asyncio.sleep(0)
+    assert (waiter.done(), slots.in_use, slots.waiting) == (False, 1, 1)
+    slots.release("a")
+    await waiter
+    slots.release("a")
+    assert (slots.in_use, slots.waiting) == (0, 0)
+
+
+async def test_whoever_gives_up_waiting_for_the_common_slots_gives_back_its_hosts() -> None:
+    slots = SharedSlots(1, share=1, max_waiting=10)
+    await slots.acquire("a", None)
+    with pytest.raises(TimeoutError):
+        await slots.acquire("b", 0.01)
+    leaving = asyncio.create_task(slots.acquire("b", None))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.sleep(0)
+    slots.release("a")
+    await asyncio.wait_for(slots.acquire("b", 1), 1)
+    slots.release("b")
+    assert (slots.in_use, slots.waiting) == (0, 0)

@@ -166,6 +166,19 @@ async def test_a_queue_that_is_full_refuses_at_once(new_transport: Callable[...,
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def test_a_host_that_hangs_leaves_connections_to_the_others(
+    new_transport: Callable[..., AiohttpTransport],
+) -> None:
+    transport = new_transport(limits=Limits(max_connections=3, max_per_host=2))
+    async with FakeUpstream(mute) as hung, FakeUpstream(polite) as well:
+        tasks = [asyncio.create_task(exchange(transport, hung.url)) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        assert (transport.slots.in_use, transport.slots.waiting) == (2, 8)
+        assert await exchange(transport, well.url) == b"ok"
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert (transport.slots.in_use, transport.slots.waiting) == (0, 0)
+
+
 async def stops_reading(peer: Peer) -> None:
     sock: socket.socket = peer.writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
