@@ -15,7 +15,7 @@ from django.conf import settings  # noqa: E402 (Django must be set up first)
 from gatewaysite.control_plane import ControlPlane  # noqa: E402
 from gatewaysite.types import Message, Receive, Scope, Send  # noqa: E402
 from proxy_app import lifecycle  # noqa: E402
-from proxy_app.dataplane.router import handler_for, waits_for_upstream  # noqa: E402
+from proxy_app.dataplane.router import handler_for, line_of  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ CLOSE_WITHIN_S = 5.0
 control_plane = ControlPlane(
     threads=settings.CONTROL_PLANE_THREADS,
     max_waiting=settings.CONTROL_PLANE_MAX_WAITING,
-    waits=waits_for_upstream,
+    line_of=line_of,
     after_write=lifecycle.apply_changes,
 )
 

@@ -26,12 +26,25 @@ from gatewaysite.signals import refused
 from gatewaysite.types import Receive, Scope, Send
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+# With slow statements in front a line of hundreds is minutes; whoever waited so long for a thread is told to come back.
+WAIT_WITHIN_S = 10.0
+# One thread, so that checking passwords, at 50 ms and 100 MB each, takes one core of a worker at most.
+SLOW_MAX_WAITING = 20
 
 
 class ControlPlaneBusy(Refused):
-    """Every control-plane thread is busy and the line is full; try again shortly."""
+    """Every control-plane thread is busy; try again shortly."""
 
     reason = "control_plane_full"
+
+
+class Line:
+    """Some threads, and the requests that have one or wait for one."""
+
+    def __init__(self, name: str, threads: int, max_waiting: int) -> None:
+        self.executor = ThreadPoolExecutor(threads, thread_name_prefix=f"control-plane-{name}")
+        self.limit = threads + max_waiting
+        self.inside = 0
 
 
 class ControlPlane(ASGIHandler):
@@ -42,43 +55,39 @@ class ControlPlane(ASGIHandler):
         *,
         threads: int,
         max_waiting: int,
-        waits: Callable[[str], bool] = lambda path: False,
+        line_of: Callable[[str], str] = lambda path: "main",
         after_write: Callable[[], Awaitable[None]] | None = None,
+        wait_within_s: float = WAIT_WITHIN_S,
     ) -> None:
-        """`waits` names the paths whose views wait for somebody else; they have threads and a line of their own and
-        cannot starve the rest. `after_write` is awaited, with nothing held, before an answer to what may have written.
+        """`line_of` says where a path belongs: "main"; "waiting" if its view waits for somebody else; "slow" if it
+        computes for long. They cannot starve each other. `after_write` is awaited, with nothing held, before an answer
+        to what may have written.
         """
         # Not ASGIHandler.__init__, which would load the middleware for async use.
         self.load_middleware(is_async=False)
-        self._waits = waits
-        self._executors = {
-            False: ThreadPoolExecutor(threads, thread_name_prefix="control-plane"),
-            True: ThreadPoolExecutor(threads, thread_name_prefix="control-plane-waiting"),
+        self._line_of = line_of
+        self._lines = {
+            "main": Line("main", threads, max_waiting),
+            "waiting": Line("waiting", threads, max_waiting),
+            "slow": Line("slow", 1, SLOW_MAX_WAITING),
         }
-        self._limit = threads + max_waiting
-        self._inside = {False: 0, True: 0}
         self._after_write = after_write
+        self._wait_within_s = wait_within_s
 
     @property
     def inside(self) -> int:
         """Requests that have a thread or wait for one."""
-        return sum(self._inside.values())
+        return sum(line.inside for line in self._lines.values())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         try:
             body = await read_body(receive, settings.BODY_LIMIT_BYTES)
+            response = await self._answer(scope, io.BytesIO(body), self._lines[self._line_of(scope["path"])])
         except ClientLeft:
             return
-        except (TooLarge, TooSlow) as error:
+        except (TooLarge, TooSlow, ControlPlaneBusy) as error:
             await self.send_response(plain_error(error, scope["path"]), send)
             return
-        waits = self._waits(scope["path"])
-        if self._inside[waits] >= self._limit:
-            busy = ControlPlaneBusy()
-            refused.send(sender=ControlPlaneBusy, error=busy)
-            await self.send_response(plain_error(busy, scope["path"]), send)
-            return
-        response = await self._answer(scope, io.BytesIO(body), waits)
         try:
             if self._after_write and scope["method"] not in SAFE_METHODS:
                 await self._after_write()
@@ -87,34 +96,28 @@ class ControlPlane(ASGIHandler):
             # Ends the request for Django. It needs no thread: nothing is held by now.
             response.close()
 
-    async def _answer(self, scope: Scope, body: io.BytesIO, waits: bool) -> HttpResponseBase:
-        """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up."""
+    async def _answer(self, scope: Scope, body: io.BytesIO, line: Line) -> HttpResponseBase:
+        """Run the chain on a thread. When the client leaves meanwhile, the thread finishes its unit and cleans up.
+
+        Raises ControlPlaneBusy when the line is full, or no thread became free in time.
+        """
+        if line.inside >= line.limit:
+            raise _busy()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[HttpResponseBase] = loop.create_future()
         # Two futures: the executor's knows whether the work runs, the loop's may be cancelled at any time.
-        work = self._executors[waits].submit(contextvars.copy_context().run, self._run, scope, body)
-        self._inside[waits] += 1
-        work.add_done_callback(lambda work: loop.call_soon_threadsafe(self._deliver, work, answer, waits))
+        work = line.executor.submit(contextvars.copy_context().run, self._run, scope, body)
+        line.inside += 1
+        work.add_done_callback(lambda work: loop.call_soon_threadsafe(_deliver, work, answer, line))
+        patience = loop.call_later(self._wait_within_s, _stop_waiting, work, answer)
         try:
             return await answer
         except asyncio.CancelledError:
             if not work.cancel():
                 work.add_done_callback(_close_unsent)
             raise
-
-    def _deliver(
-        self, work: "Future[HttpResponseBase]", answer: "asyncio.Future[HttpResponseBase]", waits: bool
-    ) -> None:
-        """What asyncio.wrap_future under a shield does, in one call from the thread to the loop."""
-        self._inside[waits] -= 1
-        if answer.done():  # the client has left
-            return
-        if work.cancelled():  # by `close`, before its turn came
-            answer.cancel()
-        elif error := work.exception():
-            answer.set_exception(error)
-        else:
-            answer.set_result(work.result())
+        finally:
+            patience.cancel()
 
     def _run(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))
@@ -146,7 +149,7 @@ class ControlPlane(ASGIHandler):
         await send({"type": "http.response.body"})
 
     async def _next(self, chunks: Iterator[bytes]) -> bytes | None:
-        making = asyncio.wrap_future(self._executors[False].submit(next, chunks, None))
+        making = asyncio.wrap_future(self._lines["main"].executor.submit(next, chunks, None))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
@@ -156,8 +159,32 @@ class ControlPlane(ASGIHandler):
 
     def close(self) -> None:
         """Let running requests finish their units, and stop the threads."""
-        for executor in self._executors.values():
-            executor.shutdown(wait=True, cancel_futures=True)
+        for line in self._lines.values():
+            line.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _deliver(work: "Future[HttpResponseBase]", answer: "asyncio.Future[HttpResponseBase]", line: Line) -> None:
+    """What asyncio.wrap_future under a shield does, in one call from the thread to the loop."""
+    line.inside -= 1
+    if answer.done():  # the client has left, or was told to come back
+        return
+    if work.cancelled():  # by `close`, before its turn came
+        answer.cancel()
+    elif error := work.exception():
+        answer.set_exception(error)
+    else:
+        answer.set_result(work.result())
+
+
+def _stop_waiting(work: "Future[HttpResponseBase]", answer: "asyncio.Future[HttpResponseBase]") -> None:
+    if work.cancel() and not answer.done():  # what runs already runs to its end
+        answer.set_exception(_busy())
+
+
+def _busy() -> ControlPlaneBusy:
+    busy = ControlPlaneBusy()
+    refused.send(sender=ControlPlaneBusy, error=busy)
+    return busy
 
 
 def _close_unsent(work: "Future[HttpResponseBase]") -> None:

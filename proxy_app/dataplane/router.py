@@ -29,6 +29,12 @@ def handler_for(path: str) -> AsgiApp | None:
     return endpoint.one_server if ONE_SERVER.fullmatch(path) else None
 
 
-def waits_for_upstream(path: str) -> bool:
-    """Control-plane pages that call an upstream and show its answer: the form on a tool's page."""
-    return path.startswith("/admin/tools/") and path.endswith("/call")
+def line_of(path: str) -> str:
+    """Which threads of the control plane a path is served by.
+
+    The form on a tool's page calls an upstream and shows its answer. A log-in computes for as long as it takes to make
+    guessing expensive, and anybody may ask for it.
+    """
+    if path == "/login":
+        return "slow"
+    return "waiting" if path.startswith("/admin/tools/") and path.endswith("/call") else "main"

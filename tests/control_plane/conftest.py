@@ -24,9 +24,13 @@ def _routes(settings: Settings) -> Iterator[None]:
     clear_url_caches()
 
 
+def line_of(path: str) -> str:
+    return "waiting" if path.startswith("/waiting/") else "main"
+
+
 @pytest.fixture
 def control_plane(_routes: None) -> Iterator[ControlPlane]:
-    plane = ControlPlane(threads=2, max_waiting=3, waits=lambda path: path.startswith("/waiting/"))
+    plane = ControlPlane(threads=2, max_waiting=3, line_of=line_of)
     yield plane
     gate.open.set()
     plane.close()

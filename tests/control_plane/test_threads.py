@@ -57,7 +57,7 @@ async def test_threads_start_with_the_first_request_and_not_before() -> None:
 
 async def test_many_requests_share_few_threads_and_all_are_answered(control_plane: ControlPlane) -> None:
     gate.open.set()
-    control_plane._limit = 1000
+    control_plane._lines["main"].limit = 1000
     answers = await asyncio.gather(*(ask(control_plane, "GET", "/held") for _ in range(200)))
     assert [answer.status for answer in answers] == [200] * 200
     assert gate.most_inside <= 2
@@ -98,6 +98,31 @@ async def test_the_line_of_views_that_wait_for_others_is_not_the_line_of_the_res
     assert [answer.status for answer in await asyncio.gather(*tasks)] == [200] * 5
 
 
+async def test_who_waits_too_long_for_a_thread_is_refused_and_never_served() -> None:
+    plane = ControlPlane(threads=1, max_waiting=10, wait_within_s=0.1)
+    before = REGISTRY.get_sample_value("gateway_rejections_total", FULL) or 0
+    running = asyncio.create_task(ask(plane, "GET", "/held"))
+    await until(lambda: gate.begun == 1)
+    refusals = await asyncio.gather(*(ask(plane, "GET", "/held") for _ in range(3)))
+    assert [(answer.status, answer.json["reason"]) for answer in refusals] == [(503, "control_plane_full")] * 3
+    assert REGISTRY.get_sample_value("gateway_rejections_total", FULL) == before + 3
+    gate.open.set()
+    assert (await running).status == 200  # what runs is not cut short
+    assert (gate.begun, plane.inside) == (1, 0)
+    plane.close()
+
+
+async def test_slow_views_leave_the_threads_of_the_others_alone() -> None:
+    plane = ControlPlane(threads=1, max_waiting=0, line_of=lambda path: "slow" if path == "/held" else "main")
+    slow = [asyncio.create_task(ask(plane, "GET", "/held")) for _ in range(5)]
+    await until(lambda: plane.inside == 5 and gate.begun == 1)
+    assert (await ask(plane, "GET", "/plain")).status == 200
+    gate.open.set()
+    assert [answer.status for answer in await asyncio.gather(*slow)] == [200] * 5
+    assert len(gate.threads) == 1
+    plane.close()
+
+
 async def leave(task: "asyncio.Task[Any]") -> None:
     """What gunicorn does to a request whose client is gone."""
     task.cancel()
@@ -131,7 +156,7 @@ async def test_a_client_that_leaves_the_line_is_never_served(control_plane: Cont
 
 
 async def test_a_storm_of_clients_that_leave_is_forgotten(control_plane: ControlPlane) -> None:
-    control_plane._limit = 1000
+    control_plane._lines["main"].limit = 1000
     tasks = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(300)]
     await until(lambda: gate.begun == 2)
     for number, task in enumerate(tasks):
