@@ -44,6 +44,7 @@ class JobWorker:
             await asyncio.sleep(RESTART_AFTER_S)
 
     async def _work(self) -> None:
+        await _require_database()
         connector = PsycopgConnector(
             conninfo=settings.DATABASE_DIRECT_URL,
             kwargs={"application_name": "poolgate jobs", **DEAD_AFTER},
@@ -60,6 +61,13 @@ class JobWorker:
                 delete_jobs="successful",
                 shutdown_graceful_timeout=STOP_WITHIN_S / 2,
             )
+
+
+async def _require_database() -> None:
+    """Raises at once when nobody answers: the library's pool would stop asking after 5 s and give up after 30."""
+    options: dict[str, Any] = {"connect_timeout": 5, "application_name": "poolgate jobs", **DEAD_AFTER}
+    connection = await AsyncConnection.connect(settings.DATABASE_DIRECT_URL, **options)
+    await connection.close()
 
 
 async def _without_blocks(connection: AsyncConnection[Any]) -> None:

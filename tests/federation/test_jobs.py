@@ -276,6 +276,19 @@ async def test_a_worker_that_loses_the_database_comes_back(monkeypatch: pytest.M
         await until(lambda: Gateway.objects.get().status == "active", within_s=12)
 
 
+async def test_a_worker_that_starts_without_a_database_works_as_soon_as_there_is_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "RESTART_AFTER_S", 0.1)
+    url, settings.DATABASE_DIRECT_URL = settings.DATABASE_DIRECT_URL, "postgresql://nobody@127.0.0.1:1/nowhere"
+    async with ScriptedMcp(offering({"tools": [a_tool("echo")]}), handshake=False) as upstream, working():
+        gateway = await new_gateway(upstream.url)
+        await defer(gateway.id)
+        await asyncio.sleep(0.3)
+        settings.DATABASE_DIRECT_URL = url
+        await until(lambda: Gateway.objects.get().status == "active", within_s=5)
+
+
 async def test_a_process_may_leave_the_jobs_to_others(settings: Settings) -> None:
     settings.JOB_CONCURRENCY = 0
     async with working() as job_worker:
