@@ -176,7 +176,7 @@ def closed_port() -> int:
     return port
 
 
-async def until(condition: Callable[[], bool], within_s: float = 2.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
     """Wait for the loop to get there; fail when it does not."""
     deadline = asyncio.get_running_loop().time() + within_s
     while not condition():
