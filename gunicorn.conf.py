@@ -52,8 +52,10 @@ limit_request_line = 8190
 
 # The application builds its pools in each worker; nothing of it may exist before the fork.
 preload_app = False
-# Seconds that open streams get to end; what is still there then is closed.
-graceful_timeout = int(os.environ.get("GRACEFUL_TIMEOUT") or 30)
+# Seconds that open streams get to end; what is still there then is closed. A worker waits for them so long, and then
+# ends the calls, writes what is queued and closes its sessions: killed at the same second, it would do none of it.
+_streams_s, _closing_s = int(os.environ.get("GRACEFUL_TIMEOUT") or 30), 8
+graceful_timeout = _streams_s + _closing_s
 # Heartbeats are touches of a file: not on a disk, and possible where the root file system is read-only.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 -- gunicorn makes it private
 # One fixed path in the home folder would be shared by every gateway of this user.
@@ -85,7 +87,8 @@ def post_fork(server: Arbiter, worker: ASGIWorker) -> None:
 
 
 def post_worker_init(worker: ASGIWorker) -> None:
-    """Let a stop through as the first thing the loop does, and listen in our way."""
+    """Let a stop through as the first thing the loop does, and stop and listen in our way."""
+    worker.cfg.set("graceful_timeout", _streams_s)  # this process's copy; the master keeps its own
     worker.loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, _STOPS)
     worker.loop.create_server = functools.partial(_listen, worker, worker.loop.create_server)
 

@@ -207,3 +207,25 @@ def test_a_gateway_that_is_asked_to_stop_finishes_what_it_began(
         assert calls_recorded(database.url) == before + 1
         assert backends(database.url) == 0
     assert "Traceback" not in gateway.said()
+
+
+def test_what_does_not_end_in_time_is_ended_with_an_error_and_costs_nothing_else(
+    folder: Path, database: Database, upstream_url: str
+) -> None:
+    with (
+        serving(database.url, folder, WORKERS="1", GRACEFUL_TIMEOUT="1") as gateway,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        registered(gateway, TOKEN, upstream_url, name="endless")
+        before = calls_recorded(database.url)
+        calls = [CALL | {"params": {"name": "endless-echo", "arguments": {"seconds": s}}} for s in (1.2, 20)]
+        ends, never_ends = (threads.submit(post, gateway, call) for call in calls)
+        time.sleep(0.5)
+        gateway.process.terminate()
+        assert ends.result(10).json()["result"] == ANSWERS["tools/call"]
+        assert gateway.process.wait(10) == 0
+        assert "error" in never_ends.result(1).json()  # told, not only hung up on
+        assert calls_recorded(database.url) >= before + 1
+        assert backends(database.url) == 0
+    assert "Forcing close" in gateway.said()
+    assert "SIGKILL" not in gateway.said()
