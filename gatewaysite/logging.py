@@ -16,11 +16,18 @@ def with_request(logger: Any, method: str, event: dict[str, Any]) -> dict[str, A
     return event
 
 
+def without_query(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Django gives its lines the request, which is written with its query string, and people put secrets there."""
+    event.pop("request", None)
+    return event
+
+
 SHARED: list[Any] = [
     with_request,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
+    without_query,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]

@@ -169,3 +169,13 @@ def test_no_answer_of_the_whole_suite_was_a_bug(gateway: GatewayProcess, admin_t
     lines = [json.loads(line) for line in gateway.said().splitlines() if line.startswith("{")]
     bugs = [line for line in lines if line.get("level") in ("error", "critical") and "exception" in line]
     assert [line["event"] + line["exception"][-500:] for line in bugs] == []
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/tools", "/login", "/mcp", "/admin/gateways", "/gateways"])
+async def test_a_query_string_is_never_logged(gateway: GatewayProcess, admin_token: str, path: str) -> None:
+    secret = f"canary{path.replace('/', '-')}"
+    for method in ("GET", "POST"):
+        for token in ("", admin_token):
+            await talk(gateway, request_bytes(method, f"{path}?access_token={secret}", token=token))
+    assert f": {path}" in gateway.said() or path == "/mcp"  # the refusals themselves are logged
+    assert secret not in gateway.said()
