@@ -16,7 +16,7 @@ import httpx
 from gatewaysite.embedded.account import dying_with_us
 
 ROOT = Path(__file__).resolve().parent.parent
-START_WITHIN_S = 40.0
+START_WITHIN_S = 90.0
 STOP_WITHIN_S = 15.0
 
 

@@ -102,5 +102,5 @@ def registered(gateway: GatewayProcess, token: str, url: str, **values: Any) -> 
     answer = httpx.post(gateway.url + "/gateways", json=body, headers=headers, timeout=20)
     assert answer.status_code in (200, 201), answer.text
     done: Callable[[httpx.Response], bool] = lambda answer: answer.json()["status"] != "pending"  # noqa: E731
-    result: dict[str, Any] = gateway.until(f"/gateways/{answer.json()['id']}", done, 20, token=token).json()
+    result: dict[str, Any] = gateway.until(f"/gateways/{answer.json()['id']}", done, 60, token=token).json()
     return result

@@ -137,7 +137,7 @@ def test_the_gateway_lives_through_an_outage(folder: Path, database: Database, u
         assert is_503_of_the_database(gateway.get("/tools", "unknown"))
         assert is_503_of_the_database(post(gateway, PING, "unknown"))
         assert is_503_of_the_database(gateway.get("/metrics", "unknown"))
-        gateway.until("/health", lambda answer: answer.json()["status"] == "degraded", 5)
+        gateway.until("/health", lambda answer: answer.json()["status"] == "degraded", 20)
         ready = gateway.get("/readyz")
         assert (ready.status_code, ready.json()["database"]) == (200, "not_answering")
         headers = {"authorization": f"Bearer {TOKEN}"}
@@ -156,10 +156,10 @@ def test_the_gateway_lives_through_an_outage(folder: Path, database: Database, u
                 or client.get("/health").json()["status"] != "healthy"
                 or client.post("/mcp", json=PING, headers={"authorization": "Bearer unknown"}).status_code != 401
             ):
-                assert time.monotonic() - back < 15
+                assert time.monotonic() - back < 40
                 time.sleep(0.05)
         while calls_recorded(database.url) < before + 22:
-            assert time.monotonic() - back < 20
+            assert time.monotonic() - back < 60
             time.sleep(0.1)
         assert calls_recorded(database.url) == before + 22
         # And it follows the database again: jobs, changes, everything.
@@ -177,9 +177,9 @@ def test_a_gateway_that_starts_before_its_database_waits_for_it(folder: Path, da
         assert is_503_of_the_database(post(gateway, PING))  # nobody knows yet whether the token is good
         assert is_503_of_the_database(gateway.get("/tools", TOKEN))
         database.start()
-        gateway.until("/readyz", lambda answer: answer.status_code == 200, 15)
+        gateway.until("/readyz", lambda answer: answer.status_code == 200, 40)
         assert post(gateway, PING).json()["result"] == {}
-        gateway.until("/tools", lambda answer: answer.status_code == 200, 15, token=TOKEN)
+        gateway.until("/tools", lambda answer: answer.status_code == 200, 40, token=TOKEN)
 
 
 def backends(url: str) -> int:
@@ -202,8 +202,8 @@ def test_a_gateway_that_is_asked_to_stop_finishes_what_it_began(
         calling = threads.submit(post, gateway, slow)
         time.sleep(0.5)
         gateway.process.terminate()
-        assert calling.result(10).json()["result"] == ANSWERS["tools/call"]
-        assert gateway.process.wait(10) == 0
+        assert calling.result(30).json()["result"] == ANSWERS["tools/call"]
+        assert gateway.process.wait(30) == 0
         assert calls_recorded(database.url) == before + 1
         assert backends(database.url) == 0
     assert "Traceback" not in gateway.said()
@@ -223,7 +223,7 @@ def test_what_does_not_end_in_time_is_ended_with_an_error_and_costs_nothing_else
         time.sleep(0.5)
         gateway.process.terminate()
         assert ends.result(10).json()["result"] == ANSWERS["tools/call"]
-        assert gateway.process.wait(10) == 0
+        assert gateway.process.wait(30) == 0
         assert "error" in never_ends.result(1).json()  # told, not only hung up on
         assert calls_recorded(database.url) >= before + 1
         assert backends(database.url) == 0

@@ -70,7 +70,7 @@ async def test_a_start_loads_everything_and_says_so(unstarted: Keeper) -> None:
         assert unstarted.age_s < 2
         assert knows(unstarted, secret)
         assert list(unstarted.snapshot.registry.tools_by_name) == ["gw-echo"]
-        await until(lambda: unstarted.listening, 2)
+        await until(lambda: unstarted.listening, 5)
     finally:
         await unstarted.stop()
 
@@ -189,14 +189,21 @@ async def test_a_writer_reads_its_own_write(kept: Keeper) -> None:
     assert not knows(kept, secret)
 
 
-async def test_what_others_write_is_known_within_a_second(kept: Keeper) -> None:
-    await until(lambda: kept.listening, 2)
-    secret = await done(lambda: a_token(a_user()))
-    assert await until(lambda: knows(kept, secret), 1) < 1
-    await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
-    await until(lambda: "gw-echo" in kept.snapshot.registry.tools_by_name, 1)
-    await done(lambda: ApiToken.objects.update(revoked_at=datetime.now(UTC)))
-    await until(lambda: not knows(kept, secret), 1)
+async def test_what_others_write_is_known_because_it_is_told(
+    unstarted: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "POLL_S", 60)  # long after this test
+    await unstarted.start()
+    try:
+        await until(lambda: unstarted.listening, 5)
+        secret = await done(lambda: a_token(a_user()))
+        await until(lambda: knows(unstarted, secret), 5)
+        await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
+        await until(lambda: "gw-echo" in unstarted.snapshot.registry.tools_by_name, 5)
+        await done(lambda: ApiToken.objects.update(revoked_at=datetime.now(UTC)))
+        await until(lambda: not knows(unstarted, secret), 5)
+    finally:
+        await unstarted.stop()
 
 
 async def test_what_nobody_tells_is_found_by_looking(unstarted: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,9 +211,9 @@ async def test_what_nobody_tells_is_found_by_looking(unstarted: Keeper, monkeypa
     monkeypatch.setattr(keeper_module, "POLL_S", 0.3)
     await unstarted.start()
     try:
-        await until(lambda: unstarted.listening, 2)
+        await until(lambda: unstarted.listening, 5)
         secret = await done(lambda: a_token(a_user()))
-        await until(lambda: knows(unstarted, secret), 1)
+        await until(lambda: knows(unstarted, secret), 5)
     finally:
         await unstarted.stop()
 
@@ -217,7 +224,7 @@ def test_looking_without_being_told_is_soon_enough_for_a_revoked_token() -> None
 
 async def test_a_token_revoked_while_the_listener_dies_is_forgotten(kept: Keeper) -> None:
     secret = await done(lambda: a_token(a_user()))
-    await until(lambda: kept.listening and knows(kept, secret), 2)
+    await until(lambda: kept.listening and knows(kept, secret), 5)
 
     def revoke_unheard() -> int:
         killed = kill_listener()
@@ -226,16 +233,16 @@ async def test_a_token_revoked_while_the_listener_dies_is_forgotten(kept: Keeper
 
     assert await done(revoke_unheard) == 1
     assert await until(lambda: not knows(kept, secret), 5) < 5
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
 
 
 async def test_the_loss_of_the_listener_is_told(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper_module, "RECONNECT_S", 0.3)
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
     assert await done(kill_listener) == 1
-    await until(lambda: not kept.listening, 1)
+    await until(lambda: not kept.listening, 5)
     assert kept.loaded
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
 
 
 @pytest.mark.usefixtures("quick")
@@ -248,7 +255,7 @@ async def test_a_listener_that_dies_again_and_again_misses_nothing(kept: Keeper)
 
 
 async def test_a_rolled_back_change_is_never_seen(kept: Keeper) -> None:
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
     loads = kept.loads_total
 
     def change() -> None:
@@ -267,7 +274,7 @@ async def test_a_rolled_back_change_is_never_seen(kept: Keeper) -> None:
 
 
 async def test_a_storm_of_changes_costs_few_loads(kept: Keeper) -> None:
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
     loads = kept.loads_total
 
     def storm() -> None:
@@ -283,7 +290,7 @@ async def test_a_storm_of_changes_costs_few_loads(kept: Keeper) -> None:
 
 
 async def test_who_asks_while_a_load_runs_shares_the_next(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
     await asyncio.sleep(0.05)
     running, most, count = 0, 0, 0
 
@@ -374,20 +381,20 @@ async def test_a_caller_who_leaves_spoils_nobody_elses_look(kept: Keeper) -> Non
 async def test_a_load_that_fails_leaves_what_there_was_and_is_tried_again(
     kept: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
 
     def broken() -> Any:
         raise RuntimeError("a bug")
 
     await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
-    await until(lambda: "gw-echo" in kept.snapshot.registry.tools_by_name, 2)
+    await until(lambda: "gw-echo" in kept.snapshot.registry.tools_by_name, 5)
     with monkeypatch.context() as patch:
         patch.setitem(keeper_module.LOADERS, "registry", broken)
         patch.setattr(keeper_module, "RECONNECT_S", 0.05)
         await done(lambda: a_gateway("new"))
-        await until(lambda: not kept.listening, 2)
+        await until(lambda: not kept.listening, 5)
         assert "gw-echo" in kept.snapshot.registry.tools_by_name
-    await until(lambda: len(kept.snapshot.registry.gateways) == 2, 2)
+    await until(lambda: len(kept.snapshot.registry.gateways) == 2, 5)
 
 
 async def test_a_start_without_a_database_is_followed_by_one_as_soon_as_there_is(
@@ -407,7 +414,7 @@ async def test_a_start_without_a_database_is_followed_by_one_as_soon_as_there_is
         assert not unstarted.loaded
     settings.DATABASE_DIRECT_URL = url
     try:
-        await until(lambda: unstarted.loaded and unstarted.listening, 3)
+        await until(lambda: unstarted.loaded and unstarted.listening, 5)
     finally:
         await unstarted.stop()
 
@@ -430,7 +437,7 @@ async def test_a_check_without_a_database_is_a_refusal_with_a_time_to_come_back(
 
 async def test_a_stopped_keeper_holds_no_connection(unstarted: Keeper) -> None:
     await unstarted.start()
-    await until(lambda: unstarted.listening, 2)
+    await until(lambda: unstarted.listening, 5)
     await unstarted.stop()
     give_up_at = time.monotonic() + 2
     while not await done(no_listener):
@@ -438,7 +445,7 @@ async def test_a_stopped_keeper_holds_no_connection(unstarted: Keeper) -> None:
 
 
 async def test_the_listeners_connection_is_not_one_of_the_pool(kept: Keeper) -> None:
-    await until(lambda: kept.listening, 2)
+    await until(lambda: kept.listening, 5)
     assert units.pool_stats().get("requests_waiting", 0) == 0
     await asyncio.gather(*(units.run_unit(time.sleep, 0.05) for _ in range(20)))
     await done(lambda: Server.objects.count())
