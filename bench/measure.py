@@ -51,11 +51,13 @@ def measure(stage: Stage, workload: Workload, access: Access, seconds: float) ->
     request = workload.request(access)
     url = stage.gateway.url
     opened = upstream_stats(stage)["opened"]
-    wrk.run(url, request, clients=workload.clients, seconds=WARM_UP_S)
+    warm_up, _ = wrk.run(url, request, clients=workload.clients, seconds=WARM_UP_S, bodies=True)
     time.sleep(0.5)
     with watching(stage.database_url, stage.gateway_pid) as seen:
         before, began = _cpu(stage), time.monotonic()
-        load, wrk_cpu_s = wrk.run(url, request, clients=workload.clients, seconds=seconds)
+        load, wrk_cpu_s = wrk.run(
+            url, request, clients=workload.clients, seconds=seconds, bodies=not workload.told_by_status
+        )
         elapsed = time.monotonic() - began
         after = _cpu(stage)
     used = {name: after[name] - before[name] for name in after} | {"wrk": wrk_cpu_s}
@@ -68,9 +70,9 @@ def measure(stage: Stage, workload: Workload, access: Access, seconds: float) ->
         p50_ms=load.p50_ms,
         p99_ms=load.p99_ms,
         max_ms=load.max_ms,
-        errors=load.failed,
-        errors_by_kind=load.errors,
-        first_wrong_answer=load.sample,
+        errors=load.failed + warm_up.failed,
+        errors_by_kind={kind: count + warm_up.errors[kind] for kind, count in load.errors.items()},
+        first_wrong_answer=warm_up.sample or load.sample,
         cpu_ms=used["gateway"] * 1000 / max(1, load.requests),
         cores={name: round(spent / elapsed, 2) for name, spent in used.items()},
         pss_mb=seen.pss_mb,

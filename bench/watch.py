@@ -11,7 +11,7 @@ from bench.processes import pss_mb
 
 EVERY_S = 0.2
 # Reading a process's memory map makes it wait a moment, so that is done less often.
-MEMORY_EVERY = 5
+MEMORY_EVERY = 10
 SESSIONS = """
     SELECT count(*),
            count(*) FILTER (WHERE state LIKE 'idle in transaction%'),
