@@ -1,13 +1,15 @@
-"""What every kind's plain row has, and the pieces that `to_data` functions are written with."""
+"""What every kind's plain row has, and the pieces that a kind's members are written with."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, TypedDict
 
-from django.db.models import F, Func, TextField
-from django.db.models.functions import Cast
+from django.db.models import F, Func, TextField, Value
+from django.db.models.functions import Cast, NullIf
 from pydantic import WithJsonSchema
 
 from gatewaysite.responses import JsonText
+from proxy_app.registry.kind import PlainRow, Source
 
 HexId = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
 AnyObject = Annotated[Any, WithJsonSchema({"type": "object"})]
@@ -54,63 +56,39 @@ class RegisteredData(TypedDict):
     federationSource: str | None
 
 
-# What `registered` reads.
-FIELDS = (
-    "name",
-    "description",
-    "tags",
-    "visibility",
-    "team__name",
-    "owner__email",
-    "enabled",
-    "version",
-    "created_at",
-    "updated_at",
-    "created_by",
-    "created_from_ip",
-    "created_via",
-    "created_user_agent",
-    "modified_by",
-    "modified_from_ip",
-    "modified_via",
-    "modified_user_agent",
-)
-ANNOTATIONS = {"hex": Hex("id"), "team_hex": Hex("team_id")}
-
-
-def registered(row: Any, *, source: str | None = None) -> RegisteredData:
-    """The shared members of a row; `source` is the gateway it was imported from."""
-    return {
-        "id": row.hex,
-        "name": row.name,
-        "description": row.description,
-        "tags": [{"id": tag, "label": tag} for tag in row.tags],
-        "visibility": row.visibility,
-        "teamId": row.team_hex,
-        "team": row.team__name,
-        "ownerEmail": row.owner__email,
-        "enabled": row.enabled,
-        "version": row.version,
-        "createdAt": row.created_at,
-        "updatedAt": row.updated_at,
-        "createdBy": row.created_by,
-        "createdFromIp": row.created_from_ip,
-        "createdVia": row.created_via,
-        "createdUserAgent": row.created_user_agent or None,
-        "modifiedBy": row.modified_by,
-        "modifiedFromIp": row.modified_from_ip,
-        "modifiedVia": row.modified_via,
-        "modifiedUserAgent": row.modified_user_agent,
-        "importBatchId": None,
-        "federationSource": source,
-    }
+MEMBERS: Mapping[str, Source] = {
+    "id": Hex("id"),
+    "name": "name",
+    "description": "description",
+    "tags": "tags",
+    "visibility": "visibility",
+    "teamId": Hex("team_id"),
+    "team": "team__name",
+    "ownerEmail": "owner__email",
+    "enabled": "enabled",
+    "version": "version",
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "createdBy": "created_by",
+    "createdFromIp": "created_from_ip",
+    "createdVia": "created_via",
+    "createdUserAgent": NullIf("created_user_agent", Value("")),
+    "modifiedBy": "modified_by",
+    "modifiedFromIp": "modified_from_ip",
+    "modifiedVia": "modified_via",
+    "modifiedUserAgent": "modified_user_agent",
+}
+# And those that have come from a gateway.
+OFFERED: Mapping[str, Source] = {**MEMBERS, "federationSource": "gateway__name", "gatewayId": Hex("gateway_id")}
 
 
 def as_text(column: str) -> Cast:
-    """A JSON column as the text PostgreSQL holds, for `embedded`."""
+    """A JSON column as the text PostgreSQL holds, for `embed`."""
     return Cast(F(column), TextField())
 
 
-def embedded(text: str | None) -> JsonText | None:
-    """JSON text that goes to the client as it is: no schema is parsed to be shown."""
-    return JsonText(text) if text is not None else None
+def embed(item: PlainRow, *members: str) -> None:
+    """Mark these as JSON text that goes to the client as it is: no schema is parsed to be shown."""
+    for member in members:
+        if (text := item[member]) is not None:
+            item[member] = JsonText(text)

@@ -1,10 +1,12 @@
 """What makes one registered kind differ from another: the family's only knob."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
+from django.db.models.expressions import BaseExpression
 from pydantic import BaseModel
 
 from auth_app.actor import Actor
@@ -12,6 +14,8 @@ from proxy_app.models import Registered
 
 Values = Mapping[str, Any]
 PlainRow = dict[str, Any]
+# Where a member of the plain row comes from: a column, what the database computes, or that for whoever asks.
+Source = str | BaseExpression | Callable[[Actor], BaseExpression]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,24 +65,24 @@ def _as_given(row: Any, values: Values) -> Values:
 class Kind:
     """A registered kind. Handlers, units, pages and the OpenAPI document are written once, against this.
 
-    Rows are read as named tuples of `fields` and `annotations`, a third of the cost of model instances, and as the
-    driver gives them: no column may need Django to convert it.
+    An item is read as the driver gives it, a third of the cost of a model instance: `members` says where each member of
+    the answer comes from, and no column may need Django to convert it. What stands in neither `members` nor `constants`
+    is null.
     """
 
     slug: str  # "tools": URL, template folder, JSON list key
     singular: str  # "tool": JSON body wrapper, audit and sentences
     explain: str  # one sentence for the empty state: what this kind is
     model: type[Registered]
-    data: type  # the TypedDict that to_data returns: the OpenAPI document's schema
-    to_data: Callable[[Any], Any]  # row -> plain dict with the contract's field names, inside the unit
+    data: type  # a TypedDict of the contract's members: the OpenAPI document's schema
+    members: Mapping[str, Source]
+    constants: Values = field(default_factory=dict)
+    complete: Callable[[PlainRow], None] | None = None  # writes the members that are made of others
     update: type[BaseModel]
     create: type[BaseModel] | None  # request body; None when the kind cannot be created by hand (yet)
     why_not_created: str = ""  # in that case: where its items come from, for a person
     wrapped: bool = True  # create body is {"tool": {...}, "team_id", "visibility"}; gateways are flat
 
-    fields: tuple[str, ...]  # what to_data reads
-    annotations: Mapping[str, Any] = field(default_factory=dict)  # and what the database computes for it
-    annotations_for: Callable[[Actor], Mapping[str, Any]] | None = None  # the same, where it depends on who asks
     columns: tuple[Column, ...]
     search: tuple[str, ...] = ("name", "description")
     filters: tuple[Filter, ...] = ()
@@ -87,17 +91,41 @@ class Kind:
     store: Callable[[Any, Values], Values] = _as_given  # inside it: the columns that these values set on this row
     saved: Callable[[Change], None] | None = None  # inside it, after the row was written: children, links, jobs
 
+    def __post_init__(self) -> None:
+        strangers = (self.members.keys() | self.constants.keys()) - self.data.__annotations__.keys()
+        if strangers:
+            raise TypeError(f"{self.data.__name__} has no {', '.join(sorted(strangers))}")
+
     def rows(self, actor: Actor) -> "QuerySet[Any, Any]":
         """Every row as `to_data` reads it. What the actor may see is the caller's filter."""
-        return self.model._default_manager.annotate(**self._computed(actor)).values_list(*self.names(actor), named=True)
+        computed = {
+            computed_name(member): source(actor) if callable(source) else source
+            for member, source in self.members.items()
+            if not isinstance(source, str)
+        }
+        columns = (
+            source if isinstance(source, str) else computed_name(member) for member, source in self.members.items()
+        )
+        return self.model._default_manager.annotate(**computed).values_list(*columns, named=True)
 
-    def names(self, actor: Actor) -> tuple[str, ...]:
-        """What a row has, in order."""
-        return (*self.fields, *self._computed(actor))
+    def to_data(self, row: Sequence[Any]) -> PlainRow:
+        """A plain dict with the contract's members, in their order. Runs inside the unit, and asks for nothing more."""
+        item = self._empty.copy()
+        item.update(zip(self.members, row, strict=True))
+        item["tags"] = [{"id": tag, "label": tag} for tag in item["tags"]]
+        if self.complete:
+            self.complete(item)
+        return item
 
-    def _computed(self, actor: Actor) -> Mapping[str, Any]:
-        return {**self.annotations, **(self.annotations_for(actor) if self.annotations_for else {})}
+    @cached_property
+    def _empty(self) -> PlainRow:
+        return {member: self.constants.get(member) for member in self.data.__annotations__}
 
     @property
     def title(self) -> str:
         return self.singular.capitalize()
+
+
+def computed_name(member: str) -> str:
+    """What a computed member is called in queries, where it may be sorted by."""
+    return f"computed_{member.strip('_')}"

@@ -1,7 +1,6 @@
 """The queries behind lists, for use inside units."""
 
-from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -23,11 +22,11 @@ def read_part(kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | None
     Making the SQL takes Django as long as everything else here together, and the same actor asks for the same list
     again and again, so the statement is kept; it depends on nothing but these arguments. PostgreSQL keeps its plan.
     """
-    sql, parameters, as_row = _statement(kind, actor, query, server_id)
+    sql, parameters = _statement(kind, actor, query, server_id)
     with prepared_cursor() as cursor:
         cursor.execute(sql, parameters)
         rows = cursor.fetchall()
-    return [kind.to_data(as_row(row)) for row in rows]
+    return [kind.to_data(row) for row in rows]
 
 
 def read_page(kind: Kind, actor: Actor, query: ListQuery, page: int) -> list[PlainRow]:
@@ -57,9 +56,7 @@ def narrowed(kind: Kind, actor: Actor, query: ListQuery) -> Q:
 
 
 @lru_cache(maxsize=256)
-def _statement(
-    kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | None
-) -> tuple[str, Sequence[Any], Callable[[Sequence[Any]], Any]]:
+def _statement(kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | None) -> tuple[str, Sequence[Any]]:
     condition = narrowed(kind, actor, query)
     if server_id:
         condition &= Q(servers=server_id)
@@ -68,9 +65,7 @@ def _statement(
         condition &= Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=row_id)
     limit = (query.limit or ALL_LIMIT) + query.with_cursor
     rows: QuerySet[Any, Any] = kind.rows(actor).filter(condition).order_by(*NEWEST_FIRST)[:limit]
-    sql, parameters = rows.query.sql_with_params()
-    row_type: Any = namedtuple("Row", kind.names(actor))  # type: ignore[misc]  # mypy wants the names in the source
-    return sql, parameters, row_type._make
+    return rows.query.sql_with_params()
 
 
 def _order(kind: Kind, sort: str | None) -> tuple[str, ...]:

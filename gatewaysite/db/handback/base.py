@@ -16,6 +16,7 @@ from typing import Any, Self
 import psycopg
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import orig_tz_loader_cls
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -216,7 +217,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         if self._binds_in_server:
-            return base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+            cursor: Any = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+            # psycopg's own, in C: Django's calls it too, and then sets the zone that the session has already.
+            cursor.adapters.register_loader("timestamptz", orig_tz_loader_cls)
+            return cursor
         return super().create_cursor(name)
 
     def make_cursor(self, cursor: Any) -> CursorWrapper:

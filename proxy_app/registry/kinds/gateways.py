@@ -5,17 +5,16 @@ from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.db.models import Count, Manager, Model, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from gatewaysite.responses import JsonText
 from proxy_app.federation.work import defer_sync
 from proxy_app.models import Gateway, Prompt, Resource, Tool
 from proxy_app.names import public_tool_name
-from proxy_app.registry import data
 from proxy_app.registry.credentials import Credential, masked, sealed
-from proxy_app.registry.data import Absent, AnyObject, RegisteredData, as_text, registered
-from proxy_app.registry.kind import Change, Column, Filter, Kind, Values
+from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
+from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Name, Scoped
 from proxy_app.upstream.addresses import check_url
@@ -107,55 +106,9 @@ class GatewayUpdate(Scoped, Credential):
     transport: Transport = "STREAMABLEHTTP"
 
 
-def to_data(row: Any) -> GatewayData:
-    return {
-        **registered(row),
-        **masked(row.auth_type),  # type: ignore[typeddict-item]
-        "slug": row.slug,
-        "url": row.url,
-        "transport": row.transport,
-        "gatewayMode": "cache",
-        "capabilities": JsonText(row.capabilities_text),
-        "status": row.status,
-        "statusMessage": row.status_message,
-        "lastError": row.last_error,
-        "registrationAttempts": row.registration_attempts,
-        "syncStep": row.sync_step,
-        "syncDone": row.sync_done,
-        "syncTotal": row.sync_total,
-        "reachable": row.reachable,
-        "lastSeen": row.last_seen,
-        "lastRefreshAt": row.last_refresh_at,
-        "era": row.era,
-        "protocolVersion": row.protocol_version,
-        "serverName": row.server_name,
-        "serverVersion": row.server_version,
-        "instructions": row.instructions,
-        "toolCount": row.tool_count or 0,
-        "resourceCount": row.resource_count or 0,
-        "promptCount": row.prompt_count or 0,
-        "skippedTools": JsonText(row.skipped_text),
-        "authHeaders": None,
-        "authHeadersUnmasked": None,
-        "authTokenUnmasked": None,
-        "authPasswordUnmasked": None,
-        "authHeaderValueUnmasked": None,
-        "authQueryParamKey": None,
-        "authQueryParamValueMasked": None,
-        "oauthConfig": None,
-        "identityPropagation": None,
-        "passthroughHeaders": None,
-        "caCertificate": None,
-        "caCertificateSig": None,
-        "signingAlgorithm": None,
-        "clientCert": None,
-        "clientKey": None,
-        "refreshIntervalSeconds": None,
-        "nextRetryAt": None,
-        "lifecycleClaimedBy": None,
-        "lifecycleClaimedAt": None,
-        "lifecycleClaimExpiresAt": None,
-    }
+def complete(item: PlainRow) -> None:
+    item.update(masked(item["authType"]))
+    embed(item, "capabilities", "skippedTools")
 
 
 def prepare(values: Values) -> Values:
@@ -202,9 +155,9 @@ def _move_children(gateway: Gateway, before: Values) -> None:
         model.objects.filter(gateway=gateway, **old_scope).update(**scope)
 
 
-def _count(model: type[Model]) -> Subquery:
+def _count(model: type[Model]) -> Coalesce:
     items = model._default_manager.filter(gateway=OuterRef("pk")).order_by()
-    return Subquery(items.values("gateway").annotate(count=Count("pk")).values("count"))
+    return Coalesce(Subquery(items.values("gateway").annotate(count=Count("pk")).values("count")), 0)
 
 
 GATEWAYS = Kind(
@@ -213,45 +166,43 @@ GATEWAYS = Kind(
     explain="A gateway is an MCP server elsewhere; register one, and what it offers is imported.",
     model=Gateway,
     data=GatewayData,
-    to_data=to_data,
+    members={
+        **MEMBERS,
+        "slug": "slug",
+        "url": "url",
+        "transport": "transport",
+        "capabilities": as_text("capabilities"),
+        "status": "status",
+        "statusMessage": "status_message",
+        "lastError": "last_error",
+        "registrationAttempts": "registration_attempts",
+        "syncStep": "sync_step",
+        "syncDone": "sync_done",
+        "syncTotal": "sync_total",
+        "reachable": "reachable",
+        "lastSeen": "last_seen",
+        "lastRefreshAt": "last_refresh_at",
+        "era": "era",
+        "protocolVersion": "protocol_version",
+        "serverName": "server_name",
+        "serverVersion": "server_version",
+        "instructions": "instructions",
+        "toolCount": _count(Tool),
+        "resourceCount": _count(Resource),
+        "promptCount": _count(Prompt),
+        "skippedTools": as_text("skipped"),
+        "authType": "auth_type",
+    },
+    constants={"gatewayMode": "cache"},
+    complete=complete,
     create=GatewayCreate,
     update=GatewayUpdate,
     wrapped=False,
-    fields=(
-        *data.FIELDS,
-        "slug",
-        "url",
-        "transport",
-        "status",
-        "status_message",
-        "last_error",
-        "registration_attempts",
-        "sync_step",
-        "sync_done",
-        "sync_total",
-        "reachable",
-        "last_seen",
-        "last_refresh_at",
-        "era",
-        "protocol_version",
-        "server_name",
-        "server_version",
-        "instructions",
-        "auth_type",
-    ),
-    annotations={
-        **data.ANNOTATIONS,
-        "capabilities_text": as_text("capabilities"),
-        "skipped_text": as_text("skipped"),
-        "tool_count": _count(Tool),
-        "resource_count": _count(Resource),
-        "prompt_count": _count(Prompt),
-    },
     columns=(
         Column(key="name", label="Name", sort="name"),
         Column(key="status", label="State", sort="status", template="registry/cells/state.html"),
         Column(key="url", label="URL", sort="url", template="registry/cells/code.html"),
-        Column(key="toolCount", label="Tools", sort="tool_count", align="end"),
+        Column(key="toolCount", label="Tools", sort=computed_name("toolCount"), align="end"),
         Column(key="visibility", label="Visible to", sort="visibility"),
         Column(key="lastSeen", label="Last seen", sort="last_seen", template="registry/cells/time.html"),
     ),

@@ -5,12 +5,10 @@ from uuid import UUID
 
 from pydantic import WithJsonSchema
 
-from gatewaysite.responses import JsonText
 from proxy_app.models import Prompt
 from proxy_app.names import slugify
-from proxy_app.registry import data
-from proxy_app.registry.data import Absent, AnyObject, Hex, HexId, RegisteredData, as_text, embedded, registered
-from proxy_app.registry.kind import Column, Filter, Kind
+from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
+from proxy_app.registry.kind import Column, Filter, Kind, PlainRow
 from proxy_app.registry.storing import named_within_gateway
 from proxy_app.registry.validation import Line, Name, Scoped
 
@@ -39,21 +37,9 @@ class PromptUpdate(Scoped):
     display_name: Line = ""
 
 
-def to_data(row: Any) -> PromptData:
-    return {
-        **registered(row, source=row.gateway__name),
-        "originalName": row.original_name,
-        "customName": row.custom_name,
-        "customNameSlug": slugify(row.custom_name),
-        "displayName": row.display_name,
-        "title": row.title,
-        "template": row.template,
-        "arguments": JsonText(row.arguments_text),
-        "gatewayId": row.gateway_hex,
-        "gatewaySlug": row.gateway__slug,
-        "metrics": None,
-        "_meta": embedded(row.meta_text),
-    }
+def complete(item: PlainRow) -> None:
+    item["customNameSlug"] = slugify(item["customName"])
+    embed(item, "arguments", "_meta")
 
 
 PROMPTS = Kind(
@@ -62,26 +48,21 @@ PROMPTS = Kind(
     explain="A prompt is a template of messages that a client can ask for by name.",
     model=Prompt,
     data=PromptData,
-    to_data=to_data,
+    members={
+        **OFFERED,
+        "originalName": "original_name",
+        "customName": "custom_name",
+        "displayName": "display_name",
+        "title": "title",
+        "template": "template",
+        "arguments": as_text("arguments"),
+        "gatewaySlug": "gateway__slug",
+        "_meta": as_text("meta"),
+    },
+    complete=complete,
     update=PromptUpdate,
     create=None,
     why_not_created="Prompts come from gateways: register a gateway, and the prompts it offers are imported.",
-    fields=(
-        *data.FIELDS,
-        "original_name",
-        "custom_name",
-        "display_name",
-        "title",
-        "template",
-        "gateway__slug",
-        "gateway__name",
-    ),
-    annotations={
-        **data.ANNOTATIONS,
-        "gateway_hex": Hex("gateway_id"),
-        "arguments_text": as_text("arguments"),
-        "meta_text": as_text("meta"),
-    },
     columns=(
         Column(key="name", label="Name", sort="name"),
         Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),

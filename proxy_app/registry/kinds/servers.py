@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 from uuid import UUID, uuid4
 
 import orjson
@@ -16,9 +17,8 @@ from pydantic_core import PydanticCustomError
 from auth_app.actor import Actor
 from auth_app.policy import sees, visible_to
 from proxy_app.models import Prompt, Resource, Server, ServerTool, Tool
-from proxy_app.registry import data
-from proxy_app.registry.data import Absent, Hex, HexId, RegisteredData, registered
-from proxy_app.registry.kind import Change, Column, Kind, Values
+from proxy_app.registry.data import MEMBERS, Absent, Hex, HexId, RegisteredData
+from proxy_app.registry.kind import Change, Column, Kind, PlainRow, Values
 from proxy_app.registry.lookup import find_all, find_each
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Line, McpAlias, Name, Scoped, bad_field
@@ -70,40 +70,28 @@ class ServerCreate(ServerUpdate):
     id: UUID = Field(default_factory=uuid4, description="Chosen by the caller, to move a server between installations.")
 
 
-def to_data(row: Any) -> ServerData:
-    places = [orjson.loads(text) for text in row.tool_places]
-    return {
-        **registered(row),
-        "slug": row.slug,
-        "icon": row.icon,
-        "url": f"{settings.PUBLIC_URL}/servers/{row.hex}/mcp",
-        "associatedTools": [place["name"] for place in places],
-        "associatedToolIds": [place["id"] for place in places],
-        "toolAliases": {place["id"]: place["alias"] for place in places if place["alias"]},
-        "associatedResources": row.resource_ids,
-        "associatedPrompts": row.prompt_ids,
-        "associatedA2aAgents": [],
-        "oauthEnabled": False,
-        "oauthConfig": None,
-        "metrics": None,
-    }
+def complete(item: PlainRow) -> None:
+    places = [orjson.loads(text) for text in item["associatedTools"]]
+    item["associatedTools"] = [place["name"] for place in places]
+    item["associatedToolIds"] = [place["id"] for place in places]
+    item["toolAliases"] = {place["id"]: place["alias"] for place in places if place["alias"]}
+    item["associatedA2aAgents"] = []
+    item["url"] = f"{settings.PUBLIC_URL}/servers/{item['id']}/mcp"
 
 
-def annotations_for(actor: Actor) -> Mapping[str, Any]:
-    """A server's members, those the actor may see: a public server does not tell of a private tool in it."""
-    here = {"places__server": OuterRef("pk")}
-    tools = Tool.objects.filter(visible_to(actor), **here).order_by("places__position", "places__id")
+# A server's members are those the actor may see: a public server does not tell of a private tool in it.
+
+
+def _tools(actor: Actor) -> ArraySubquery:
+    """Each as JSON text of its id, name and alias here."""
+    tools = Tool.objects.filter(visible_to(actor), places__server=OuterRef("pk"))
     place = JSONObject(id=Hex("id"), name=F("name"), alias=F("places__alias"))
-    return {
-        "tool_places": ArraySubquery(tools.values_list(Cast(place, TextField()))),
-        "resource_ids": ArraySubquery(_members(Resource, actor)),
-        "prompt_ids": ArraySubquery(_members(Prompt, actor)),
-    }
+    return ArraySubquery(tools.order_by("places__position", "places__id").values_list(Cast(place, TextField())))
 
 
-def _members(model: type[Resource | Prompt], actor: Actor) -> Any:
+def _members(model: type[Resource | Prompt], actor: Actor) -> ArraySubquery:
     members = model.objects.filter(visible_to(actor), servers=OuterRef("pk"))
-    return members.order_by("name", "id").values_list(Hex("id"))
+    return ArraySubquery(members.order_by("name", "id").values_list(Hex("id")))
 
 
 def store(row: Server, values: Values) -> Values:
@@ -170,12 +158,18 @@ SERVERS = Kind(
     explain="A server is a virtual MCP server: tools, resources and prompts of your choice under one address.",
     model=Server,
     data=ServerData,
-    to_data=to_data,
+    members={
+        **MEMBERS,
+        "slug": "slug",
+        "icon": "icon",
+        "associatedTools": _tools,
+        "associatedResources": partial(_members, Resource),
+        "associatedPrompts": partial(_members, Prompt),
+    },
+    constants={"oauthEnabled": False},
+    complete=complete,
     create=ServerCreate,
     update=ServerUpdate,
-    fields=(*data.FIELDS, "slug", "icon"),
-    annotations=data.ANNOTATIONS,
-    annotations_for=annotations_for,
     columns=(
         Column(key="name", label="Name", sort="name"),
         Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),

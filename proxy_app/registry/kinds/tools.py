@@ -1,16 +1,15 @@
 """Tools: what clients can call, each offered by a gateway."""
 
-from typing import Any
 from uuid import UUID
 
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from pydantic import Field
 
-from gatewaysite.responses import JsonText
 from proxy_app.models import Tool
 from proxy_app.names import slugify
-from proxy_app.registry import data
-from proxy_app.registry.data import Absent, AnyObject, Hex, HexId, RegisteredData, as_text, embedded, registered
-from proxy_app.registry.kind import Column, Filter, Kind
+from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
+from proxy_app.registry.kind import Column, Filter, Kind, PlainRow
 from proxy_app.registry.storing import named_within_gateway
 from proxy_app.registry.validation import Line, McpName, Scoped
 
@@ -61,43 +60,10 @@ class ToolUpdate(Scoped):
     timeout_ms: int | None = Field(None, ge=1, le=600_000)
 
 
-def to_data(row: Any) -> ToolData:
-    return {
-        **registered(row, source=row.gateway__name),
-        "originalName": row.original_name,
-        "customName": row.custom_name,
-        "customNameSlug": slugify(row.custom_name),
-        "displayName": row.display_name,
-        "title": row.title,
-        "originalDescription": row.original_description,
-        "integrationType": row.integration_type,
-        "requestType": row.request_type,
-        "url": row.url,
-        "inputSchema": JsonText(row.input_schema),
-        "outputSchema": embedded(row.output_schema),
-        "annotations": JsonText(row.annotations_text),
-        "reachable": row.gateway__reachable is not False,
-        "deprecated": row.deprecated,
-        "timeoutMs": row.timeout_ms,
-        "gatewayId": row.gateway_hex,
-        "gatewaySlug": row.gateway__slug or "",
-        "exposePassthrough": True,
-        "jsonpathFilter": "",
-        "headers": None,
-        "auth": None,
-        "baseUrl": None,
-        "pathTemplate": None,
-        "queryMapping": None,
-        "headerMapping": None,
-        "allowlist": None,
-        "pluginChainPre": None,
-        "pluginChainPost": None,
-        "grpcServiceId": None,
-        "extensionMetadata": None,
-        "executionCount": None,
-        "metrics": None,
-        "_meta": embedded(row.meta_text),
-    }
+def complete(item: PlainRow) -> None:
+    item["customNameSlug"] = slugify(item["customName"])
+    item["reachable"] = item["reachable"] is not False  # nothing is known of it yet
+    embed(item, "inputSchema", "outputSchema", "annotations", "_meta")
 
 
 TOOLS = Kind(
@@ -106,34 +72,30 @@ TOOLS = Kind(
     explain="A tool is something a client can call; it is offered by a gateway and published under a name of ours.",
     model=Tool,
     data=ToolData,
-    to_data=to_data,
+    members={
+        **OFFERED,
+        "originalName": "original_name",
+        "customName": "custom_name",
+        "displayName": "display_name",
+        "title": "title",
+        "originalDescription": "original_description",
+        "integrationType": "integration_type",
+        "requestType": "request_type",
+        "url": "url",
+        "inputSchema": "input_schema",
+        "outputSchema": "output_schema",
+        "annotations": as_text("annotations"),
+        "reachable": "gateway__reachable",
+        "deprecated": "deprecated",
+        "timeoutMs": "timeout_ms",
+        "gatewaySlug": Coalesce("gateway__slug", Value("")),
+        "_meta": as_text("meta"),
+    },
+    constants={"exposePassthrough": True, "jsonpathFilter": ""},
+    complete=complete,
     update=ToolUpdate,
     create=None,
     why_not_created="Tools come from gateways: register a gateway, and the tools it offers are imported.",
-    fields=(
-        *data.FIELDS,
-        "original_name",
-        "custom_name",
-        "display_name",
-        "title",
-        "original_description",
-        "integration_type",
-        "request_type",
-        "url",
-        "input_schema",
-        "output_schema",
-        "deprecated",
-        "timeout_ms",
-        "gateway__slug",
-        "gateway__name",
-        "gateway__reachable",
-    ),
-    annotations={
-        **data.ANNOTATIONS,
-        "gateway_hex": Hex("gateway_id"),
-        "annotations_text": as_text("annotations"),
-        "meta_text": as_text("meta"),
-    },
     columns=(
         Column(key="name", label="Name", sort="name"),
         Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
