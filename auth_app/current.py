@@ -8,7 +8,9 @@ from auth_app.actor import Actor
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.work import load_token_actor
 from auth_app.users.work import load_actor
+from gatewaysite.context import Phase, set_who
 from gatewaysite.errors import NotSignedIn
+from gatewaysite.phases import during
 
 
 class InvalidCredential(NotSignedIn):
@@ -35,8 +37,10 @@ def actor_of(request: HttpRequest) -> Actor:
     """Who is asking. Raises NotSignedIn without a credential, InvalidCredential with a bad one."""
     known: Actor | None = getattr(request, "actor", None)
     if known is None:
-        known = _find_actor(request)
+        with during(Phase.AUTH):
+            known = _find_actor(request)
         request.actor = known  # type: ignore[attr-defined]
+        set_who(known.email)
     return known
 
 

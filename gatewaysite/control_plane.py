@@ -18,9 +18,11 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from gatewaysite import context
 from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.db.units import return_leftovers
 from gatewaysite.errors import Refused, TooLarge, TooSlow
+from gatewaysite.phases import during
 from gatewaysite.responses import plain_error
 from gatewaysite.signals import refused
 from gatewaysite.types import Receive, Scope, Send
@@ -143,13 +145,15 @@ class ControlPlane(ASGIHandler):
         if not response.streaming:
             await send({"type": "http.response.body", "body": cast("HttpResponse", response).content})
             return
+        context.current.set(getattr(response, "request_context", None))
         chunks = iter(cast("Iterator[bytes]", response))
         while (chunk := await self._next(chunks)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
 
     async def _next(self, chunks: Iterator[bytes]) -> bytes | None:
-        making = asyncio.wrap_future(self._lines["main"].executor.submit(next, chunks, None))
+        run = contextvars.copy_context().run
+        making = asyncio.wrap_future(self._lines["main"].executor.submit(run, _make_chunk, chunks))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
@@ -161,6 +165,11 @@ class ControlPlane(ASGIHandler):
         """Let running requests finish their units, and stop the threads."""
         for line in self._lines.values():
             line.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _make_chunk(chunks: Iterator[bytes]) -> bytes | None:
+    with during(context.Phase.STREAM):
+        return next(chunks, None)
 
 
 def _deliver(work: "Future[HttpResponseBase]", answer: "asyncio.Future[HttpResponseBase]", line: Line) -> None:

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from gatewaysite.context import RequestContext, current
+from gatewaysite.context import UNRESOLVED, RequestContext, current
 from gatewaysite.db.failures import as_refusal
 from gatewaysite.errors import Denied, GatewayError, NotFound, NotSignedIn
 from gatewaysite.responses import (
@@ -43,12 +43,15 @@ def request_context(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         request_id = request_id_from(request.headers.get("X-Request-Id"))
         request.request_id = request_id  # type: ignore[attr-defined]
-        token = current.set(RequestContext(request_id=request_id, route=request.path, phase="load"))
+        context = RequestContext(request_id=request_id, route=UNRESOLVED)
+        token = current.set(context)
         try:
             response = get_response(request)
         finally:
             current.reset(token)
         response["X-Request-Id"] = request_id
+        if response.streaming:
+            response.request_context = context  # type: ignore[attr-defined]  # its chunks are still to be made
         return response
 
     return middleware
@@ -65,10 +68,8 @@ class TranslateErrors:
 
     def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> None:
         """The route is known from here on: its name, never the raw path, labels logs, ledger and metrics."""
-        match = request.resolver_match
-        context = current.get()
-        if match and context:
-            current.set(RequestContext(request_id=context.request_id, route=match.view_name, phase="load"))
+        if (match := request.resolver_match) and (context := current.get()):
+            context.route = match.view_name
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         known = translate(error)

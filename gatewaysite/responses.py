@@ -8,23 +8,23 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, Streami
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 
-from gatewaysite.db.units import no_queries
+from gatewaysite.context import Phase
 from gatewaysite.errors import BadInput, GatewayError, MethodNotAllowed
+from gatewaysite.phases import during
 
 PAGE_PREFIXES = ("/admin", "/login", "/logout")
 
 
 def render_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """Render plain data. A template that reaches for the database is a bug and raises QueryOutsideUnit."""
-    with no_queries():
-        html = render_to_string(template, context, request=request)
+    """Render plain data. A template that reaches for the database breaks a phase rule."""
+    html = render_to_string(template, context, request=request)
     # Personal, so for no shared cache; the browser may keep it, but asks again.
     return HttpResponse(html, status=status, headers={"Cache-Control": "private, no-cache"})
 
 
 def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
     """Plain data as JSON. Times end in Z."""
-    with no_queries():
+    with during(Phase.RENDER):
         body = dump_json(data)
     headers = {"Cache-Control": "no-store"} | (headers or {})
     return HttpResponse(body, status=status, content_type="application/json", headers=headers)
@@ -52,23 +52,14 @@ def _embed(value: Any) -> Any:
 
 def redirect_after(target: str, *args: Any, **kwargs: Any) -> HttpResponse:
     """303 to a route name or path: what a browser should do after a form was accepted."""
-    with no_queries():
+    with during(Phase.RENDER):
         return HttpResponseRedirect(resolve_url(target, *args, **kwargs), status=303)
 
 
 def stream_response(chunks: Iterator[bytes], *, content_type: str) -> StreamingHttpResponse:
-    """Stream chunks that were decided on beforehand; each is produced with the database out of reach."""
-    return StreamingHttpResponse(_guarded(chunks), content_type=content_type)
-
-
-def _guarded(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    while True:
-        with no_queries():
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                return
-        yield chunk
+    """Stream chunks that were decided on beforehand; the control plane makes each in the phase `stream`."""
+    with during(Phase.STREAM):
+        return StreamingHttpResponse(chunks, content_type=content_type)
 
 
 def wants_page(path: str) -> bool:

@@ -21,6 +21,7 @@ TOGETHER = ("tests/end_to_end/test_outage.py", "tests/end_to_end/", "tests/brows
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start one for this run unless DATABASE_URL names one; workers of pytest-xdist find it already named."""
     os.environ.setdefault("SECRET_KEY", "only-for-tests")
+    os.environ.setdefault("GUARD_MODE", "raise")
     if os.environ.get("DATABASE_URL"):
         return
     folders = Path(os.environ.get("DATA_DIR") or ROOT / ".data")

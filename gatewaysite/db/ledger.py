@@ -1,12 +1,17 @@
-"""Who holds a pooled connection in this process, since when, and why. The engine writes it; everybody else reads."""
+"""Who holds a pooled connection in this process, or waits for one, since when, and why.
+
+The engine writes it; everybody else reads. It lives in memory and touches no connection, so it can be looked at while
+the database hangs.
+"""
 
 import contextlib
 import os
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Protocol
 
@@ -15,7 +20,10 @@ import django
 import psycopg
 import psycopg_pool
 
-from gatewaysite.context import RequestContext, current
+from gatewaysite.context import Phase, RequestContext, current, phase
+
+# Statements that make a unit of work one that writes.
+_WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
 
 
 class Holder(Protocol):
@@ -26,18 +34,20 @@ class Holder(Protocol):
     @property
     def in_use(self) -> bool: ...
 
+    @property
+    def in_transaction(self) -> bool: ...
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Hold:
-    """One connection out of the pool, from borrow to give-back."""
 
-    holder: Holder
-    since: float
-    thread_id: int
-    request: RequestContext | None
-    file: str
-    line: int
-    function: str
+class Entry:
+    """Somebody who has, or wants, a connection: the request, the line of code that asked, and the time."""
+
+    __slots__ = ("file", "function", "line", "request", "since", "thread_id")
+
+    def __init__(self) -> None:
+        self.since = time.monotonic()
+        self.thread_id = threading.get_ident()
+        self.request: RequestContext | None = current.get()
+        self.file, self.line, self.function = call_site()
 
     @property
     def seconds(self) -> float:
@@ -49,7 +59,70 @@ class Hold:
         return f"{self.file}:{self.line} {self.function}"
 
 
+class Wait(Entry):
+    """Somebody waiting. `for_what`: a thread for the unit of work, or a connection out of the pool."""
+
+    __slots__ = ("for_what",)
+
+    def __init__(self, for_what: str) -> None:
+        super().__init__()
+        self.for_what = for_what
+
+
+class Hold(Entry):
+    """One connection out of the pool, from borrow to give-back. Written by the thread that holds it, read by any."""
+
+    __slots__ = ("backend_pid", "busy_s", "holder", "phase", "rested_at", "running_since", "sql", "statements")
+
+    def __init__(self, holder: Holder, backend_pid: int) -> None:
+        super().__init__()
+        self.holder = holder
+        self.backend_pid = backend_pid
+        self.phase = phase.get()
+        self.statements = 0
+        self.busy_s = 0.0
+        self.running_since = 0.0
+        self.rested_at = self.since
+        self.sql: object = ""
+
+    def begin(self, sql: object) -> None:
+        """A statement is being sent; None for the end of a transaction, which is busy time but says nothing new.
+
+        A phase that only loaded so far is one that writes from the first change on.
+        """
+        if sql is not None:
+            self.sql = sql
+            self.statements += 1
+            if self.phase is Phase.LOAD and isinstance(sql, str) and sql.startswith(_WRITES):
+                self.phase = Phase.WRITE
+        self.running_since = time.monotonic()
+
+    def end(self) -> None:
+        """The statement has been answered."""
+        self.rested_at = time.monotonic()
+        self.busy_s += self.rested_at - self.running_since
+        self.running_since = 0.0
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds held without a statement running: what nobody needed."""
+        running_since = self.running_since
+        running = time.monotonic() - running_since if running_since else 0.0
+        return max(0.0, self.seconds - self.busy_s - running)
+
+    @property
+    def rests_s(self) -> float:
+        """Seconds since the last statement ended; 0 while one runs."""
+        return 0.0 if self.running_since else time.monotonic() - self.rested_at
+
+
+# Called with every hold as it ends, by the thread that held it.
+on_return: list[Callable[[Hold], None]] = []
+
 _holds: set[Hold] = set()
+_waits: set[Wait] = set()
+# The holds of each thread, for asking about one's own without looking at everybody's.
+_by_thread: dict[int, list[Hold]] = {}
 # The holds begun in this context. It travels with `await` and into threads; those given back meanwhile do not count.
 _mine: ContextVar[tuple[Hold, ...]] = ContextVar("gatewaysite.db.ledger.mine", default=())
 
@@ -59,17 +132,22 @@ def held() -> list[Hold]:
     return sorted(_holds.copy(), key=lambda hold: hold.since)
 
 
-def held_here() -> bool:
-    """Whether whoever runs this holds a connection, in this thread or in one that waits for it.
+def waiting() -> list[Wait]:
+    """Everybody in this process who waits for a connection, longest first."""
+    return sorted(_waits.copy(), key=lambda wait: wait.since)
+
+
+def mine() -> list[Hold]:
+    """What whoever runs this holds, in this thread or in one that waits for it.
 
     The thread finds what a shared worker thread left open, the context what a synchronous caller holds while
     its coroutine runs on the loop. A test case's own transaction does not count, only what is done inside it.
     """
     if not _holds:
-        return False
-    thread_id = threading.get_ident()
-    mine = _mine.get()
-    return any((hold.thread_id == thread_id or hold in mine) and hold.holder.in_use for hold in _holds.copy())
+        return []
+    own = _by_thread.get(threading.get_ident(), ())
+    callers = (hold for hold in _mine.get() if hold in _holds and hold not in own)
+    return [hold for hold in (*own, *callers) if hold.holder.in_use]
 
 
 def count(alias: str) -> int:
@@ -77,35 +155,53 @@ def count(alias: str) -> int:
     return sum(hold.holder.alias == alias for hold in _holds.copy())
 
 
-def enter(holder: Holder) -> Hold:
+def enter(holder: Holder, backend_pid: int) -> Hold:
     """A connection was borrowed. Called by the engine only."""
-    file, line, function = _call_site()
-    hold = Hold(holder, time.monotonic(), threading.get_ident(), current.get(), file, line, function)
+    hold = Hold(holder, backend_pid)
     _mine.set((*(earlier for earlier in _mine.get() if earlier in _holds), hold))
+    _by_thread.setdefault(hold.thread_id, []).append(hold)
     _holds.add(hold)
     return hold
 
 
 def leave(hold: Hold) -> None:
     """The connection went back. Called by the engine only; a second time does nothing."""
+    if hold not in _holds:
+        return
     _holds.discard(hold)
+    _by_thread[hold.thread_id].remove(hold)
+    for tell in on_return:
+        tell(hold)
+
+
+@contextmanager
+def wait(for_what: str) -> Iterator[None]:
+    """Be listed as waiting."""
+    entry = Wait(for_what)
+    _waits.add(entry)
+    try:
+        yield
+    finally:
+        _waits.discard(entry)
 
 
 def _folder(module: ModuleType) -> str:
     return os.path.dirname(module.__file__ or "") + os.sep
 
 
-# The engine, Django and the driver are never the answer to "who asked".
+# The engine, the guard, Django and the driver are never the answer to "who asked".
 _MACHINERY = (
     *(_folder(module) for module in (django, psycopg, psycopg_pool, asgiref)),
     os.path.dirname(__file__) + os.sep,
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), "phases.py"),
     contextlib.__file__,
 )
 _is_machinery: dict[str, bool] = {}
 
 
-def _call_site() -> tuple[str, int, str]:
-    frame = sys._getframe(2)
+def call_site() -> tuple[str, int, str]:
+    """File, line and function of the nearest caller that is not machinery."""
+    frame = sys._getframe(1)
     while True:
         file = frame.f_code.co_filename
         inside = _is_machinery.get(file)

@@ -14,22 +14,9 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 
+from gatewaysite.db import ledger
 from gatewaysite.db.handback.base import DatabaseWrapper
-from gatewaysite.db.quiet import QueryOutsideUnit, no_queries
 from gatewaysite.errors import PoolFull
-
-__all__ = [
-    "QueryOutsideUnit",
-    "close_pool",
-    "no_queries",
-    "pool_stats",
-    "prepared_cursor",
-    "return_leftovers",
-    "run_unit",
-    "start_units",
-    "stop_units",
-    "unit_stats",
-]
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +33,8 @@ async def run_unit[**P, R](unit: Callable[P, R], *args: P.args, **kwargs: P.kwar
     answer = asyncio.wrap_future(future)
     try:
         if not future.running():
-            await asyncio.wait((answer,), timeout=line.timeout_s)
+            with ledger.wait("thread"):
+                await asyncio.wait((answer,), timeout=line.timeout_s)
             # Only what has not started can be cancelled; what runs by now is waited for, however long it takes.
             if future.cancel():
                 raise line.timed_out()

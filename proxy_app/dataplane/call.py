@@ -11,8 +11,10 @@ import msgspec
 
 from auth_app.actor import Actor
 from auth_app.policy import sees
+from gatewaysite.context import Phase
 from gatewaysite.context import current as context
 from gatewaysite.errors import GatewayError, NotFound, Refused
+from gatewaysite.phases import during
 from proxy_app.dataplane.mcp.call import Relay, send
 from proxy_app.dataplane.mcp.envelope import Request
 from proxy_app.dataplane.mcp.exchange import Exchange
@@ -61,7 +63,8 @@ def call_tool_for_page(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]
         raise NoEventLoop
     call = asyncio.run_coroutine_threadsafe(_call(actor, tool_id, arguments), page_calls.loop)
     try:
-        return call.result(WAIT_AT_MOST_S)
+        with during(Phase.UPSTREAM):
+            return call.result(WAIT_AT_MOST_S)
     except TimeoutError:
         call.cancel()
         return PageCallResult(ok=False, error=f"No answer within {WAIT_AT_MOST_S:g} seconds.")

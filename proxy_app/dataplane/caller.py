@@ -6,6 +6,7 @@ from auth_app.actor import Actor
 from auth_app.current import InvalidCredential, bearer_secret
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.work import load_token_actor
+from gatewaysite.context import set_who
 from gatewaysite.errors import NotSignedIn
 from proxy_app.snapshot.keeper import current, keeper
 
@@ -41,4 +42,5 @@ async def caller(headers: dict[bytes, bytes]) -> Actor:
         actor = find_actor(secret_hash)
     if actor is None:
         raise InvalidCredential
+    set_who(actor.email)
     return actor

@@ -8,6 +8,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job, Status
 
+from gatewaysite.context import begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
@@ -34,6 +35,7 @@ class AfterTrouble(BaseRetryStrategy):
 @app.task(queue="gateway", name="sync_gateway", retry=AfterTrouble())
 async def sync_gateway_job(gateway_id: str) -> None:
     """A bug must not leave the row "Connecting" for ever: it says so, and the job fails with its traceback."""
+    begin_background("job-sync-gateway")
     try:
         await sync_gateway(UUID(gateway_id))
     except Exception:

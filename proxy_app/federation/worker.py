@@ -9,6 +9,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 from psycopg import AsyncConnection
 
+from gatewaysite.context import begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.options import DEAD_AFTER
 
@@ -35,6 +36,7 @@ class JobWorker:
             await asyncio.wait([self._task], timeout=STOP_WITHIN_S)
 
     async def _run(self) -> None:
+        begin_background("jobs")
         while True:
             try:
                 await self._work()

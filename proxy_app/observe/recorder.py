@@ -8,8 +8,10 @@ from contextlib import suppress
 from django.conf import settings
 from psycopg.errors import DataError
 
+from gatewaysite.context import Phase, begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
+from gatewaysite.phases import during
 from proxy_app.observe import work
 from proxy_app.observe.records import CallRecord
 
@@ -52,6 +54,7 @@ class Recorder:
             log.error("calls were not recorded before the end", extra={"lost": self.waiting})
 
     async def _run(self) -> None:
+        begin_background("recorder")
         stopping = False
         while not stopping:
             with suppress(TimeoutError):
@@ -68,7 +71,8 @@ class Recorder:
         batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
         self._being_written = len(batch)
         try:
-            await run_unit(work.copy_calls, batch)
+            with during(Phase.AUDIT):
+                await run_unit(work.copy_calls, batch)
         except DataError:
             # A value PostgreSQL will never take must not block the ones behind it.
             self.dropped_total += len(batch)

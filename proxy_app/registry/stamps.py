@@ -10,6 +10,8 @@ from django.http import HttpRequest
 
 from auth_app.actor import Actor
 from auth_app.models import AuditEntry
+from gatewaysite.context import Phase
+from gatewaysite.phases import during
 from proxy_app.registry.kind import Change, Kind
 from proxy_app.registry.validation import NOT_IN_A_LINE
 
@@ -64,17 +66,18 @@ def _address(text: str) -> str | None:
 
 def record(kind: Kind, row: Any, action: str, stamp: Stamp, changes: dict[str, Any] | None = None) -> None:
     """Add the audit entry of a write, inside its unit."""
-    AuditEntry.objects.create(
-        actor_email=stamp.email,
-        action=f"{kind.singular}.{action}",
-        object_kind=kind.slug,
-        object_id=row.pk.hex,
-        object_name=row.name,
-        changes=changes or {},
-        request_id=stamp.request_id,
-        from_ip=stamp.ip,
-        via=stamp.via,
-    )
+    with during(Phase.AUDIT):
+        AuditEntry.objects.create(
+            actor_email=stamp.email,
+            action=f"{kind.singular}.{action}",
+            object_kind=kind.slug,
+            object_id=row.pk.hex,
+            object_name=row.name,
+            changes=changes or {},
+            request_id=stamp.request_id,
+            from_ip=stamp.ip,
+            via=stamp.via,
+        )
 
 
 def changes_of(change: Change) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import cast
 
 import httpx
 
+from gatewaysite.context import Phase
+from gatewaysite.phases import during
 from proxy_app.upstream.errors import UpstreamProtocol, UpstreamTooLarge, as_upstream_error
 from proxy_app.upstream.transport import IncomingStream
 
@@ -20,7 +22,8 @@ async def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
     try:
         if _announced(response) > limit_bytes:
             raise UpstreamTooLarge
-        body = await _collect(response, limit_bytes)
+        with during(Phase.UPSTREAM):
+            body = await _collect(response, limit_bytes)
     except httpx.HTTPError as exc:
         raise as_upstream_error(exc) from exc
     finally:

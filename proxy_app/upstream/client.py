@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import httpx
 
 from gatewaysite import __version__
-from gatewaysite.db.ledger import held_here
+from gatewaysite.context import Phase
+from gatewaysite.phases import during
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.bodies import body_of
-from proxy_app.upstream.errors import UpstreamWhileHoldingConnection, as_upstream_error
+from proxy_app.upstream.errors import as_upstream_error
 from proxy_app.upstream.inflight import Ledger
 from proxy_app.upstream.limits import Limits, Timeouts
 from proxy_app.upstream.transport import AiohttpTransport
@@ -41,7 +42,7 @@ class Settings(Protocol):
 
 
 class Door(httpx.AsyncBaseTransport):
-    """In front of the pool: refuses callers who hold a database connection, and keeps the ledger."""
+    """In front of the pool: a phase of its own, in which no database connection is held, and the ledger of calls."""
 
     def __init__(self, new_pool: Callable[[], AiohttpTransport], *, pooled: bool = True) -> None:
         self.pool = new_pool()
@@ -50,15 +51,12 @@ class Door(httpx.AsyncBaseTransport):
         self._new_pool = new_pool
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if held_here():
-            raise UpstreamWhileHoldingConnection(
-                "a unit of work is still open: call upstreams before it begins or after it ended"
-            )
         upstream = request.extensions.get("upstream") or request.url.netloc.decode("ascii")
         pool = self.pool if self.pooled else self._new_pool()
         self.ledger.enter(upstream)
         try:
-            response = await pool.handle_async_request(request)
+            with during(Phase.UPSTREAM):
+                response = await pool.handle_async_request(request)
         except BaseException as exc:
             self.ledger.fail(upstream, exc)
             raise

@@ -130,10 +130,6 @@ class UpstreamAuth(UpstreamStatus):
         self.challenge = challenge  # its WWW-Authenticate, as sent
 
 
-class UpstreamWhileHoldingConnection(RuntimeError):
-    """A bug in our own code: an upstream call began while this task or thread held a database connection."""
-
-
 def as_upstream_error(exc: httpx.HTTPError) -> UpstreamError:
     """The error to answer with. The message is fixed per class: the exception's own text names hosts."""
     return _kind_of(exc)(maybe_sent=may_have_been_sent(exc))

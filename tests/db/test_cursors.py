@@ -334,7 +334,7 @@ def test_a_shared_wrapper_keeps_its_connection_until_sharing_ends(pooled: Databa
 async def test_async_callers_give_back_between_their_queries(pooled: DatabaseWrapper) -> None:
     assert await TYPES.acount() == len([row async for row in TYPES])
     assert out_of_pool(pooled) == 0
-    assert not ledger.held_here()
+    assert not ledger.mine()
 
 
 @pytest.mark.anyio

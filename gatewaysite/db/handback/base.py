@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Self
 
 import psycopg
@@ -21,7 +21,7 @@ from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from gatewaysite.db import ledger
-from gatewaysite.db.quiet import refuse_when_quiet
+from gatewaysite.phases import refuse_database
 
 # By alias, while its server gives the pool nothing: the lock of the one borrower who may wait for it to return. The
 # others are refused at once, so an outage does not hold every thread for the pool's whole timeout.
@@ -29,10 +29,26 @@ _outages: dict[str, threading.Lock] = {}
 
 
 class _Reporting:
-    """A cursor that tells its wrapper when it is closed, or dropped without being closed."""
+    """A cursor that notes its statements in the ledger, and tells its wrapper when it is closed or dropped."""
 
     cursor: Any
     db: "DatabaseWrapper"
+
+    def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        with self.db.noted(sql):
+            return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+
+    def _executemany(self, sql: Any, param_list: Any, *ignored: Any) -> Any:
+        with self.db.noted(sql):
+            return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
+
+    def copy(self, statement: Any, *args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
+        return self._noted_copy(statement, self.cursor.copy(statement, *args, **kwargs))
+
+    @contextmanager
+    def _noted_copy(self, statement: Any, copying: AbstractContextManager[Any]) -> Iterator[Any]:
+        with self.db.noted(statement), copying as copy:
+            yield copy
 
     def close(self) -> None:
         try:
@@ -52,6 +68,23 @@ class _Reporting:
             psycopg.Cursor.close(self.cursor)
             self.db._soiled = True
             self.db._open_cursors.pop(id(self), None)
+
+
+class _Noted:
+    """While a statement runs. A class, because a generator would cost three times as much for every statement."""
+
+    __slots__ = ("_hold", "_sql")
+
+    def __init__(self, hold: ledger.Hold | None, sql: Any) -> None:
+        self._hold, self._sql = hold, sql
+
+    def __enter__(self) -> None:
+        if self._hold:
+            self._hold.begin(self._sql)
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._hold:
+            self._hold.end()
 
 
 class HandbackCursor(_Reporting, CursorWrapper):
@@ -116,6 +149,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         own_blocks = [block for block in self.atomic_blocks if not block._from_testcase]  # type: ignore[attr-defined]
         in_manual_transaction = not self.autocommit and not self.in_atomic_block
         return bool(own_blocks or in_manual_transaction or self._open_cursors or self._pins or self._busy)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.in_atomic_block or not self.autocommit
 
     # --- When to give back ----------------------------------------------------------------------------------------
 
@@ -182,7 +219,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if scout and not scout.acquire(blocking=False):
             raise psycopg.OperationalError("the server gave the pool no connection a moment ago")
         try:
-            connection = super().get_new_connection(conn_params)
+            with ledger.wait("connection"):
+                connection = super().get_new_connection(conn_params)
         except PoolTimeout as timeout:
             # The pool only knows that none came. With some of them not lent out, it is the server that gives none.
             if ledger.count(self.alias) >= self.pool.max_size:
@@ -193,11 +231,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if scout:
                 scout.release()
         _outages.pop(self.alias, None)
-        self._hold = ledger.enter(self)
+        self._hold = ledger.enter(self, connection.pgconn.backend_pid)
         return connection
 
     def connect(self) -> None:
-        refuse_when_quiet()
+        refuse_database()
         # Before borrowing: a wrapper used in the wrong thread is refused, and could not give back.
         self.validate_thread_sharing()
         self._busy += 1
@@ -207,7 +245,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._busy -= 1
 
     def _cursor(self, name: str | None = None) -> Any:
-        refuse_when_quiet()
+        refuse_database()
         try:
             return super()._cursor(name)  # type: ignore[misc]
         except BaseException:
@@ -237,6 +275,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # Closed twice, or after its connection went, it is no longer there, and the cursors of the present one count.
         self._open_cursors.pop(key, None)
         self._release_if_free()
+
+    # --- What the ledger is told ----------------------------------------------------------------------------------
+
+    def noted(self, sql: Any) -> "_Noted":
+        return _Noted(self._hold, sql)
+
+    def _commit(self) -> None:
+        with self.noted(None):
+            super()._commit()  # type: ignore[misc]
+
+    def _rollback(self) -> None:
+        with self.noted(None):
+            super()._rollback()  # type: ignore[misc]
 
     # --- Autocommit -----------------------------------------------------------------------------------------------
 

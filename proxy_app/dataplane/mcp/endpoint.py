@@ -8,11 +8,12 @@ from django.conf import settings
 
 from auth_app.actor import Actor
 from gatewaysite.bodies import ClientLeft, read_body
-from gatewaysite.context import RequestContext
+from gatewaysite.context import Phase, RequestContext
 from gatewaysite.context import current as context
 from gatewaysite.db.failures import as_refusal
 from gatewaysite.errors import GatewayError, MethodNotAllowed, NotFound, UnsupportedMediaType
 from gatewaysite.middleware import request_id_from
+from gatewaysite.phases import during
 from gatewaysite.responses import error_headers
 from gatewaysite.types import Receive, Scope, Send
 from proxy_app.dataplane.caller import caller
@@ -52,7 +53,7 @@ async def serve(
     """Answer one HTTP request. Every error ends here, in the shape of JSON-RPC."""
     headers = header_dict(scope)
     request_id = request_id_from(headers.get(b"x-request-id", b"").decode("latin1"))
-    context.set(RequestContext(request_id=request_id, route=route, phase="load"))
+    context.set(RequestContext(request_id=request_id, route=route))
     visit = Visit(send, ((b"x-request-id", request_id.encode()),), streams=streams)
     try:
         check_origin(headers)
@@ -128,12 +129,16 @@ class Visit:
     async def _relay(self, relay: Relay) -> None:
         self._begun = True
         await self.send({"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM, *self._own_headers]})
+        with during(Phase.STREAM):
+            await self._relay_messages(relay)
+        await self.send({"type": "http.response.body", "body": b""})
+
+    async def _relay_messages(self, relay: Relay) -> None:
         async with aclosing(relay.messages()) as messages:
             async for message in messages:
                 # JSON may have line breaks between its tokens, and an event's data is a field per line.
                 body = b"event: message\ndata: " + message.replace(b"\n", b"\ndata: ") + b"\n\n"
                 await self.send({"type": "http.response.body", "body": body, "more_body": True})
-        await self.send({"type": "http.response.body", "body": b""})
 
     async def refuse(self, error: Exception) -> None:
         """Answer with an error. One that we do not know is a bug: logged here, told without detail."""

@@ -8,6 +8,8 @@ from typing import Self
 
 import httpx
 
+from gatewaysite.context import Phase
+from gatewaysite.phases import during
 from proxy_app.upstream import client
 from proxy_app.upstream.bodies import body_of, read_body
 from proxy_app.upstream.errors import (
@@ -195,9 +197,10 @@ async def complete(reply: Answer | AnswerStream) -> Answer:
     """The answer alone; messages that come before it are dropped."""
     if isinstance(reply, Answer):
         return reply
-    async for message in reply:
-        if message.is_response:
-            return Answer(message.result, message.error)
+    with during(Phase.UPSTREAM):
+        async for message in reply:
+            if message.is_response:
+                return Answer(message.result, message.error)
     raise UpstreamCut
 
 

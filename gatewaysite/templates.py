@@ -1,0 +1,23 @@
+"""Django's template engine, rendering in a phase of its own: whoever renders, ours or a library, has the guard."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.template.backends.django import DjangoTemplates, Template
+
+from gatewaysite.context import Phase
+from gatewaysite.phases import during
+
+
+class Templates(DjangoTemplates):
+    def from_string(self, template_code: str) -> "GuardedTemplate":
+        return GuardedTemplate(super().from_string(template_code).template, self)
+
+    def get_template(self, template_name: str) -> "GuardedTemplate":
+        return GuardedTemplate(super().get_template(template_name).template, self)
+
+
+class GuardedTemplate(Template):
+    def render(self, context: dict[str, Any] | None = None, request: HttpRequest | None = None) -> str:
+        with during(Phase.RENDER):
+            return super().render(context, request)
