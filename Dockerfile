@@ -13,7 +13,7 @@ RUN SECRET_KEY=collect DATABASE_URL=postgresql:///nowhere /venv/bin/python manag
 RUN /venv/bin/python -m compileall -q .
 
 FROM python:3.13-slim
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 PORT=8000
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/poolgate
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build /app /app

@@ -6,6 +6,7 @@ No other module reads the environment (a lint rule keeps it), and a test holds `
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from gatewaysite.db.options import pool_options
@@ -27,6 +28,9 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 DEBUG = env.bool("DEBUG", default=False)
 # Local state of `make run`: the embedded PostgreSQL, the generated secret key.
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
+
+# Where the workers of one machine or container tell each other how they stand; a memory file system will do.
+RUN_DIR = Path(env.str("RUN_DIR", default=str(DATA_DIR / "run")))
 
 # --- The first administrator, made by `manage.py gateway bootstrap` -------------------------------------------------
 
@@ -53,6 +57,12 @@ DB_STATEMENT_TIMEOUT = env.float("DB_STATEMENT_TIMEOUT", default=15.0)
 DB_LOCK_TIMEOUT = env.float("DB_LOCK_TIMEOUT", default=2.0)
 # Lets PostgreSQL keep the plans of the lists. false behind a PgBouncer before 1.21 in transaction mode.
 DB_PREPARED_STATEMENTS = env.bool("DB_PREPARED_STATEMENTS", default=True)
+
+# A request that uses the database while it renders, streams or waits for an upstream, or holds a connection meanwhile:
+# raise (it fails), count (it goes on; log and metrics tell), off.
+GUARD_MODE = env.str("GUARD_MODE", default="raise" if DEBUG else "count")
+if GUARD_MODE not in ("off", "count", "raise"):
+    raise ImproperlyConfigured(f"GUARD_MODE is off, count or raise, not {GUARD_MODE!r}")
 
 DATABASE = env.db_url("DATABASE_URL")
 
@@ -163,7 +173,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "gatewaysite.templates.Templates",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "context_processors": [

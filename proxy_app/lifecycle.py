@@ -5,6 +5,7 @@ import gc
 import logging
 
 from auth_app.current import TokenLookup
+from gatewaysite.context import begin_background
 from gatewaysite.db.units import close_pool, start_units, stop_units
 from gatewaysite.errors import GatewayError
 from proxy_app.apps import close_upstreams, open_upstreams
@@ -12,6 +13,7 @@ from proxy_app.dataplane.call import page_calls
 from proxy_app.dataplane.caller import find_actor_now
 from proxy_app.dataplane.health import Draining
 from proxy_app.federation.worker import job_worker
+from proxy_app.observe.board import board
 from proxy_app.observe.metrics import publisher
 from proxy_app.observe.recorder import recorder
 from proxy_app.snapshot.keeper import keeper
@@ -26,6 +28,7 @@ COLLECT_AFTER = (20_000, 5, 2)
 
 
 async def start() -> None:
+    begin_background("startup")
     page_calls.loop = asyncio.get_running_loop()
     start_units()
     await open_upstreams()
@@ -34,12 +37,14 @@ async def start() -> None:
     TokenLookup.find = staticmethod(find_actor_now)
     job_worker.start()
     publisher.start()
+    board.start()
     _calm_collector()
 
 
 async def stop() -> None:
     """The reverse: first whatever makes work, then whatever the work needs."""
     Draining.on = True
+    await board.stop()
     await publisher.stop()
     await job_worker.stop()
     await keeper.stop()

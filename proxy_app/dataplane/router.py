@@ -3,7 +3,7 @@
 import re
 
 from gatewaysite.types import AsgiApp
-from proxy_app.dataplane import health, rpc
+from proxy_app.dataplane import health, ops, rpc
 from proxy_app.dataplane.mcp import endpoint
 
 EXACT: dict[str, AsgiApp] = {
@@ -17,6 +17,7 @@ EXACT: dict[str, AsgiApp] = {
     "/health": health.health,
     "/healthz": health.health,
     "/metrics": health.metrics,
+    "/ops/connections": ops.connections,
 }
 # /servers/mcp is a server of that name in the registry.
 ONE_SERVER = re.compile(r"/servers/[^/]*/mcp/?")

@@ -19,13 +19,17 @@ import django.db
 import psycopg
 from django.conf import settings
 
+from gatewaysite.context import begin_background
 from gatewaysite.db.failures import as_refusal, is_trouble
 from gatewaysite.db.units import run_unit
+from proxy_app.observe.board import CHANNEL as BOARD_CHANNEL
+from proxy_app.observe.board import board
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Snapshot
 
 CHANNEL = "poolgate"
 POLL_S = 2.0
+BOARD_EVERY_S = 0.5  # while somebody looks at it
 LOOK_EVERY_S = 0.05
 ANSWER_WITHIN_S = 2.0  # a version query that takes longer means the connection is dead
 RECONNECT_S = 0.5
@@ -111,6 +115,7 @@ class Keeper:
 
     async def _follow(self) -> None:
         """Hold this process's one pinned connection, outside the pool, and come back whenever it is lost."""
+        begin_background("snapshot")
         said = ""
         while True:
             try:
@@ -132,9 +137,23 @@ class Keeper:
                 versions = dict(await cursor.fetchall())
             await self._catch_up(versions)
             self.listening = True
-            # One notification is enough to look again: the versions say what moved, and a burst costs one look.
-            async for _notification in connection.notifies(timeout=POLL_S, stop_after=1):
-                pass
+            await self._wait_for_a_change(connection)
+
+    async def _wait_for_a_change(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Until the database tells of one, or for POLL_S. Meanwhile the board talks over the same connection.
+
+        One notification is enough to look again: the versions say what moved, and a burst costs one look.
+        """
+        until = time.monotonic() + POLL_S
+        while (left_s := until - time.monotonic()) > 0:
+            patience_s = min(left_s, BOARD_EVERY_S) if board.busy else left_s
+            async for notification in connection.notifies(timeout=patience_s, stop_after=1):
+                if notification.channel == CHANNEL:
+                    return
+                board.hear(notification.payload)
+            if board.busy:
+                async with asyncio.timeout(ANSWER_WITHIN_S):
+                    await board.exchange(connection)
 
 
 @asynccontextmanager
@@ -144,6 +163,7 @@ async def _listener() -> AsyncIterator[psycopg.AsyncConnection[Any]]:
     )
     try:
         await connection.execute(f"LISTEN {CHANNEL}")
+        await connection.execute(f"LISTEN {BOARD_CHANNEL}")
         yield connection
     finally:
         await connection.close()

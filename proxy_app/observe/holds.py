@@ -1,0 +1,182 @@
+"""What holding connections costs: time by route and phase against its budget, rules broken, the longest of the hour."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from prometheus_client import Counter, Histogram
+
+from gatewaysite.context import UNRESOLVED
+from gatewaysite.db import ledger
+from gatewaysite.db.ledger import Hold
+from gatewaysite.phases import Violation, on_violation
+from proxy_app.observe.sql import fingerprint, shape
+
+# 99 of 100 holds of a route take at most this long.
+BUDGET_S = 0.05
+# The routes that may take longer, and why.
+BUDGETS_S: Mapping[str, float] = {
+    "snapshot": 0.5,  # reads the whole registry at once, and only when it changed
+    "recorder": 0.5,  # copies up to 2,000 calls in one statement
+    "job-sync-gateway": 1.0,  # replaces everything a gateway offers in one block
+}
+# Edges, in seconds. The budgets are among them, so that "within budget" is counted, not guessed.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LONGEST_PER_MINUTE, MINUTES = 5, 60
+
+HOLD_SECONDS = Histogram(
+    "gateway_db_connection_hold_seconds",
+    "Time a database connection was out of the pool.",
+    ["route", "phase"],
+    buckets=BUCKETS,
+)
+IDLE_SECONDS = Histogram(
+    "gateway_db_connection_idle_held_seconds",
+    "The part of it in which no statement ran.",
+    ["route", "phase"],
+    buckets=BUCKETS,
+)
+VIOLATIONS = Counter(
+    "gateway_db_phase_violations_total",
+    "Database used, or a connection held, in a phase that needs none.",
+    ["route", "phase", "action"],
+)
+
+Plain = dict[str, Any]
+
+
+class Longest:
+    """The longest holds of the last hour: the first few of each minute are kept, in plain data."""
+
+    def __init__(self) -> None:
+        self._minutes: deque[tuple[int, list[Plain]]] = deque(maxlen=MINUTES)
+
+    def add(self, hold: Hold) -> None:
+        held_s, minute = hold.seconds, int(time.time() // 60)
+        if not self._minutes or self._minutes[-1][0] != minute:
+            self._minutes.append((minute, []))
+        longest = self._minutes[-1][1]
+        if len(longest) >= LONGEST_PER_MINUTE and held_s * 1000 <= longest[-1]["held_ms"]:
+            return
+        longest.append({**described(hold), "ended_at": time.time()})
+        longest.sort(key=lambda entry: entry["held_ms"], reverse=True)
+        del longest[LONGEST_PER_MINUTE:]
+
+    def entries(self) -> list[Plain]:
+        """Longest first."""
+        since = time.time() // 60 - MINUTES
+        recent = [entry for minute, longest in self._minutes.copy() if minute > since for entry in longest.copy()]
+        return sorted(recent, key=lambda entry: entry["held_ms"], reverse=True)
+
+
+longest = Longest()
+
+
+def observe(hold: Hold) -> None:
+    """Count a hold that has ended. Told by the ledger, on the thread that held."""
+    seconds, idle = _children(hold.request.route if hold.request else UNRESOLVED, hold.phase)
+    seconds.observe(hold.seconds)
+    idle.observe(hold.idle_s)
+    longest.add(hold)
+
+
+def count_violation(violation: Violation) -> None:
+    action = "raised" if violation.raised else "counted"
+    VIOLATIONS.labels(violation.route, violation.phase, action).inc()
+
+
+ledger.on_return.append(observe)
+on_violation.append(count_violation)
+
+
+@cache
+def _children(route: str, phase: str) -> tuple[Histogram, Histogram]:
+    return HOLD_SECONDS.labels(route, phase), IDLE_SECONDS.labels(route, phase)
+
+
+def described(hold: Hold) -> Plain:
+    """A hold as plain data, for people and machines. Times in milliseconds."""
+    return {
+        **asked_by(hold),
+        "phase": str(hold.phase),
+        "held_ms": _ms(hold.seconds),
+        "statements_ms": _ms(max(0.0, hold.seconds - hold.idle_s)),
+        "idle_ms": _ms(hold.idle_s),
+        "resting_ms": _ms(hold.rests_s),
+        "in_transaction": hold.holder.in_transaction,
+        "statements": hold.statements,
+        "running": bool(hold.running_since),
+        "statement": shape(hold.sql),
+        "fingerprint": fingerprint(hold.sql),
+        "backend_pid": hold.backend_pid,
+    }
+
+
+def asked_by(entry: ledger.Entry) -> Plain:
+    request = entry.request
+    return {
+        "route": request.route if request else UNRESOLVED,
+        "request_id": request.request_id if request else "",
+        "who": masked(request.who) if request else "",
+        "file": short(entry.file),
+        "line": entry.line,
+        "function": entry.function,
+    }
+
+
+def short(file: str) -> str:
+    """A path as people know it: from the project's folder, or from the library's name."""
+    for folder in (f"{settings.BASE_DIR}{os.sep}", f"site-packages{os.sep}"):
+        _before, found, rest = file.partition(folder)
+        if found:
+            return rest
+    return file
+
+
+def masked(email: str) -> str:
+    """Enough of an address to recognise a colleague by."""
+    name, at, domain = email.partition("@")
+    return f"{name[:1]}…{at}{domain}" if at else email[:2]
+
+
+def budget_s(route: str) -> float:
+    return BUDGETS_S.get(route, BUDGET_S)
+
+
+def routes_here() -> list[Plain]:
+    """This process's holds since it started: per route and phase how many in each bucket, and the sum of both times."""
+    idle_sums = {_labels(sample): sample.value for sample in _samples(IDLE_SECONDS) if sample.name.endswith("_sum")}
+    rows: dict[tuple[str, str], Plain] = {}
+    for sample in _samples(HOLD_SECONDS):
+        key = _labels(sample)
+        row = rows.setdefault(key, {"route": key[0], "phase": key[1], "buckets": [], "idle_s": idle_sums.get(key, 0.0)})
+        if sample.name.endswith("_bucket"):
+            row["buckets"].append(sample.value)
+        elif sample.name.endswith("_sum"):
+            row["held_s"] = sample.value
+    return list(rows.values())
+
+
+def violations_here() -> list[Plain]:
+    """Rules broken in this process since it started."""
+    return [
+        {**sample.labels, "count": int(sample.value)}
+        for sample in _samples(VIOLATIONS)
+        if sample.name.endswith("_total")
+    ]
+
+
+def _samples(metric: Histogram | Counter) -> Iterable[Any]:
+    return (sample for family in metric.collect() for sample in family.samples)
+
+
+def _labels(sample: Any) -> tuple[str, str]:
+    return sample.labels["route"], sample.labels["phase"]
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
