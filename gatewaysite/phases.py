@@ -29,7 +29,8 @@ class PhaseViolation(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule broken once. `rule`: "database_used" in the phase, or "connection_held" when it began."""
+    """A rule broken once. `rule`: "database_used" in the phase, "connection_held" when it began, or "connection_left"
+    behind when all was over."""
 
     rule: str
     phase: Phase
@@ -56,6 +57,15 @@ def refuse_database() -> None:
     phase = context.phase.get()
     if phase in WITHOUT_DATABASE and settings.GUARD_MODE != "off":
         _broken("database_used", phase)
+
+
+def tell_left(hold: ledger.Hold) -> None:
+    """Count a connection that its work left behind; the belt that takes it back reports it here. Raises nothing."""
+    request = hold.request
+    route, request_id = (request.route, request.request_id) if request else (context.UNRESOLVED, "")
+    violation = Violation("connection_left", hold.phase, route, request_id, hold.site, raised=False)
+    for tell in on_violation:
+        tell(violation)
 
 
 class _During:

@@ -150,6 +150,11 @@ def mine() -> list[Hold]:
     return [hold for hold in (*own, *callers) if hold.holder.in_use]
 
 
+def of(holder: object) -> list[Hold]:
+    """What this wrapper holds: one connection, or none."""
+    return [hold for hold in _holds.copy() if hold.holder is holder]
+
+
 def count(alias: str) -> int:
     """How many connections of one database are out."""
     return sum(hold.holder.alias == alias for hold in _holds.copy())

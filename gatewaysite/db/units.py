@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from gatewaysite.db import ledger
 from gatewaysite.db.handback.base import DatabaseWrapper
 from gatewaysite.errors import PoolFull
+from gatewaysite.phases import tell_left
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,8 @@ def return_leftovers() -> None:
     for connection in connections.all(initialized_only=True):
         if connection.connection is not None:
             log.error("a connection was still held when its work had ended", extra={"alias": connection.alias})
+            for hold in ledger.of(connection):
+                tell_left(hold)
             connection.close()
             # A new wrapper next time: this one still thinks it is inside whatever was abandoned.
             del connections[connection.alias]

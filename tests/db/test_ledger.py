@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connections, transaction
+from django.db import ProgrammingError, connections, transaction
 
 from gatewaysite import context
 from gatewaysite.context import RequestContext
@@ -44,6 +44,116 @@ def test_the_site_of_an_orm_query_is_the_line_that_ran_it(pooled: DatabaseWrappe
         (hold,) = holds()
     # The helper that runs the query is a test's, so it is the asking code.
     assert "tests/db/pools.py" in hold.site
+
+
+def test_a_hold_tells_time_in_statements_from_time_idle(pooled: DatabaseWrapper) -> None:
+    with transaction.atomic(using=ALIAS):
+        query(pooled, "SELECT pg_sleep(0.05)")
+        (hold,) = holds()
+        busy_s = hold.busy_s
+        Event().wait(0.05)
+        assert hold.busy_s == busy_s >= 0.05
+        assert hold.idle_s >= 0.04
+        assert hold.rests_s >= 0.04
+        assert hold.statements == 1
+        assert str(hold.sql) == "SELECT pg_sleep(0.05)"
+    assert hold.busy_s > busy_s, "ending the transaction is busy time too"
+    assert hold.statements == 1
+
+
+def test_a_statement_that_runs_is_no_idle_time(pooled: DatabaseWrapper) -> None:
+    seen: list[tuple[float, float, bool]] = []
+
+    def look() -> None:
+        Event().wait(0.05)
+        (hold,) = holds()
+        seen.append((hold.idle_s, hold.rests_s, bool(hold.running_since)))
+
+    watcher = Thread(target=look)
+    with pooled.pinned():
+        watcher.start()
+        query(pooled, "SELECT pg_sleep(0.2)")
+    watcher.join()
+    ((idle_s, rests_s, running),) = seen
+    assert (rests_s, running) == (0.0, True)
+    assert idle_s < 0.05
+
+
+@pytest.mark.parametrize(
+    ("sql", "phase"),
+    [("SELECT 1", "load"), ("UPDATE django_content_type SET model = model WHERE false", "write")],
+)
+def test_a_unit_that_changes_something_writes(pooled: DatabaseWrapper, sql: str, phase: str) -> None:
+    with transaction.atomic(using=ALIAS), pooled.cursor() as cursor:
+        (hold,) = holds()
+        cursor.execute(sql)
+        cursor.execute("SELECT 1")
+        assert str(hold.phase) == phase
+
+
+def test_a_copy_is_time_in_statements(pooled: DatabaseWrapper) -> None:
+    with pooled.cursor() as cursor:
+        (hold,) = holds()
+        with cursor.copy("COPY (SELECT 1) TO STDOUT") as copy:
+            assert hold.running_since
+            assert list(copy.rows())
+        assert hold.running_since == 0
+        assert hold.statements == 1
+
+
+def test_a_statement_that_fails_has_ended(pooled: DatabaseWrapper) -> None:
+    with pooled.cursor() as cursor:
+        (hold,) = holds()
+        with pytest.raises(ProgrammingError):
+            cursor.execute("SELECT nothing_of_that_name")
+        assert hold.running_since == 0
+
+
+def test_the_backend_is_known_by_its_number(pooled: DatabaseWrapper) -> None:
+    with pooled.cursor() as cursor:
+        (hold,) = holds()
+        cursor.execute("SELECT pg_backend_pid()")
+        assert cursor.fetchone() == (hold.backend_pid,)
+
+
+def test_who_waits_for_a_connection_is_listed_with_its_line(pooled: DatabaseWrapper) -> None:
+    size = pooled.pool.max_size
+    done, ready = Event(), [Event() for _ in range(size)]
+
+    def hold_until_done(began: Event) -> None:
+        with transaction.atomic(using=ALIAS):
+            began.set()
+            done.wait(5)
+
+    threads = [Thread(target=hold_until_done, args=(event,)) for event in ready]
+    for thread in threads:
+        thread.start()
+    for event in ready:
+        assert event.wait(5)
+    late = Thread(target=hold_until_done, args=(Event(),))
+    late.start()
+    for _ in range(500):
+        if waits := ledger.waiting():
+            break
+        Event().wait(0.01)
+    (wait,) = waits
+    assert (wait.for_what, wait.function) == ("connection", "hold_until_done")
+    done.set()
+    for thread in (*threads, late):
+        thread.join()
+    assert ledger.waiting() == []
+
+
+def test_whoever_wants_to_know_is_told_of_every_return(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[ledger.Hold] = []
+    monkeypatch.setattr(ledger, "on_return", [ended.append])
+    query(pooled, "SELECT 1")
+    with transaction.atomic(using=ALIAS):
+        query(pooled, "SELECT 1")
+        query(pooled, "SELECT 1")
+    assert [hold.statements for hold in ended] == [1, 2]
 
 
 def test_holds_are_listed_longest_first(pooled: DatabaseWrapper) -> None:
