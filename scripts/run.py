@@ -194,9 +194,9 @@ def _problem_with(host: str, port: int) -> str:
 
 
 def _connections_needed() -> int:
-    """Room for every pool, a listener and the jobs of each worker in 80 % of what PostgreSQL allows."""
+    """Room for every worker's pool, listener and jobs in 80 % of what PostgreSQL allows, less its reserve."""
     workers, pool = int(os.environ.get("WORKERS") or 2), int(os.environ.get("DB_POOL_MAX") or 10)
-    return max(100, math.ceil(workers * (pool + 4) / 0.8))
+    return max(100, math.ceil((workers * (pool + 5) + 3) / 0.8))
 
 
 def _metrics_folder(folder: Path, port: str) -> str:

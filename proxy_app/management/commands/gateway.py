@@ -13,9 +13,12 @@ from django.utils.crypto import get_random_string
 from auth_app.tokens import secrets as token_secrets
 from auth_app.tokens.work import ensure_token
 from auth_app.users.work import ensure_administrator, load_actor
+from gatewaysite.doctor import command as doctor
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
+# What a worker process may hold outside its pool: one follows changes, one listens for jobs, three serve them.
+LISTENER_CONNECTIONS, JOB_CONNECTIONS = 1, 4
 
 
 class Command(BaseCommand):
@@ -29,6 +32,7 @@ class Command(BaseCommand):
         demo.add_argument("--port", type=int, default=9100)
         register = commands.add_parser("register-demo", help="register the demo upstream as a gateway")
         register.add_argument("--url", required=True)
+        doctor.add_options(commands.add_parser("doctor", help="say what is wrong with this installation, and the cure"))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         match command:
@@ -38,6 +42,8 @@ class Command(BaseCommand):
                 self.demo_upstream(options["host"], options["port"])
             case "register-demo":
                 self.register_demo(options["url"])
+            case "doctor":
+                self.doctor(options)
 
     def bootstrap(self) -> None:
         """Idempotent. What was generated is printed now and never again."""
@@ -69,3 +75,8 @@ class Command(BaseCommand):
         password = settings.ADMIN_PASSWORD or get_random_string(20)
         user_id, _created = ensure_administrator(settings.ADMIN_EMAIL, password)
         ensure_demo(load_actor(user_id, settings.ADMIN_EMAIL, is_admin=True), url)
+
+    def doctor(self, options: dict[str, Any]) -> None:
+        outside_pool = LISTENER_CONNECTIONS + (JOB_CONNECTIONS if settings.JOB_CONCURRENCY else 0)
+        if code := doctor.run(options, outside_pool=outside_pool, out=self.stdout, style=self.style):
+            sys.exit(code)

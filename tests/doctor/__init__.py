@@ -1,0 +1,1 @@
+"""The doctor: what its checks say, and what it looks at."""
