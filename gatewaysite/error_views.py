@@ -1,11 +1,15 @@
 """What Django calls when an error happened outside a view: an unknown path, a bad request, a bug."""
 
+import logging
 import sys
 
 from django.http import HttpRequest, HttpResponse
 
 from gatewaysite.errors import BadBody, Denied, GatewayError, NotFound
 from gatewaysite.middleware import answer_error, translate
+from gatewaysite.responses import plain_error
+
+log = logging.getLogger(__name__)
 
 
 class InternalError(GatewayError):
@@ -36,7 +40,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Also reached by database trouble met in a middleware, which is 503 like everywhere else."""
     error = sys.exception()
     known = translate(error) if error else None
-    return answer_error(request, known or InternalError())
+    try:
+        return answer_error(request, known or InternalError())
+    except Exception:
+        # The page for errors cannot be rendered either. Django would call this view for that error too, for ever.
+        log.exception("the error page failed")
+        return plain_error(InternalError(), request.path)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

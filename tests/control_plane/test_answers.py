@@ -165,3 +165,20 @@ async def test_a_database_lost_after_a_write_does_not_lose_the_answer(monkeypatc
         answer = await ask(plane, "POST", "/echo", body=b"x", headers={"authorization": "Bearer x"})
         assert (answer.status, answer.body) == (200, b"x")
     plane.close()
+
+
+@pytest.mark.parametrize("path", ["/admin/fail/bug", "/admin/fail/not-found"])
+async def test_an_error_page_that_fails_itself_ends_in_plain_words(
+    control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    renders: list[str] = []
+
+    def broken(*_args: Any, **_options: Any) -> None:
+        renders.append(path)
+        raise ValueError("secret detail: a static file is missing from the manifest")
+
+    monkeypatch.setattr("gatewaysite.middleware.render_page", broken)
+    answer = await ask(control_plane, "GET", path)
+    assert (answer.status, answer.headers["content-type"]) == (500, "text/plain")
+    assert answer.body.startswith(b"Something went wrong on our side")
+    assert len(renders) <= 2, "it must not be tried again and again"
