@@ -17,7 +17,7 @@ import psycopg
 
 from bench import report
 from bench.abuse import abuse
-from bench.gateway import GatewayFailed, log_in, register
+from bench.gateway import GatewayFailed, connection_routes, log_in, register
 from bench.measure import idle_memory, measure
 from bench.stage import CannotBench, Stage, set_up
 from bench.upstream import tool_names
@@ -73,7 +73,10 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
         figures["memory"]["after_load_pss_mb"] = round(after, 1)
         print(f"memory after the load: {after:.0f} MB PSS")
     failures = abuse(stage, access, _say) if "abuse" in options.workloads else []
-    return {"surroundings": around, "workloads": figures}, failures
+    routes = connection_routes(stage.gateway)
+    print(report.routes(routes))
+    failures += report.over_budget(routes)
+    return {"surroundings": around, "workloads": figures, "routes": routes}, failures
 
 
 def _register(stage: Stage, *, signed_in: bool) -> Access:

@@ -12,6 +12,8 @@ from typing import Any
 READY_WITHIN_S = 60.0
 REGISTERED_WITHIN_S = 30.0
 TRIES = 200
+# Workers tell each other twice a second how they stand.
+TOLD_WITHIN_S = 1.0
 
 
 class GatewayFailed(Exception):
@@ -52,6 +54,13 @@ class Gateway:
         if not 200 <= status < 300:
             raise GatewayFailed(f"{method} {path} was answered {status}: {answer[:500].decode(errors='replace')}")
         return json.loads(answer)
+
+
+def connection_routes(gateway: Gateway) -> list[dict[str, Any]]:
+    """Per route, how long database connections were held since the gateway started, all workers together."""
+    time.sleep(TOLD_WITHIN_S)
+    rows: list[dict[str, Any]] = gateway.json("GET", "/ops/connections")["routes"]
+    return rows
 
 
 def wait_ready(gateway: Gateway, alive: Callable[[], bool], workers: int) -> None:

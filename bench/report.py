@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ COLUMNS = (
 
 # Cores that something else may use before the rate says little; CPU per request is good for longer.
 ALONE = 0.2
+HOLDS_FOR_A_PERCENTILE = 200
 NOT_ALONE = "\n    something else kept the machine busy: the rate is too low"
 
 
 def head() -> str:
-    return " ".join(name.ljust(width) if at == 0 else name.rjust(width) for at, (name, width) in enumerate(COLUMNS))
+    return _line([name for name, _ in COLUMNS], [width for _, width in COLUMNS], left=1)
 
 
 def row(result: Result) -> str:
@@ -35,12 +37,14 @@ def row(result: Result) -> str:
         f"{result.upstream_connections_opened}", f"{cores['gateway']:.2f}", f"{cores['wrk']:.2f}",
         f"{cores['upstream']:.2f}", f"{cores['postgres']:.2f}", f"{cores['others']:.2f}",
     )  # fmt: skip
-    widths = (width for _, width in COLUMNS)
-    line = " ".join(
-        cell.ljust(width) if at == 0 else cell.rjust(width)
-        for at, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
+    line = _line(cells, [width for _, width in COLUMNS], left=1)
     return line + (_trouble(result) if result.errors else "") + (NOT_ALONE if cores["others"] > ALONE else "")
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], *, left: int) -> str:
+    """The first `left` cells are words, the others numbers."""
+    pairs = enumerate(zip(cells, widths, strict=True))
+    return " ".join(cell.ljust(width) if at < left else cell.rjust(width) for at, (cell, width) in pairs)
 
 
 def _trouble(result: Result) -> str:
@@ -48,6 +52,30 @@ def _trouble(result: Result) -> str:
     return f"\n    errors: {kinds}" + (
         f"; first answer: {result.first_wrong_answer}" if result.first_wrong_answer else ""
     )
+
+
+def routes(rows: list[dict[str, Any]]) -> str:
+    """How long each route kept a database connection, and whether that is within its budget."""
+    widths = (22, 8, 9, 9, 9, 7, 11)
+    names = ("route", "phase", "holds", "p50 ms", "p99 ms", "idle", "budget ms")
+    lines = [_line(names, widths, left=2)]
+    for row in rows:
+        cells = (
+            row["route"], row["phase"], f"{row['holds']:,}", f"{row['p50_ms']:.1f}", f"{row['p99_ms']:.1f}",
+            f"{row['idle_share']:.0%}", f"{row['budget_ms']:.0f}",
+        )  # fmt: skip
+        lines.append(_line(cells, widths, left=2) + ("" if row["within_budget"] else "  OVER BUDGET"))
+    return "\n".join(lines)
+
+
+def over_budget(rows: list[dict[str, Any]]) -> list[str]:
+    """A sentence for every route that kept connections longer than it may. Few holds say nothing about a percentile."""
+    return [
+        f"{row['route']} ({row['phase']}) held a database connection for {row['p99_ms']:.0f} ms at p99, "
+        f"more than its budget of {row['budget_ms']:.0f} ms"
+        for row in rows
+        if row["holds"] >= HOLDS_FOR_A_PERCENTILE and not row["within_budget"]
+    ]
 
 
 def surroundings() -> dict[str, Any]:
