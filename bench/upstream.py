@@ -1,7 +1,8 @@
 """The fake MCP upstream: both eras, HTTP/1.1 by hand, so that nearly all the CPU that is spent is the gateway's.
 
 `/modern` speaks 2026-07-28 only, `/legacy` the revisions with a handshake. Tools: `echo` answers at once, `slow` after
-300 ms, `stream` with six notifications 50 ms apart before its result; the others are there to make lists long.
+300 ms, `wait` after 5 s, `stream` with six notifications 50 ms apart before its result; the others are there to make
+lists long.
 `GET /stats` says how many connections were opened, and what is under way.
 """
 
@@ -17,7 +18,7 @@ import uvloop
 MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
 TOOLS = 60
-SLOW_S = 0.3
+SLOW_S, WAIT_S = 0.3, 5.0
 STREAM_STEPS, STREAM_STEP_S = 6, 0.05
 
 SERVER = {"name": "bench-upstream", "version": "1.0.0"}
@@ -37,8 +38,8 @@ SCHEMA = {
 
 
 def tool_names() -> list[str]:
-    """The three tools that behave, then the fillers."""
-    return ["echo", "slow", "stream", *(f"filler_{number:02}" for number in range(TOOLS - 3))]
+    """The four tools that behave, then the fillers."""
+    return ["echo", "slow", "wait", "stream", *(f"filler_{number:02}" for number in range(TOOLS - 4))]
 
 
 def _tool(name: str) -> dict[str, Any]:
@@ -105,8 +106,9 @@ class Connection(asyncio.Protocol):
         self._send(method_answer(message["method"], request_id, modern=modern))
 
     def _call(self, name: str, request_id: int, *, modern: bool) -> None:
-        if name == "slow":
-            self._later(SLOW_S, lambda: self._send(call_answer(request_id, modern=modern)))
+        if name in ("slow", "wait"):
+            seconds = SLOW_S if name == "slow" else WAIT_S
+            self._later(seconds, lambda: self._send(call_answer(request_id, modern=modern)))
         elif name == "stream":
             self._stream(request_id, modern=modern)
         else:

@@ -1,5 +1,6 @@
 """What is registered, and what was called. One file per kind."""
 
+from proxy_app.models.attestation import Attestation
 from proxy_app.models.calls import Call
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.prompt import Prompt
@@ -8,4 +9,15 @@ from proxy_app.models.resource import Resource
 from proxy_app.models.server import Server, ServerTool
 from proxy_app.models.tool import Tool
 
-__all__ = ["Call", "Gateway", "Prompt", "Registered", "Resource", "Server", "ServerTool", "Tool", "Visibility"]
+__all__ = [
+    "Attestation",
+    "Call",
+    "Gateway",
+    "Prompt",
+    "Registered",
+    "Resource",
+    "Server",
+    "ServerTool",
+    "Tool",
+    "Visibility",
+]

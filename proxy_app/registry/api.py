@@ -56,7 +56,7 @@ def item(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         return json_response(work.read_item(kind, actor, key))
 
     def change(actor: Actor) -> HttpResponse:
-        values = values_of(validated(kind.update, _json(request)))
+        values = values_of(validated(kind.update, json_body(request)))
         return json_response(work.update_item(kind, actor, key, values, stamp_of(request, actor)))
 
     def delete(actor: Actor) -> HttpResponse:
@@ -120,7 +120,8 @@ def _list(kind: Kind, listing: Listing, *, wrapped: bool) -> HttpResponse:
     return json_response(listing.items)
 
 
-def _json(request: HttpRequest) -> Any:
+def json_body(request: HttpRequest) -> Any:
+    """What was sent, read and parsed."""
     if request.content_type != "application/json":
         raise UnsupportedMediaType
     try:
@@ -145,7 +146,7 @@ def create_body(kind: Kind) -> type[BaseModel]:
 
 
 def _create_values(kind: Kind, request: HttpRequest) -> dict[str, Any]:
-    body = validated(create_body(kind), _json(request))
+    body = validated(create_body(kind), json_body(request))
     if not kind.wrapped:
         return values_of(body)
     values = values_of(getattr(body, kind.singular))

@@ -14,6 +14,7 @@ from auth_app.tokens import secrets as token_secrets
 from auth_app.tokens.work import ensure_token
 from auth_app.users.work import ensure_administrator, load_actor
 from gatewaysite.doctor import command as doctor
+from proxy_app.observe.attest import command as attest
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         register = commands.add_parser("register-demo", help="register the demo upstream as a gateway")
         register.add_argument("--url", required=True)
         doctor.add_options(commands.add_parser("doctor", help="say what is wrong with this installation, and the cure"))
+        attest.add_options(commands.add_parser("attest", help="watch how database connections are held, and sign it"))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         match command:
@@ -44,6 +46,8 @@ class Command(BaseCommand):
                 self.register_demo(options["url"])
             case "doctor":
                 self.doctor(options)
+            case "attest":
+                sys.exit(attest.run(options, self.stdout, self.stderr))
 
     def bootstrap(self) -> None:
         """Idempotent. What was generated is printed now and never again."""
