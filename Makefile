@@ -20,8 +20,9 @@ run: setup ## Serve on http://127.0.0.1:8000, with a database and a demo upstrea
 test: setup ## Run the whole suite (ARGS="-k name" for a part)
 	@$(bin)/pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup lint types docs ## Everything short of tests: style, types, links, imports, migrations, image
+check: setup lint types docs ## Everything short of tests: style, types, links, imports, held connections, migrations, image
 	$(settings) $(bin)/lint-imports --no-logo
+	$(bin)/python -m gatewaysite.guard
 	$(local) $(bin)/python manage.py makemigrations --check --dry-run
 	$(bin)/pytest -q -p no:randomly tests/contract/test_env_example.py
 	scripts/dockerfile_dry_run

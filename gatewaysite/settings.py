@@ -136,6 +136,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
+    "gatewaysite.guard",
     "auth_app",
     "proxy_app",
 ]

@@ -1,0 +1,129 @@
+"""The list of findings a person has answered for: each with a reason, an owner and an end. It may only get shorter.
+
+`{"ratchet": 1, "entries": [{"rule", "path", "function", "fingerprint", "reason", "owner", "expires"}]}`. The
+fingerprint ties an entry to the code it was written for: whoever changes the function has to answer for it again.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from gatewaysite.guard.fingerprint import fingerprint
+from gatewaysite.guard.model import RULES, Finding
+from gatewaysite.guard.symbols import Program
+
+KEYS = ("rule", "path", "function", "fingerprint", "reason", "owner", "expires")
+REASON_AT_LEAST = 20
+AT_MOST = timedelta(days=180)
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    findings: list[Finding]
+    problems: list[str] = field(default_factory=list)
+    used: int = 0
+
+
+def apply(findings: list[Finding], program: Program, file: Path, *, today: date, whole: bool = True) -> Excused:
+    """The findings that are left, and what is wrong with the list. `whole`: the whole project was looked at."""
+    if not file.exists():
+        return Excused(findings)
+    try:
+        entries, ratchet = _read(file)
+    except ValueError as error:
+        return Excused(findings, [f"{file.name}: {error}"])
+    problems = [problem for number, entry in enumerate(entries, 1) for problem in _problems(number, entry, today)]
+    problems += _repeated(entries)
+    if whole:
+        problems += _ratchet_problems(len(entries), ratchet)
+    left, used = [], set()
+    for finding in findings:
+        place = _place(program, finding)
+        match = next((number for number, entry in enumerate(entries) if _fits(entry, place, today)), None)
+        if match is None:
+            left.append(finding)
+        else:
+            used.add(match)
+    for number, entry in enumerate(entries):
+        if number not in used and whole and not any(_problems(number + 1, entry, today)):
+            problems.append(_unused(number + 1, entry, program, findings))
+    return Excused(left, [f"{file.name}: {problem}" for problem in problems], len(findings) - len(left))
+
+
+def entry_for(program: Program, finding: Finding) -> dict[str, str]:
+    """An entry to paste; the reason, the owner and the end are a person's to write."""
+    return dict(zip(KEYS, _place(program, finding), strict=False)) | {"reason": "", "owner": "", "expires": ""}
+
+
+def _read(file: Path) -> tuple[list[dict[str, Any]], object]:
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    entries = whole.get("entries") if isinstance(whole, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError('it must be {"ratchet": number, "entries": [{...}]}')
+    return entries, whole.get("ratchet")
+
+
+def _problems(number: int, entry: dict[str, Any], today: date) -> Iterator[str]:
+    """What is wrong with an entry by itself."""
+    said = f"entry {number}"
+    missing = [key for key in KEYS if not isinstance(entry.get(key), str) or not entry[key].strip()]
+    if missing:
+        yield f"{said} lacks {', '.join(missing)}."
+        return
+    said = f"{said} ({entry['rule']} in {entry['function']} of {entry['path']})"
+    if unknown := sorted(entry.keys() - set(KEYS)):
+        yield f"{said} has members nobody reads: {', '.join(unknown)}."
+    if entry["rule"] not in RULES:
+        yield f"{said} names no rule; there are {', '.join(RULES)}."
+    if len(entry["reason"].strip()) < REASON_AT_LEAST:
+        yield f"{said} gives a reason of less than {REASON_AT_LEAST} characters."
+    try:
+        expires = date.fromisoformat(entry["expires"])
+    except ValueError:
+        yield f"{said} has an `expires` that is no date like 2027-02-01."
+        return
+    if expires < today:
+        yield f"{said} expired on {expires}: mend the code, or answer for it again."
+    elif expires > today + AT_MOST:
+        yield f"{said} expires on {expires}, more than {AT_MOST.days} days ahead."
+
+
+def _repeated(entries: list[dict[str, Any]]) -> Iterator[str]:
+    counted = Counter(tuple(str(entry.get(key)) for key in KEYS[:4]) for entry in entries)
+    for (rule, path, function, _), count in counted.items():
+        if count > 1:
+            yield f"{count} entries are for {rule} in {function} of {path}; one is enough."
+
+
+def _ratchet_problems(count: int, ratchet: object) -> Iterator[str]:
+    if not isinstance(ratchet, int) or isinstance(ratchet, bool) or ratchet < 0:
+        yield '"ratchet" must be a number: how many entries there may be.'
+    elif count > ratchet:
+        yield f"there are {count} entries and the ratchet stands at {ratchet}: the list may only get shorter."
+    elif count < ratchet:
+        yield f"there are {count} entries and the ratchet stands at {ratchet}: lower it to {count}."
+
+
+def _place(program: Program, finding: Finding) -> tuple[str, str, str, str]:
+    module = next((one for one in program.modules.values() if one.file == finding.file), None)
+    mark = fingerprint(module, finding.function, finding.line) if module else ""
+    return finding.rule, finding.file, finding.function, mark
+
+
+def _fits(entry: dict[str, Any], place: tuple[str, str, str, str], today: date) -> bool:
+    if tuple(entry.get(key) for key in KEYS[:4]) != place:
+        return False
+    return not any(_problems(0, entry, today))
+
+
+def _unused(number: int, entry: dict[str, Any], program: Program, findings: list[Finding]) -> str:
+    said = f"entry {number} ({entry['rule']} in {entry['function']} of {entry['path']})"
+    for finding in findings:
+        rule, path, function, mark = _place(program, finding)
+        if (rule, path, function) == (entry["rule"], entry["path"], entry["function"]) and mark != entry["fingerprint"]:
+            return f"{said} was written for other code: the function's fingerprint is {mark} now."
+    return f"{said} excuses nothing any more: take it out."

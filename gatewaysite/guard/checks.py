@@ -1,0 +1,44 @@
+"""The guard as a Django system check: `manage.py check`, or `manage.py check --tag guard` for nothing else.
+
+Every management command runs the system checks first. A walk through the whole project takes seconds, and an entry of
+the allowlist that expires must not keep a release from migrating, so of all commands only `check` itself walks.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+
+from gatewaysite.guard.config import BadConfig
+from gatewaysite.guard.engine import Report, check
+
+TAG = "guard"
+COMMAND_LINES = frozenset({"manage.py", "django-admin", "__main__.py"})
+
+
+@register(TAG)
+def connection_discipline(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """guard.E001 to guard.E010 for the rules, guard.E100 for what could not be judged."""
+    if runs_another_command(sys.argv):
+        return []
+    try:
+        return messages(check())
+    except BadConfig as error:
+        return [Error(str(error), id="guard.E100")]
+
+
+def runs_another_command(argv: Sequence[str]) -> bool:
+    return bool(argv) and Path(argv[0]).name in COMMAND_LINES and list(argv[1:2]) != ["check"]
+
+
+def messages(report: Report) -> list[CheckMessage]:
+    found: list[CheckMessage] = [
+        Error(f"{one.file}:{one.line} {one.message}", hint=f"path: {one.route}", id=f"guard.E{int(one.rule[1:]):03}")
+        for one in report.findings
+    ]
+    found += [
+        Error(f"{one.file}:{one.line} does not parse: {one.reason}", id="guard.E100") for one in report.unreadable
+    ]
+    return [*found, *(Error(problem, id="guard.E100") for problem in report.problems)]

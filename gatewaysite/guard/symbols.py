@@ -1,0 +1,333 @@
+"""The project as the guard reads it: modules, classes, functions, and what names stand for. Nothing is imported."""
+
+import ast
+import fnmatch
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gatewaysite.guard.config import Config
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+# Names bound by a statement: an import's dotted path, a function, a class, or the expression that is assigned.
+Binding = "str | Function | Class | ast.expr"
+
+
+@dataclass(eq=False, slots=True)
+class Function:
+    node: FunctionNode
+    module: "Module"
+    qualname: str
+    cls: "Class | None" = None
+    parent: "Function | None" = None
+    is_generator: bool = False
+    nested: list["Function"] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.qualname.rpartition(".")[2]
+
+    @property
+    def path(self) -> str:
+        return f"{self.module.name}.{self.qualname}"
+
+    @property
+    def is_async(self) -> bool:
+        return isinstance(self.node, ast.AsyncFunctionDef)
+
+    @property
+    def body(self) -> list[ast.stmt]:
+        if isinstance(self.node, ast.Lambda):
+            return [ast.copy_location(ast.Return(self.node.body), self.node.body)]
+        return self.node.body
+
+    @property
+    def decorators(self) -> list[ast.expr]:
+        return [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+
+    def __repr__(self) -> str:
+        return f"<{self.path}>"
+
+
+@dataclass(eq=False, slots=True)
+class Class:
+    node: ast.ClassDef
+    module: "Module"
+    qualname: str
+    methods: dict[str, Function] = field(default_factory=dict)
+    assigned: dict[str, list[ast.expr]] = field(default_factory=dict)
+    annotations: dict[str, ast.expr] = field(default_factory=dict)
+    # Methods that set an attribute of self, by the attribute's name.
+    setters: dict[str, list[Function]] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        return f"{self.module.name}.{self.qualname}"
+
+    def __repr__(self) -> str:
+        return f"<{self.path}>"
+
+
+@dataclass(eq=False, slots=True)
+class Module:
+    name: str
+    file: str
+    tree: ast.Module
+    source: str
+    bindings: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
+    functions: list[Function] = field(default_factory=list)
+    classes: list[Class] = field(default_factory=list)
+    by_node: dict[ast.AST, "Function | Class"] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        return self.name if self.file.endswith("__init__.py") else self.name.rpartition(".")[0]
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that is no Python: where, and what the parser says."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class Program:
+    """All modules that are looked at, by dotted name."""
+
+    def __init__(self, modules: Iterable[Module], unreadable: Iterable[Unreadable] = ()) -> None:
+        self.modules = {module.name: module for module in modules}
+        self.unreadable = list(unreadable)
+        self._by_tail: dict[str, list[Module]] = defaultdict(list)
+        for module in self.modules.values():
+            self._by_tail[module.name.rpartition(".")[2]].append(module)
+
+    def module(self, name: str) -> Module | None:
+        """The module of this name, also where the folder that was given begins deeper or higher than imports do."""
+        if name in self.modules:
+            return self.modules[name]
+        tail = name.rpartition(".")[2]
+        near = [one for one in self._by_tail.get(tail, ()) if name.endswith("." + one.name)]
+        return near[0] if len(near) == 1 else None
+
+    def classes(self) -> Iterator[Class]:
+        for module in self.modules.values():
+            yield from module.classes
+
+
+def load(config: Config, paths: Iterable[Path]) -> Program:
+    modules, unreadable = [], []
+    for path in sorted(set(files_in(config, paths))):
+        file = relative(config.root, path)
+        try:
+            modules.append(read_module(path.read_bytes(), module_name(path, config.root), file))
+        except SyntaxError as error:
+            unreadable.append(Unreadable(file, error.lineno or 1, error.msg))
+        except ValueError as error:  # NUL bytes, or bytes that are no text
+            unreadable.append(Unreadable(file, 1, str(error)))
+    return Program(modules, unreadable)
+
+
+def files_in(config: Config, paths: Iterable[Path]) -> Iterator[Path]:
+    """Python files: those named, and those in folders named, without what is excluded there."""
+    for path in paths:
+        path = path.resolve()
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            # Whoever names a folder that is excluded as a rule wants to see it.
+            base = path if _excluded(config, path / "x.py", config.root) else config.root
+            yield from (file for file in path.rglob("*.py") if not _excluded(config, file, base))
+        else:
+            raise FileNotFoundError(f"there is no {path}")
+
+
+def _excluded(config: Config, file: Path, base: Path) -> bool:
+    name = relative(base, file)
+    if any(part.startswith(".") or part == "__pycache__" for part in name.split("/")[:-1] if part != ".."):
+        return True
+    return any(
+        fnmatch.fnmatch(name, pattern.removeprefix("**/")) or fnmatch.fnmatch(name, pattern)
+        for pattern in config.exclude
+    )
+
+
+def relative(root: Path, path: Path) -> str:
+    return path.relative_to(root, walk_up=True).as_posix()
+
+
+def module_name(path: Path, root: Path) -> str:
+    """Dotted, from the outermost folder that is a package; without packages from the project's root."""
+    top = path.parent
+    while (top / "__init__.py").exists():
+        top = top.parent
+    base = root if root in path.parents and top == path.parent else top
+    parts = path.relative_to(base).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def read_module(source: bytes, name: str, file: str) -> Module:
+    tree = ast.parse(source, filename=file)
+    module = Module(name, file, tree, source.decode("utf-8", "replace"))
+    _Reader(module).visit(tree)
+    return module
+
+
+class _Reader(ast.NodeVisitor):
+    """Finds what a module defines, however deep it stands."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.cls: Class | None = None
+        self.function: Function | None = None
+        self.globals: set[str] = set()
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        found = Class(node, self.module, self._qualname(node.name))
+        self._register(node, node.name, found)
+        self.module.classes.append(found)
+        outer, self.cls, function, self.function = self.cls, found, self.function, None
+        for statement in node.body:
+            self._class_statement(found, statement)
+            self.visit(statement)
+        self.cls, self.function = outer, function
+        for expression in (*node.bases, *node.decorator_list, *(keyword.value for keyword in node.keywords)):
+            self.visit(expression)
+
+    def _class_statement(self, cls: Class, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.Assign):
+            for target in statement.targets:
+                if isinstance(target, ast.Name):
+                    cls.assigned.setdefault(target.id, []).append(statement.value)
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            cls.annotations[statement.target.id] = statement.annotation
+            if statement.value:
+                cls.assigned.setdefault(statement.target.id, []).append(statement.value)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._function(node, node.name)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self._function(node, node.name)
+
+    def visit_Lambda(self, node: ast.Lambda) -> None:
+        self._function(node, "<lambda>")
+
+    def _function(self, node: FunctionNode, name: str) -> None:
+        is_method = self.cls is not None and self.function is None and not isinstance(node, ast.Lambda)
+        found = Function(node, self.module, self._qualname(name), self.cls, self.function)
+        if is_method and self.cls:
+            self.cls.methods[name] = found
+            self.module.by_node[node] = found
+        else:
+            self._register(node, name, found)
+        self.module.functions.append(found)
+        if self.function:
+            self.function.nested.append(found)
+        outer, self.function = self.function, found
+        outer_globals, self.globals = self.globals, set()
+        self.generic_visit(node)
+        self.function, self.globals = outer, outer_globals
+
+    def visit_Yield(self, node: ast.Yield) -> None:
+        if self.function:
+            self.function.is_generator = True
+        self.generic_visit(node)
+
+    def visit_YieldFrom(self, node: ast.YieldFrom) -> None:
+        if self.function:
+            self.function.is_generator = True
+        self.generic_visit(node)
+
+    def visit_Global(self, node: ast.Global) -> None:
+        self.globals.update(node.names)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for target in node.targets:
+            self._assigned(target, node.value)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value:
+            self._assigned(node.target, node.value)
+        if isinstance(node.target, ast.Name) and self._at_top:
+            self.module.bindings[node.target.id].append(Annotated(node.annotation))
+        self.generic_visit(node)
+
+    def visit_TypeAlias(self, node: ast.TypeAlias) -> None:
+        if self._at_top:
+            self.module.bindings[node.name.id].append(node.value)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        if self._at_top:
+            for name, dotted in imported(node, self.module):
+                self.module.bindings[name].append(dotted)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        if self._at_top:
+            for name, dotted in imported(node, self.module):
+                self.module.bindings[name].append(dotted)
+
+    def visit_For(self, node: ast.For) -> None:
+        self._assigned(node.target, ElementOf(node.iter))
+        self.generic_visit(node)
+
+    @property
+    def _at_top(self) -> bool:
+        return self.cls is None and self.function is None
+
+    def _assigned(self, target: ast.expr, value: object) -> None:
+        if isinstance(target, ast.Name) and (self._at_top or (self.function and target.id in self.globals)):
+            self.module.bindings[target.id].append(value)
+        elif (
+            isinstance(target, ast.Attribute)
+            and isinstance(target.value, ast.Name)
+            and self.cls
+            and self.function
+            and target.value.id in ("self", "cls")
+        ):
+            self.cls.setters.setdefault(target.attr, []).append(self.function)
+
+    def _register(self, node: ast.AST, name: str, found: Function | Class) -> None:
+        self.module.by_node[node] = found
+        if self._at_top and name != "<lambda>":
+            self.module.bindings[name].append(found)
+
+    def _qualname(self, name: str) -> str:
+        if self.function:
+            return f"{self.function.qualname}.{name}"
+        return f"{self.cls.qualname}.{name}" if self.cls else name
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """A binding that says only of what type the name is."""
+
+    annotation: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class ElementOf:
+    """A binding to one of the elements of an expression."""
+
+    iterable: ast.expr
+
+
+def imported(node: ast.Import | ast.ImportFrom, module: Module) -> Iterator[tuple[str, str]]:
+    """(name, dotted path) for each name an import binds."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield (alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0],) * 2
+        return
+    base = node.module or ""
+    if node.level:
+        parts = module.package.split(".") if module.package else []
+        parts = parts[: len(parts) - node.level + 1]
+        base = ".".join([*parts, base] if base else parts)
+    for alias in node.names:
+        yield alias.asname or alias.name, f"{base}.{alias.name}".lstrip(".")
