@@ -12,6 +12,7 @@ import re
 import socket
 import time
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,19 +22,21 @@ import psycopg
 from django.conf import settings
 
 from gatewaysite.context import begin_background
+from proxy_app.observe.shapes import HeardPart, ToldPart
 from proxy_app.observe.xray import xray_here
 
 CHANNEL = "poolgate_board"
-WRITE_EVERY_S = 0.5
-# A part that is older comes from a process that hangs or is gone.
-GONE_AFTER_S = 5.0
+# Raised with every change of a part's shape: processes of two releases do not read each other's.
+EDITION = 1
+TELL_EVERY_S = 0.5
+# A process that has told nothing for so long is gone. Until then what it said last is shown, with its age.
+GONE_AFTER_S = 30.0
 # For so long after somebody looked do the processes elsewhere go on telling.
 WANTED_FOR_S = 5.0
 # PostgreSQL takes 8,000 bytes in a notification.
 PAYLOAD_BYTES = 7_900
 
 log = logging.getLogger(__name__)
-Plain = dict[str, Any]
 
 
 class Board:
@@ -43,9 +46,8 @@ class Board:
         self.process = _name()
         self._started_at = time.time()
         # By process: when it was heard, and what it told.
-        self._heard: dict[str, tuple[float, Plain]] = {}
-        self._wanted_until = 0.0
-        self._looked_at = float("-inf")
+        self._heard: dict[str, tuple[float, ToldPart]] = {}
+        self._wanted_until = self._looked_at = self._exchanged_at = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,19 +59,30 @@ class Board:
             self._task.cancel()
             await asyncio.wait([self._task])
         with suppress(OSError):
-            self._file(self.process).unlink()
+            _file(self.process).unlink()
 
-    def parts(self) -> list[Plain]:
+    def parts(self) -> list[HeardPart]:
         """Every process's part with its age; this one's first, as of now."""
+        if not self._looking:
+            self._heard.clear()  # nobody was asked meanwhile, so what they said last says nothing about now
         self._looked_at = time.monotonic()
         others = {**self._elsewhere(), **self._neighbours()}
         others.pop(self.process, None)
-        fresh = [part for part in others.values() if part["age_s"] <= GONE_AFTER_S]
-        return [{**self._here(), "age_s": 0.0}, *sorted(fresh, key=lambda part: str(part["process"]["id"]))]
+        recent = [part for part in others.values() if part["age_s"] <= GONE_AFTER_S]
+        return [{**self._here(), "age_s": 0.0}, *sorted(recent, key=lambda part: part["process"]["id"])]
 
-    def _elsewhere(self) -> dict[str, Plain]:
+    def _elsewhere(self) -> dict[str, HeardPart]:
         now = time.monotonic()
-        return {name: {**part, "age_s": round(now - heard_at, 1)} for name, (heard_at, part) in self._heard.items()}
+        heard = self._heard.copy()
+        return {name: {**part, "age_s": round(now - heard_at, 1)} for name, (heard_at, part) in heard.items()}
+
+    def _here(self) -> ToldPart:
+        return {
+            **xray_here(self.process),
+            "edition": EDITION,
+            "process": {"id": self.process, "started_at": self._started_at},
+            "told_at": time.time(),
+        }
 
     # --- Files ----------------------------------------------------------------------------------------------------
 
@@ -84,80 +97,129 @@ class Board:
                 if str(error) != said:
                     said = str(error)
                     log.warning("this process cannot be seen by the others of this machine", extra={"error": said})
-            await asyncio.sleep(WRITE_EVERY_S)
+            await asyncio.sleep(TELL_EVERY_S)
 
     def _write(self) -> None:
         settings.RUN_DIR.mkdir(parents=True, exist_ok=True)
-        file = self._file(self.process)
+        file = _file(self.process)
         new = file.with_suffix(".new")
         new.write_bytes(orjson.dumps(self._here()))
         new.replace(file)
 
-    def _neighbours(self) -> dict[str, Plain]:
-        found = {}
+    def _neighbours(self) -> dict[str, HeardPart]:
+        found: dict[str, HeardPart] = {}
         for file in settings.RUN_DIR.glob("*.json"):
-            with suppress(OSError, orjson.JSONDecodeError):
-                part = orjson.loads(file.read_bytes())
-                found[part["process"]["id"]] = {**part, "age_s": round(time.time() - part["told_at"], 1)}
+            with suppress(OSError, ValueError):
+                part = _understood(file.read_bytes())
+                name = part["process"]["id"]
+                if _has_ended(name):
+                    file.unlink()  # it was killed, and could not do it itself
+                    continue
+                found[name] = {**part, "age_s": max(0.0, round(time.time() - part["told_at"], 1))}
         return found
-
-    def _here(self) -> Plain:
-        process = {"id": self.process, "started_at": self._started_at}
-        return {"process": process, "told_at": time.time(), **xray_here()}
-
-    @staticmethod
-    def _file(process: str) -> Path:
-        return Path(settings.RUN_DIR) / f"{re.sub(r'[^A-Za-z0-9.-]', '-', process)}.json"
 
     # --- Notifications --------------------------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
         """Somebody looks, here or elsewhere: there is something to tell every half second."""
-        return self._looking or time.monotonic() < self._wanted_until
+        return self._looking or self._wanted
 
     @property
     def _looking(self) -> bool:
         return time.monotonic() - self._looked_at < WANTED_FOR_S
 
+    @property
+    def _wanted(self) -> bool:
+        return time.monotonic() < self._wanted_until
+
     async def exchange(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Ask the processes elsewhere, and tell them what they asked for."""
+        """Ask the processes elsewhere, and tell them what they asked for; not more than twice a second.
+
+        The caller comes whenever it hears something, its own words among it: they would call each other up for ever.
+        """
+        now = time.monotonic()
+        if now - self._exchanged_at < TELL_EVERY_S * 0.9:
+            return
+        self._exchanged_at = now
         if self._looking:
             await _notify(connection, f"ask {self.process}")
-        if time.monotonic() < self._wanted_until:
+        if self._wanted:
             await _notify(connection, f"tell {packed(self._here())}")
 
     def hear(self, payload: str) -> None:
-        """Take a notification of another process."""
+        """Take a notification of another process. What cannot be read is of another release, and is passed over."""
         verb, _, rest = payload.partition(" ")
-        if verb == "ask" and rest != self.process and not self._file(rest).exists():
+        if verb == "ask" and rest != self.process and not _file(rest).exists():
             self._wanted_until = time.monotonic() + WANTED_FOR_S
         elif verb == "tell" and self._looking:
-            part = unpacked(rest)
-            self._heard[part["process"]["id"]] = (time.monotonic(), part)
+            with suppress(ValueError):
+                part = unpacked(rest)
+                self._heard[part["process"]["id"]] = (time.monotonic(), part)
 
 
-def packed(part: Plain) -> str:
+def packed(part: ToldPart) -> str:
     """A part small enough for a notification. What does not fit is left out, the least urgent first."""
-    for left_out in ((), ("longest",), ("longest", "routes"), ("longest", "routes", "waits")):
-        less = {**part, **{name: [] for name in left_out}}
+    for less in _less_and_less(part):
         text = base64.b85encode(zlib.compress(orjson.dumps(less))).decode()
         if len(text) <= PAYLOAD_BYTES:
             return text
-    raise ValueError("the holds of one process do not fit into a notification")
+    raise ValueError("not even the figures of one process fit into a notification")
 
 
-def unpacked(text: str) -> Plain:
-    part: Plain = orjson.loads(zlib.decompress(base64.b85decode(text)))
-    return part
+def unpacked(text: str) -> ToldPart:
+    """Raises ValueError for what is no part, or one of another edition."""
+    try:
+        return _understood(zlib.decompress(base64.b85decode(text)))
+    except zlib.error as error:
+        raise ValueError("not a part") from error
+
+
+def _less_and_less(part: ToldPart) -> Iterator[ToldPart]:
+    yield part
+    part = {**part, "longest": []}
+    yield part
+    part = {**part, "routes": []}
+    yield part
+    while part["waits"] or part["holds"]:
+        # Both lists have the longest first.
+        part = {**part, "waits": part["waits"][: len(part["waits"]) // 2]}
+        yield part
+        part = {**part, "holds": part["holds"][: len(part["holds"]) * 2 // 3]}
+        yield part
+
+
+def _understood(told: bytes) -> ToldPart:
+    part = orjson.loads(told)
+    if not isinstance(part, dict) or part.get("edition") != EDITION:
+        raise ValueError("of another edition")
+    return part  # type: ignore[return-value]  # its edition says so
 
 
 async def _notify(connection: psycopg.AsyncConnection[Any], payload: str) -> None:
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
 
 
+def _file(process: str) -> Path:
+    return Path(settings.RUN_DIR) / f"{re.sub(r'[^A-Za-z0-9.-]', '-', process)}.json"
+
+
 def _name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _has_ended(process: str) -> bool:
+    """Whether it was one of this machine, and is no more."""
+    host, _, pid = process.rpartition(":")
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # somebody else's
+        return False
+    return False
 
 
 board = Board()

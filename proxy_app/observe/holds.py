@@ -1,11 +1,12 @@
 """What holding connections costs: time by route and phase against its budget, rules broken, the longest of the hour."""
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from prometheus_client import Counter, Histogram
@@ -14,6 +15,7 @@ from gatewaysite.context import UNRESOLVED
 from gatewaysite.db import ledger
 from gatewaysite.db.ledger import Hold
 from gatewaysite.phases import Violation, on_violation
+from proxy_app.observe.shapes import AskedBy, BrokenRules, Held, HeldOnce, RouteSums
 from proxy_app.observe.sql import fingerprint, shape
 
 # 99 of 100 holds of a route take at most this long.
@@ -40,36 +42,43 @@ IDLE_SECONDS = Histogram(
     ["route", "phase"],
     buckets=BUCKETS,
 )
+# OpenTelemetry's name. Its `use_time` is the sum of HOLD_SECONDS over all routes.
+WAIT_SECONDS = Histogram(
+    "db_client_connection_wait_time_seconds", "Time it took to get a connection out of the pool.", buckets=BUCKETS
+)
 VIOLATIONS = Counter(
     "gateway_db_phase_violations_total",
     "Database used, or a connection held, in a phase that needs none.",
     ["route", "phase", "action"],
 )
 
-Plain = dict[str, Any]
-
 
 class Longest:
     """The longest holds of the last hour: the first few of each minute are kept, in plain data."""
 
     def __init__(self) -> None:
-        self._minutes: deque[tuple[int, list[Plain]]] = deque(maxlen=MINUTES)
+        # Holds end on many threads at once.
+        self._lock = threading.Lock()
+        self._minutes: deque[tuple[int, list[HeldOnce]]] = deque(maxlen=MINUTES)
 
     def add(self, hold: Hold) -> None:
-        held_s, minute = hold.seconds, int(time.time() // 60)
-        if not self._minutes or self._minutes[-1][0] != minute:
-            self._minutes.append((minute, []))
-        longest = self._minutes[-1][1]
-        if len(longest) >= LONGEST_PER_MINUTE and held_s * 1000 <= longest[-1]["held_ms"]:
-            return
-        longest.append({**described(hold), "ended_at": time.time()})
-        longest.sort(key=lambda entry: entry["held_ms"], reverse=True)
-        del longest[LONGEST_PER_MINUTE:]
+        held_s, now = hold.seconds, time.time()
+        with self._lock:
+            minute = int(now // 60)
+            if not self._minutes or self._minutes[-1][0] != minute:
+                self._minutes.append((minute, []))
+            longest = self._minutes[-1][1]
+            if len(longest) >= LONGEST_PER_MINUTE and held_s * 1000 <= longest[-1]["held_ms"]:
+                return
+            longest.append({**described(hold), "ended_at": now})
+            longest.sort(key=lambda entry: entry["held_ms"], reverse=True)
+            del longest[LONGEST_PER_MINUTE:]
 
-    def entries(self) -> list[Plain]:
+    def entries(self) -> list[HeldOnce]:
         """Longest first."""
         since = time.time() // 60 - MINUTES
-        recent = [entry for minute, longest in self._minutes.copy() if minute > since for entry in longest.copy()]
+        with self._lock:
+            recent = [entry for minute, longest in self._minutes if minute > since for entry in longest]
         return sorted(recent, key=lambda entry: entry["held_ms"], reverse=True)
 
 
@@ -89,6 +98,7 @@ def count_violation(violation: Violation) -> None:
     VIOLATIONS.labels(violation.route, violation.phase, action).inc()
 
 
+ledger.on_borrow.append(WAIT_SECONDS.observe)
 ledger.on_return.append(observe)
 on_violation.append(count_violation)
 
@@ -98,14 +108,16 @@ def _children(route: str, phase: str) -> tuple[Histogram, Histogram]:
     return HOLD_SECONDS.labels(route, phase), IDLE_SECONDS.labels(route, phase)
 
 
-def described(hold: Hold) -> Plain:
+def described(hold: Hold) -> Held:
     """A hold as plain data, for people and machines. Times in milliseconds."""
+    held_s = hold.seconds
+    idle_s = min(hold.idle_s, held_s)
     return {
         **asked_by(hold),
         "phase": str(hold.phase),
-        "held_ms": _ms(hold.seconds),
-        "statements_ms": _ms(max(0.0, hold.seconds - hold.idle_s)),
-        "idle_ms": _ms(hold.idle_s),
+        "held_ms": _ms(held_s),
+        "statements_ms": _ms(held_s - idle_s),
+        "idle_ms": _ms(idle_s),
         "resting_ms": _ms(hold.rests_s),
         "in_transaction": hold.holder.in_transaction,
         "statements": hold.statements,
@@ -116,7 +128,7 @@ def described(hold: Hold) -> Plain:
     }
 
 
-def asked_by(entry: ledger.Entry) -> Plain:
+def asked_by(entry: ledger.Entry) -> AskedBy:
     request = entry.request
     return {
         "route": request.route if request else UNRESOLVED,
@@ -147,13 +159,13 @@ def budget_s(route: str) -> float:
     return BUDGETS_S.get(route, BUDGET_S)
 
 
-def routes_here() -> list[Plain]:
+def routes_here() -> list[RouteSums]:
     """This process's holds since it started: per route and phase how many in each bucket, and the sum of both times."""
     idle_sums = {_labels(sample): sample.value for sample in _samples(IDLE_SECONDS) if sample.name.endswith("_sum")}
-    rows: dict[tuple[str, str], Plain] = {}
+    rows: dict[tuple[str, str], RouteSums] = {}
     for sample in _samples(HOLD_SECONDS):
         key = _labels(sample)
-        row = rows.setdefault(key, {"route": key[0], "phase": key[1], "buckets": [], "idle_s": idle_sums.get(key, 0.0)})
+        row = rows.setdefault(key, _no_holds(*key, idle_s=idle_sums.get(key, 0.0)))
         if sample.name.endswith("_bucket"):
             row["buckets"].append(sample.value)
         elif sample.name.endswith("_sum"):
@@ -161,13 +173,17 @@ def routes_here() -> list[Plain]:
     return list(rows.values())
 
 
-def violations_here() -> list[Plain]:
+def violations_here() -> list[BrokenRules]:
     """Rules broken in this process since it started."""
     return [
-        {**sample.labels, "count": int(sample.value)}
+        cast("BrokenRules", {**sample.labels, "count": int(sample.value)})
         for sample in _samples(VIOLATIONS)
         if sample.name.endswith("_total")
     ]
+
+
+def _no_holds(route: str, phase: str, *, idle_s: float) -> RouteSums:
+    return {"route": route, "phase": phase, "buckets": [], "held_s": 0.0, "idle_s": idle_s}
 
 
 def _samples(metric: Histogram | Counter) -> Iterable[Any]:

@@ -6,7 +6,6 @@ Taking it borrows no connection and calls nobody.
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.conf import settings
 
@@ -14,24 +13,38 @@ from gatewaysite.context import WITHOUT_DATABASE
 from gatewaysite.db import ledger
 from gatewaysite.db.units import pool_stats, unit_stats
 from proxy_app.observe.holds import BUCKETS, asked_by, budget_s, described, longest, routes_here, violations_here
+from proxy_app.observe.shapes import (
+    BrokenRules,
+    HeardPart,
+    Held,
+    HeldNow,
+    Part,
+    ProcessNow,
+    RouteCost,
+    RouteSums,
+    Rule,
+    Waiting,
+    Xray,
+)
 
 # A transaction that rests longer than this keeps what it locked from everybody else for nothing.
 RESTS_AT_MOST_MS = 100
+# A process tells twice a second; one whose word is older hangs, is overloaded, or has just ended.
+SILENT_AFTER_S = 3.0
 # What one process tells the others.
 WAITS_TOLD, LONGEST_TOLD = 50, 20
 
-Plain = dict[str, Any]
 
-
-def xray_here() -> Plain:
-    """This process's part."""
+def xray_here(process: str) -> Part:
+    """This process's part. `process` is its name."""
     holds = [described(hold) for hold in ledger.held()]
     waits = ledger.waiting()
     return {
-        "holds": [{**hold, "broken": broken_rule(hold)} for hold in holds],
-        "waits": [_described_wait(wait) for wait in waits[:WAITS_TOLD]],
+        "holds": [_held_now(hold, process) for hold in holds],
+        "held": len(holds),
+        "waits": [_described_wait(entry, what, process) for entry, what in waits[:WAITS_TOLD]],
         "waiting": len(waits),
-        "longest": longest.entries()[:LONGEST_TOLD],
+        "longest": [{**entry, "process": process} for entry in longest.entries()[:LONGEST_TOLD]],
         "routes": routes_here(),
         "violations": violations_here(),
         "pool": pool_stats(),
@@ -39,10 +52,10 @@ def xray_here() -> Plain:
     }
 
 
-def broken_rule(hold: Plain) -> str | None:
+def broken_rule(hold: Held) -> Rule | None:
     """What is wrong with a hold, in a word for machines; None when nothing is."""
     if hold["phase"] in WITHOUT_DATABASE:
-        return f"held_in_{hold['phase']}"
+        return f"held_in_{hold['phase']}"  # type: ignore[return-value]  # there is one for each of these phases
     if hold["in_transaction"] and not hold["running"] and hold["resting_ms"] > RESTS_AT_MOST_MS:
         return "idle_in_transaction"
     if hold["held_ms"] > budget_s(hold["route"]) * 1000 and hold["idle_ms"] > hold["statements_ms"]:
@@ -50,47 +63,53 @@ def broken_rule(hold: Plain) -> str | None:
     return None
 
 
-def merged(parts: Iterable[Plain]) -> Plain:
-    """The parts of all processes as one: every list with the process of each entry, the routes added up."""
+def merged(parts: Iterable[HeardPart]) -> Xray:
+    """The parts of all processes as one, the routes added up."""
     parts = list(parts)
+    longest_of_all = [entry for part in parts for entry in part["longest"]]
     return {
         "at": time.time(),
         "guard_mode": settings.GUARD_MODE,
         "processes": [_process(part) for part in parts],
-        "holds": _by(parts, "holds", "held_ms"),
-        "waits": _by(parts, "waits", "waiting_ms"),
+        "holds": sorted((hold for part in parts for hold in part["holds"]), key=lambda hold: -hold["held_ms"]),
+        "waits": sorted((wait for part in parts for wait in part["waits"]), key=lambda wait: -wait["waiting_ms"]),
         "waiting": sum(part["waiting"] for part in parts),
-        "longest": _by(parts, "longest", "held_ms")[:LONGEST_TOLD],
+        "longest": sorted(longest_of_all, key=lambda entry: -entry["held_ms"])[:LONGEST_TOLD],
         "routes": routes(parts),
         "violations": _added(parts),
     }
 
 
-def routes(parts: Sequence[Plain]) -> list[Plain]:
-    """Per route: holds, their median and 99th percentile, the share spent idle, and whether the budget is kept."""
-    found: dict[tuple[str, str], Plain] = {}
+def routes(parts: Sequence[Part]) -> list[RouteCost]:
+    """Per route and phase what its holds took. Those over their budget come first, then by how near they are to it."""
+    found: dict[tuple[str, str], RouteSums] = {}
     for row in (row for part in parts for row in part["routes"]):
         key = (row["route"], row["phase"])
-        into = found.setdefault(key, {"buckets": [0.0] * len(row["buckets"]), "held_s": 0.0, "idle_s": 0.0})
-        into["buckets"] = [one + other for one, other in zip(into["buckets"], row["buckets"], strict=True)]
-        into["held_s"] += row["held_s"]
-        into["idle_s"] += row["idle_s"]
-    rows = [_route(*key, row) for key, row in found.items()]
-    return sorted(rows, key=lambda row: (row["within_budget"], -row["p99_ms"]))
+        found[key] = _sum(found[key], row) if key in found else row
+    return sorted((_route(row) for row in found.values()), key=lambda row: -row["p99_ms"] / row["budget_ms"])
 
 
-def _route(route: str, phase: str, row: Plain) -> Plain:
-    counts, holds = row["buckets"], int(row["buckets"][-1])
+def _sum(one: RouteSums, other: RouteSums) -> RouteSums:
+    return {
+        **one,
+        "buckets": [here + there for here, there in zip(one["buckets"], other["buckets"], strict=True)],
+        "held_s": one["held_s"] + other["held_s"],
+        "idle_s": one["idle_s"] + other["idle_s"],
+    }
+
+
+def _route(row: RouteSums) -> RouteCost:
+    counts, may_take_s = row["buckets"], budget_s(row["route"])
     p99_s = quantile(counts, 0.99)
     return {
-        "route": route,
-        "phase": phase,
-        "holds": holds,
+        "route": row["route"],
+        "phase": row["phase"],
+        "holds": int(counts[-1]),
         "p50_ms": round(quantile(counts, 0.5) * 1000, 1),
         "p99_ms": round(p99_s * 1000, 1),
         "idle_share": round(row["idle_s"] / row["held_s"], 3) if row["held_s"] else 0.0,
-        "budget_ms": budget_s(route) * 1000,
-        "within_budget": p99_s <= budget_s(route),
+        "budget_ms": may_take_s * 1000,
+        "within_budget": p99_s <= may_take_s,
     }
 
 
@@ -108,31 +127,34 @@ def quantile(counts: Sequence[float], share: float) -> float:
     return lower_edge if counts[-1] else 0.0
 
 
-def _described_wait(wait: ledger.Wait) -> Plain:
-    return {**asked_by(wait), "for": wait.for_what, "waiting_ms": round(wait.seconds * 1000, 1)}
+def _held_now(hold: Held, process: str) -> HeldNow:
+    return {**hold, "process": process, "broken": broken_rule(hold)}
 
 
-def _process(part: Plain) -> Plain:
+def _described_wait(entry: ledger.Entry, waits_for: str, process: str) -> Waiting:
+    waiting_ms = round(entry.seconds * 1000, 1)
+    return {**asked_by(entry), "process": process, "waits_for": waits_for, "waiting_ms": waiting_ms}
+
+
+def _process(part: HeardPart) -> ProcessNow:
     pool = part["pool"]
     return {
         **part["process"],
         "age_s": part["age_s"],
+        "silent": part["age_s"] > SILENT_AFTER_S,
         "connections_max": pool.get("pool_max", 0),
         "connections_open": pool.get("pool_size", 0),
-        "connections_out": len(part["holds"]),
+        "connections_out": part["held"],
         "waiting": part["waiting"],
         "refused_total": part["units"]["refused_total"] + part["units"]["timeouts_total"],
     }
 
 
-def _by(parts: Sequence[Plain], name: str, key: str) -> list[Plain]:
-    """Every process's entries, the highest first, each with its process."""
-    entries = [{**entry, "process": part["process"]["id"]} for part in parts for entry in part[name]]
-    return sorted(entries, key=lambda entry: entry[key], reverse=True)
-
-
-def _added(parts: Sequence[Plain]) -> list[Plain]:
+def _added(parts: Sequence[Part]) -> list[BrokenRules]:
     totals = Counter[tuple[str, str, str]]()
     for row in (row for part in parts for row in part["violations"]):
         totals[row["route"], row["phase"], row["action"]] += row["count"]
-    return [{"route": key[0], "phase": key[1], "action": key[2], "count": count} for key, count in totals.items()]
+    return [
+        {"route": route, "phase": phase, "action": action, "count": count}
+        for (route, phase, action), count in totals.most_common()
+    ]

@@ -102,7 +102,7 @@ class Watch:
 
     def _parts(self) -> list[Plain]:
         """What the processes tell; of the board's own part only when it is a gateway process's."""
-        parts = self._board.parts()
+        parts: list[Any] = self._board.parts()
         return parts if self._inside else parts[1:]
 
     async def _ask(self, connection: psycopg.AsyncConnection[Any]) -> None:

@@ -1,0 +1,150 @@
+"""The plain data of the connection X-ray: what processes tell each other, and what /ops/connections answers."""
+
+from typing import Literal, TypedDict
+
+type Rule = Literal["held_in_render", "held_in_stream", "held_in_upstream", "idle_in_transaction", "over_budget"]
+
+
+class AskedBy(TypedDict):
+    """Who asked for a connection: the request, with the address masked, and the line of code."""
+
+    route: str
+    request_id: str
+    who: str
+    file: str
+    line: int
+    function: str
+
+
+class Held(AskedBy):
+    """A connection out of the pool. `held_ms` is `statements_ms` plus `idle_ms`; `resting_ms` since the last one."""
+
+    phase: str
+    held_ms: float
+    statements_ms: float
+    idle_ms: float
+    resting_ms: float
+    in_transaction: bool
+    statements: int
+    running: bool
+    statement: str
+    fingerprint: str
+    backend_pid: int
+
+
+class HeldNow(Held):
+    """A connection out of the pool now. `broken`: the rule it breaks, null for none."""
+
+    process: str
+    broken: Rule | None
+
+
+class HeldOnce(Held):
+    """A hold as it was when it ended."""
+
+    ended_at: float
+
+
+class HeldLong(HeldOnce):
+    """One of the longest holds of the last hour."""
+
+    process: str
+
+
+class Waiting(AskedBy):
+    """Somebody who waits for a thread to run a unit of work on, or for a connection out of the pool."""
+
+    process: str
+    waits_for: str
+    waiting_ms: float
+
+
+class BrokenRules(TypedDict):
+    """How often a route broke a phase rule. `action`: whether it was counted, or raised and the request failed."""
+
+    route: str
+    phase: str
+    action: str
+    count: int
+
+
+class RouteSums(TypedDict):
+    """What a process knows of a route and phase: holds in each bucket, added up from below, and seconds."""
+
+    route: str
+    phase: str
+    buckets: list[float]
+    held_s: float
+    idle_s: float
+
+
+class ProcessName(TypedDict):
+    id: str
+    started_at: float
+
+
+class Part(TypedDict):
+    """What one process tells of itself. `held` and `waiting` count all, should the lists be cut."""
+
+    holds: list[HeldNow]
+    held: int
+    waits: list[Waiting]
+    waiting: int
+    longest: list[HeldLong]
+    routes: list[RouteSums]
+    violations: list[BrokenRules]
+    pool: dict[str, int]
+    units: dict[str, int]
+
+
+class ToldPart(Part):
+    """A part on its way: whose, made when, in which edition of these shapes."""
+
+    edition: int
+    process: ProcessName
+    told_at: float
+
+
+class HeardPart(ToldPart):
+    age_s: float
+
+
+class RouteCost(TypedDict):
+    """What a route's holds took in one phase since the processes started, and whether 99 of 100 kept the budget."""
+
+    route: str
+    phase: str
+    holds: int
+    p50_ms: float
+    p99_ms: float
+    idle_share: float
+    budget_ms: float
+    within_budget: bool
+
+
+class ProcessNow(TypedDict):
+    """A worker process and its pool. `age_s`: how old its word is; `silent`: so old that it may hang."""
+
+    id: str
+    started_at: float
+    age_s: float
+    silent: bool
+    connections_max: int
+    connections_open: int
+    connections_out: int
+    waiting: int
+    refused_total: int
+
+
+class Xray(TypedDict):
+    """Every process's connections, as of `at`. Lists have the longest, or the worst, first."""
+
+    at: float
+    guard_mode: str
+    processes: list[ProcessNow]
+    holds: list[HeldNow]
+    waits: list[Waiting]
+    waiting: int
+    longest: list[HeldLong]
+    routes: list[RouteCost]
+    violations: list[BrokenRules]
