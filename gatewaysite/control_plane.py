@@ -32,6 +32,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 WAIT_WITHIN_S = 10.0
 # One thread, so that checking passwords, at 50 ms and 100 MB each, takes one core of a worker at most.
 SLOW_MAX_WAITING = 20
+# Two, so that one page of an operator does not wait for another's.
+SPARE_THREADS = 2
 
 
 class ControlPlaneBusy(Refused):
@@ -62,8 +64,8 @@ class ControlPlane(ASGIHandler):
         wait_within_s: float = WAIT_WITHIN_S,
     ) -> None:
         """`line_of` says where a path belongs: "main"; "waiting" if its view waits for somebody else; "slow" if it
-        computes for long. They cannot starve each other. `after_write` is awaited, with nothing held, before an answer
-        to what may have written.
+        computes for long; "spare" if it must be answered while all others hang. They cannot starve each other.
+        `after_write` is awaited, with nothing held, before an answer to what may have written.
         """
         # Not ASGIHandler.__init__, which would load the middleware for async use.
         self.load_middleware(is_async=False)
@@ -72,6 +74,7 @@ class ControlPlane(ASGIHandler):
             "main": Line("main", threads, max_waiting),
             "waiting": Line("waiting", threads, max_waiting),
             "slow": Line("slow", 1, SLOW_MAX_WAITING),
+            "spare": Line("spare", SPARE_THREADS, max_waiting),
         }
         self._after_write = after_write
         self._wait_within_s = wait_within_s
@@ -82,18 +85,19 @@ class ControlPlane(ASGIHandler):
         return sum(line.inside for line in self._lines.values())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        line = self._lines[self._line_of(scope["path"])]
         try:
             body = await read_body(receive, settings.BODY_LIMIT_BYTES)
-            response = await self._answer(scope, io.BytesIO(body), self._lines[self._line_of(scope["path"])])
+            response = await self._answer(scope, io.BytesIO(body), line)
         except ClientLeft:
             return
         except (TooLarge, TooSlow, ControlPlaneBusy) as error:
-            await self.send_response(plain_error(error, scope["path"]), send)
+            await self.send_response(plain_error(error, scope["path"]), send, line)
             return
         try:
             if self._after_write and scope["method"] not in SAFE_METHODS:
                 await self._after_write()
-            await self.send_response(response, send)
+            await self.send_response(response, send, line)
         finally:
             # Ends the request for Django. It needs no thread: nothing is held by now.
             response.close()
@@ -134,8 +138,8 @@ class ControlPlane(ASGIHandler):
             # Django's own clean-up at the end of a request runs on the loop and finds nothing of this thread's.
             return_leftovers()
 
-    async def send_response(self, response: HttpResponseBase, send: Send) -> None:
-        """As Django does, but what is whole goes out whole, and a stream's chunks are made on the executor, one by one.
+    async def send_response(self, response: HttpResponseBase, send: Send, line: Line) -> None:  # type: ignore[override]
+        """As Django does, but what is whole goes out whole, and a stream's chunks are made on the line's threads.
 
         Django cuts a body into pieces of 64 kB, each a write of its own.
         """
@@ -147,13 +151,13 @@ class ControlPlane(ASGIHandler):
             return
         context.current.set(getattr(response, "request_context", None))
         chunks = iter(cast("Iterator[bytes]", response))
-        while (chunk := await self._next(chunks)) is not None:
+        while (chunk := await self._next(chunks, line)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
 
-    async def _next(self, chunks: Iterator[bytes]) -> bytes | None:
+    async def _next(self, chunks: Iterator[bytes], line: Line) -> bytes | None:
         run = contextvars.copy_context().run
-        making = asyncio.wrap_future(self._lines["main"].executor.submit(run, _make_chunk, chunks))
+        making = asyncio.wrap_future(line.executor.submit(run, _make_chunk, chunks))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:

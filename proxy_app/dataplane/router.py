@@ -34,8 +34,11 @@ def line_of(path: str) -> str:
     """Which threads of the control plane a path is served by.
 
     The form on a tool's page calls an upstream and shows its answer. A log-in computes for as long as it takes to make
-    guessing expensive, and anybody may ask for it.
+    guessing expensive, and anybody may ask for it. Who holds the connections is asked when all of them are held: that
+    page can do without the database, and so can the files that every page needs.
     """
     if path == "/login":
         return "slow"
+    if path == "/admin/connections" or path.startswith("/static/"):
+        return "spare"
     return "waiting" if path.startswith("/admin/tools/") and path.endswith("/call") else "main"

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from gatewaysite.control_plane import ControlPlane
 from gatewaysite.middleware import GetResponse
 from gatewaysite.phases import PhaseViolation
+from proxy_app.dataplane.router import line_of
 from tests.asgi_client import Visit, ask, begin, under_way
 from tests.control_plane.conftest import until
 from tests.control_plane.views import gate
@@ -122,6 +123,40 @@ async def test_slow_views_leave_the_threads_of_the_others_alone() -> None:
     assert [answer.status for answer in await asyncio.gather(*slow)] == [200] * 5
     assert len(gate.threads) == 1
     plane.close()
+
+
+LINES = {"/held": "main", "/waiting/held": "waiting", "/plain": "spare", "/streamed": "spare"}
+
+
+async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_own() -> None:
+    plane = ControlPlane(threads=2, max_waiting=1, line_of=LINES.__getitem__)
+    hanging = [asyncio.create_task(ask(plane, "GET", path)) for path in ("/held", "/waiting/held") for _ in range(3)]
+    await until(lambda: plane.inside == 6 and gate.begun == 4)
+    answer = await ask(plane, "GET", "/plain")
+    assert (answer.status, answer.json["thread"].startswith("control-plane-spare")) == (200, True)
+    visit = begin(plane, "GET", "/streamed")
+    async with under_way(visit):
+        await first_chunk(visit)
+        assert visit.sent[1]["body"].startswith(b"control-plane-spare")
+        gate.open.set()
+    assert visit.answer.body.endswith(b"second\n")
+    await asyncio.gather(*hanging)
+    plane.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/admin/connections", "spare"),
+        ("/static/poolgate.css", "spare"),
+        ("/login", "slow"),
+        ("/admin/tools/x/call", "waiting"),
+        ("/admin/tools", "main"),
+        ("/tools", "main"),
+    ],
+)
+def test_each_path_has_its_line(path: str, line: str) -> None:
+    assert line_of(path) == line
 
 
 async def leave(task: "asyncio.Task[Any]") -> None:
