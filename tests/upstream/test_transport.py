@@ -227,6 +227,8 @@ TIMEOUT_NOTICE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
 async def test_an_answer_nobody_asked_for_never_serves_the_next_request(
     transport: AiohttpTransport, extra: bytes, pause_s: float
 ) -> None:
+    sent = asyncio.Event()
+
     async def one_too_many(peer: Peer) -> None:
         await peer.request()
         first = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -236,12 +238,14 @@ async def test_an_answer_nobody_asked_for_never_serves_the_next_request(
             await peer.send(extra)
         else:
             await peer.send(first + extra)
+        sent.set()
         await peer.request()
         await peer.answer(b"right")
 
     async with FakeUpstream(one_too_many) as upstream:
         assert (await get(transport, upstream.url)).content == b"ok"
-        await asyncio.sleep(0.1)
+        await sent.wait()
+        await asyncio.sleep(0.1)  # to arrive; whatever comes after our next request is taken for its answer
         assert (await get(transport, upstream.url)).content == b"ok"
         assert upstream.connections == 2
 
