@@ -79,18 +79,23 @@ class _During:
         if outer in WITHOUT_DATABASE and self._phase not in WITHOUT_DATABASE:
             self._phase = outer
         self._holds = ledger.mine()
-        if self._holds and self._phase in WITHOUT_DATABASE and settings.GUARD_MODE != "off":
+        if self._holds:
+            self._enter_holding()
+        self._token: Token[Phase] = context.phase.set(self._phase)
+        return self
+
+    def _enter_holding(self) -> None:
+        if self._phase in WITHOUT_DATABASE and settings.GUARD_MODE != "off":
             _broken("connection_held", self._phase)
         self._before = [hold.phase for hold in self._holds]
         for hold in self._holds:
             hold.phase = self._phase
-        self._token: Token[Phase] = context.phase.set(self._phase)
-        return self
 
     def __exit__(self, *_exception: object) -> None:
         context.phase.reset(self._token)
-        for hold, before in zip(self._holds, self._before, strict=True):
-            hold.phase = before
+        if self._holds:
+            for hold, before in zip(self._holds, self._before, strict=True):
+                hold.phase = before
 
 
 _logged_at: dict[tuple[str, str, str], float] = {}

@@ -22,6 +22,8 @@ import psycopg_pool
 
 from gatewaysite.context import Phase, RequestContext, current, phase
 
+# Borrowing one that is free takes less.
+AT_ONCE_S = 0.001
 # Statements that make a unit of work one that writes.
 _WRITES = ("INSERT", "UPDATE", "DELETE", "MERGE", "COPY")
 
@@ -59,25 +61,18 @@ class Entry:
         return f"{self.file}:{self.line} {self.function}"
 
 
-class Wait(Entry):
-    """Somebody waiting. `for_what`: a thread for the unit of work, or a connection out of the pool."""
-
-    __slots__ = ("for_what",)
-
-    def __init__(self, for_what: str) -> None:
-        super().__init__()
-        self.for_what = for_what
-
-
 class Hold(Entry):
-    """One connection out of the pool, from borrow to give-back. Written by the thread that holds it, read by any."""
+    """One connection out of the pool, from borrow to give-back; before that, the wish for one.
+
+    Written by the thread that holds it, read by any.
+    """
 
     __slots__ = ("backend_pid", "busy_s", "holder", "phase", "rested_at", "running_since", "sql", "statements")
 
-    def __init__(self, holder: Holder, backend_pid: int) -> None:
+    def __init__(self, holder: Holder) -> None:
         super().__init__()
         self.holder = holder
-        self.backend_pid = backend_pid
+        self.backend_pid = 0
         self.phase = phase.get()
         self.statements = 0
         self.busy_s = 0.0
@@ -116,11 +111,12 @@ class Hold(Entry):
         return 0.0 if self.running_since else time.monotonic() - self.rested_at
 
 
-# Called with every hold as it ends, by the thread that held it.
+# Called with the seconds that a borrower waited, if it had to, and with every hold as it ends, by the thread that holds.
+on_wait: list[Callable[[float], None]] = []
 on_return: list[Callable[[Hold], None]] = []
 
 _holds: set[Hold] = set()
-_waits: set[Wait] = set()
+_waits: dict[Entry, str] = {}
 # The holds of each thread, for asking about one's own without looking at everybody's.
 _by_thread: dict[int, list[Hold]] = {}
 # The holds begun in this context. It travels with `await` and into threads; those given back meanwhile do not count.
@@ -132,9 +128,9 @@ def held() -> list[Hold]:
     return sorted(_holds.copy(), key=lambda hold: hold.since)
 
 
-def waiting() -> list[Wait]:
-    """Everybody in this process who waits for a connection, longest first."""
-    return sorted(_waits.copy(), key=lambda wait: wait.since)
+def waiting() -> list[tuple[Entry, str]]:
+    """Who waits in this process, longest first, and for what: a thread for the unit of work, or a connection."""
+    return sorted(_waits.copy().items(), key=lambda wait: wait[0].since)
 
 
 def mine() -> list[Hold]:
@@ -160,17 +156,33 @@ def count(alias: str) -> int:
     return sum(hold.holder.alias == alias for hold in _holds.copy())
 
 
-def enter(holder: Holder, backend_pid: int) -> Hold:
-    """A connection was borrowed. Called by the engine only."""
-    hold = Hold(holder, backend_pid)
-    _mine.set((*(earlier for earlier in _mine.get() if earlier in _holds), hold))
-    _by_thread.setdefault(hold.thread_id, []).append(hold)
-    _holds.add(hold)
+def want(holder: Holder) -> Hold:
+    """A connection is wanted; until `end_wait`, whoever wants it is listed as waiting. Called by the engine only."""
+    hold = Hold(holder)
+    _waits[hold] = "connection"
     return hold
 
 
+def end_wait(hold: Hold) -> None:
+    """It came, or it did not."""
+    del _waits[hold]
+
+
+def enter(hold: Hold, backend_pid: int) -> None:
+    """The connection was borrowed."""
+    waited_s = hold.seconds
+    hold.since = hold.rested_at = time.monotonic()
+    hold.backend_pid = backend_pid
+    _mine.set((*(earlier for earlier in _mine.get() if earlier in _holds), hold))
+    _by_thread.setdefault(hold.thread_id, []).append(hold)
+    _holds.add(hold)
+    if waited_s > AT_ONCE_S:
+        for tell in on_wait:
+            tell(waited_s)
+
+
 def leave(hold: Hold) -> None:
-    """The connection went back. Called by the engine only; a second time does nothing."""
+    """The connection went back; a second time does nothing."""
     if hold not in _holds:
         return
     _holds.discard(hold)
@@ -180,14 +192,14 @@ def leave(hold: Hold) -> None:
 
 
 @contextmanager
-def wait(for_what: str) -> Iterator[None]:
-    """Be listed as waiting."""
-    entry = Wait(for_what)
-    _waits.add(entry)
+def waiting_for_a_thread() -> Iterator[None]:
+    """Be listed as waiting in front of the pool, where units of work wait for a thread."""
+    entry = Entry()
+    _waits[entry] = "thread"
     try:
         yield
     finally:
-        _waits.discard(entry)
+        del _waits[entry]
 
 
 def _folder(module: ModuleType) -> str:

@@ -34,7 +34,7 @@ async def run_unit[**P, R](unit: Callable[P, R], *args: P.args, **kwargs: P.kwar
     answer = asyncio.wrap_future(future)
     try:
         if not future.running():
-            with ledger.wait("thread"):
+            with ledger.waiting_for_a_thread():
                 await asyncio.wait((answer,), timeout=line.timeout_s)
             # Only what has not started can be cancelled; what runs by now is waited for, however long it takes.
             if future.cancel():

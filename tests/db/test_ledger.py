@@ -136,8 +136,8 @@ def test_who_waits_for_a_connection_is_listed_with_its_line(pooled: DatabaseWrap
         if waits := ledger.waiting():
             break
         Event().wait(0.01)
-    (wait,) = waits
-    assert (wait.for_what, wait.function) == ("connection", "hold_until_done")
+    ((wait, for_what),) = waits
+    assert (for_what, wait.function) == ("connection", "hold_until_done")
     done.set()
     for thread in (*threads, late):
         thread.join()

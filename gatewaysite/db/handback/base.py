@@ -218,9 +218,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         scout = _outages.get(self.alias)
         if scout and not scout.acquire(blocking=False):
             raise psycopg.OperationalError("the server gave the pool no connection a moment ago")
+        hold = ledger.want(self)
         try:
-            with ledger.wait("connection"):
-                connection = super().get_new_connection(conn_params)
+            connection = super().get_new_connection(conn_params)
         except PoolTimeout as timeout:
             # The pool only knows that none came. With some of them not lent out, it is the server that gives none.
             if ledger.count(self.alias) >= self.pool.max_size:
@@ -228,10 +228,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             _outages.setdefault(self.alias, threading.Lock())
             raise psycopg.OperationalError("the server gives the pool no connection") from timeout
         finally:
+            ledger.end_wait(hold)
             if scout:
                 scout.release()
         _outages.pop(self.alias, None)
-        self._hold = ledger.enter(self, connection.pgconn.backend_pid)
+        ledger.enter(hold, connection.pgconn.backend_pid)
+        self._hold = hold
         return connection
 
     def connect(self) -> None:
