@@ -44,7 +44,9 @@ IDLE_SECONDS = Histogram(
 )
 # OpenTelemetry's name. Its `use_time` is the sum of HOLD_SECONDS over all routes.
 WAIT_SECONDS = Histogram(
-    "db_client_connection_wait_time_seconds", "Time it took to get a connection out of the pool.", buckets=BUCKETS
+    "db_client_connection_wait_time_seconds",
+    "Time that those waited who found no connection free; who got one at once is not in it.",
+    buckets=BUCKETS,
 )
 VIOLATIONS = Counter(
     "gateway_db_phase_violations_total",
@@ -82,15 +84,45 @@ class Longest:
         return sorted(recent, key=lambda entry: entry["held_ms"], reverse=True)
 
 
-longest = Longest()
+class LongestByRoute:
+    """The longest hold of each route and phase, of this minute or the one before. One who watches adds them up."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._now: dict[tuple[str, str], HeldOnce] = {}
+        self._before: dict[tuple[str, str], HeldOnce] = {}
+
+    def add(self, hold: Hold, route: str) -> None:
+        held_ms, now, key = hold.seconds * 1000, time.time(), (route, hold.phase)
+        with self._lock:
+            self._turn(int(now // 60))
+            known = self._now.get(key)
+            if known is None or held_ms > known["held_ms"]:
+                self._now[key] = {**described(hold), "ended_at": now}
+
+    def entries(self) -> list[HeldOnce]:
+        with self._lock:
+            self._turn(int(time.time() // 60))
+            return [*self._now.values(), *self._before.values()]
+
+    def _turn(self, minute: int) -> None:
+        if minute != self._minute:
+            self._before = self._now if minute == self._minute + 1 else {}
+            self._now, self._minute = {}, minute
+
+
+longest, longest_by_route = Longest(), LongestByRoute()
 
 
 def observe(hold: Hold) -> None:
     """Count a hold that has ended. Told by the ledger, on the thread that held."""
-    seconds, idle = _children(hold.request.route if hold.request else UNRESOLVED, hold.phase)
+    route = hold.request.route if hold.request else UNRESOLVED
+    seconds, idle = _children(route, hold.phase)
     seconds.observe(hold.seconds)
     idle.observe(hold.idle_s)
     longest.add(hold)
+    longest_by_route.add(hold, route)
 
 
 def count_violation(violation: Violation) -> None:
@@ -98,7 +130,7 @@ def count_violation(violation: Violation) -> None:
     VIOLATIONS.labels(violation.route, violation.phase, action).inc()
 
 
-ledger.on_borrow.append(WAIT_SECONDS.observe)
+ledger.on_wait.append(WAIT_SECONDS.observe)
 ledger.on_return.append(observe)
 on_violation.append(count_violation)
 

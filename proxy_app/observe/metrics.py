@@ -5,6 +5,7 @@ With several workers, PROMETHEUS_MULTIPROC_DIR makes them add up (prometheus_cli
 
 import asyncio
 import contextlib
+from collections import Counter as Counts
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from django.dispatch import receiver
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 from prometheus_client.registry import REGISTRY
 
+from gatewaysite.context import Phase
+from gatewaysite.db import ledger
 from gatewaysite.errors import GatewayError
 from gatewaysite.signals import refused
 from proxy_app.observe.state import process_state
@@ -45,6 +48,7 @@ def _gauge(name: str, help_text: str, labels: tuple[str, ...] = ()) -> Gauge:
 
 DB_CONNECTIONS = _gauge("db_client_connection_count", "Pooled database connections by state.", ("state",))
 DB_MAX = _gauge("db_client_connection_max", "Database connections the pools may hold.")
+DB_HELD = _gauge("gateway_db_connections_held", "Database connections out of the pool by phase.", ("phase",))
 DB_WAITING = _gauge("db_client_connection_pending_requests", "Units of work waiting for a thread or a connection.")
 HTTP_CONNECTIONS = _gauge("http_client_open_connections", "Upstream connections by state.", ("state",))
 HTTP_ACTIVE = _gauge("http_client_active_requests", "Calls to upstreams in flight.")
@@ -63,6 +67,9 @@ def publish(state: Mapping[str, Any]) -> None:
     DB_CONNECTIONS.labels("idle").set(available)
     DB_MAX.set(pool.get("pool_max", 0))
     DB_WAITING.set(pool.get("requests_waiting", 0) + state["database"]["units"]["waiting"])
+    phases = Counts(hold.phase for hold in ledger.held())
+    for phase in Phase:
+        DB_HELD.labels(phase).set(phases[phase])
     upstream = state["upstream"]
     HTTP_CONNECTIONS.labels("active").set(upstream["connections"]["in_use"])
     HTTP_CONNECTIONS.labels("idle").set(upstream["connections"]["idle"])

@@ -84,13 +84,17 @@ class ProcessName(TypedDict):
 
 
 class Part(TypedDict):
-    """What one process tells of itself. `held` and `waiting` count all, should the lists be cut."""
+    """What one process tells of itself. `held` and `waiting` count all, should the lists be cut.
+
+    `recent` has the longest hold of each route and phase of the last minute or two, for those who watch for a while.
+    """
 
     holds: list[HeldNow]
     held: int
     waits: list[Waiting]
     waiting: int
     longest: list[HeldLong]
+    recent: list[HeldOnce]
     routes: list[RouteSums]
     violations: list[BrokenRules]
     pool: dict[str, int]

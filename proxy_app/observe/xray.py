@@ -12,7 +12,16 @@ from django.conf import settings
 from gatewaysite.context import WITHOUT_DATABASE
 from gatewaysite.db import ledger
 from gatewaysite.db.units import pool_stats, unit_stats
-from proxy_app.observe.holds import BUCKETS, asked_by, budget_s, described, longest, routes_here, violations_here
+from proxy_app.observe.holds import (
+    BUCKETS,
+    asked_by,
+    budget_s,
+    described,
+    longest,
+    longest_by_route,
+    routes_here,
+    violations_here,
+)
 from proxy_app.observe.shapes import (
     BrokenRules,
     HeardPart,
@@ -45,6 +54,7 @@ def xray_here(process: str) -> Part:
         "waits": [_described_wait(entry, what, process) for entry, what in waits[:WAITS_TOLD]],
         "waiting": len(waits),
         "longest": [{**entry, "process": process} for entry in longest.entries()[:LONGEST_TOLD]],
+        "recent": longest_by_route.entries(),
         "routes": routes_here(),
         "violations": violations_here(),
         "pool": pool_stats(),

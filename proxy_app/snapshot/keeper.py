@@ -22,6 +22,7 @@ from django.conf import settings
 from gatewaysite.context import begin_background
 from gatewaysite.db.failures import as_refusal, is_trouble
 from gatewaysite.db.units import run_unit
+from proxy_app.observe import activity
 from proxy_app.observe.board import CHANNEL as BOARD_CHANNEL
 from proxy_app.observe.board import board
 from proxy_app.snapshot import work
@@ -135,6 +136,7 @@ class Keeper:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 cursor = await connection.execute("SELECT part, version FROM auth_app_stateversion")
                 versions = dict(await cursor.fetchall())
+                await activity.sample(connection)
             await self._catch_up(versions)
             self.listening = True
             await self._wait_for_a_change(connection)
