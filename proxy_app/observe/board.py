@@ -27,7 +27,7 @@ from proxy_app.observe.xray import xray_here
 
 CHANNEL = "poolgate_board"
 # Raised with every change of a part's shape: processes of two releases do not read each other's.
-EDITION = 1
+EDITION = 2
 TELL_EVERY_S = 0.5
 # A process that has told nothing for so long is gone. Until then what it said last is shown, with its age.
 GONE_AFTER_S = 30.0
@@ -176,6 +176,8 @@ def unpacked(text: str) -> ToldPart:
 
 
 def _less_and_less(part: ToldPart) -> Iterator[ToldPart]:
+    yield part
+    part = {**part, "recent": []}
     yield part
     part = {**part, "longest": []}
     yield part

@@ -73,6 +73,7 @@ def a_part(process: str = "here:1", **values: Any) -> HeardPart:
         "waits": [],
         "waiting": len(values.get("waits", [])),
         "longest": [],
+        "recent": [],
         "routes": [],
         "violations": [],
         "pool": {"pool_max": 10, "pool_size": 4},

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from proxy_app.observe.holds import BUCKETS, budget_s
+from proxy_app.observe.shapes import BrokenRules, HeardPart, HeldOnce, RouteSums
 from proxy_app.observe.xray import quantile
 
 Plain = dict[str, Any]
 type Key = tuple[str, str]
 
+OF_THE_LONGEST = ("held_ms", "idle_ms", "statements", "file", "line", "function", "request_id", "ended_at")
 # Served for nobody: background loops, jobs, and whoever watches the attestation itself.
 NO_REQUESTS = ("startup", "snapshot", "jobs", "job-", "board", "unresolved", "page-attestations", "api-attestations")
 
@@ -20,25 +22,25 @@ class Ledgers:
 
     def __init__(self, began_at: float) -> None:
         self._began_at = began_at
-        self._first: dict[tuple[str, float], Plain] = {}
-        self._last: dict[tuple[str, float], Plain] = {}
+        self._first: dict[tuple[str, float], HeardPart | None] = {}
+        self._last: dict[tuple[str, float], HeardPart] = {}
         self._longest: dict[Key, Plain] = {}
         self.lent_most = 0
         self.waiting_most = 0
         self.longest_wait_ms = 0.0
         self.bound = 0
 
-    def add(self, parts: Iterable[Plain]) -> None:
+    def add(self, parts: Iterable[HeardPart]) -> None:
         parts = list(parts)
         for part in parts:
             process = part["process"]
             key = (process["id"], process["started_at"])
             born_here = process["started_at"] > self._began_at
-            self._first.setdefault(key, {} if born_here else part)
+            self._first.setdefault(key, None if born_here else part)
             # What came by notification may lack its routes; the latest that has them is the better one.
             if part["routes"] or key not in self._last:
                 self._last[key] = part
-            for hold in (*part["longest"], *part.get("recent", [])):
+            for hold in (*part["longest"], *part["recent"]):
                 self._remember(hold, process["id"])
         self.lent_most = max(self.lent_most, sum(part["held"] for part in parts))
         self.waiting_most = max(self.waiting_most, sum(part["waiting"] for part in parts))
@@ -73,12 +75,12 @@ class Ledgers:
     def refused(self) -> int:
         return sum(_refusals(last) - _refusals(self._first[key]) for key, last in self._last.items())
 
-    def rules_broken(self) -> list[Plain]:
+    def rules_broken(self) -> list[BrokenRules]:
         """Phase rules broken during the window, where and how often."""
         counts = Counter[tuple[str, str, str]]()
         for key, last in self._last.items():
             for sign, part in ((1, last), (-1, self._first[key])):
-                for row in part.get("violations", []):
+                for row in part["violations"] if part else ():
                     counts[row["route"], row["phase"], row["action"]] += sign * row["count"]
         return [
             {"route": route, "phase": phase, "action": action, "count": count}
@@ -90,7 +92,8 @@ class Ledgers:
         """Every route that held connections: how many, how long, and how many of them longer than its budget."""
         found: dict[Key, Plain] = {}
         for key, last in self._last.items():
-            before = {(row["route"], row["phase"]): row for row in self._first[key].get("routes", [])}
+            first = self._first[key]
+            before = {(row["route"], row["phase"]): row for row in (first["routes"] if first else ())}
             for row in last["routes"]:
                 _add(found, row, before.get((row["route"], row["phase"])))
         rows = [self._route(key, row) for key, row in found.items() if row["buckets"][-1] > 0]
@@ -112,12 +115,12 @@ class Ledgers:
             "longest": self._longest.get(key),
         }
 
-    def _remember(self, hold: Plain, process: str) -> None:
+    def _remember(self, hold: HeldOnce, process: str) -> None:
         key = (hold["route"], hold["phase"])
         known = self._longest.get(key)
         if hold["ended_at"] >= self._began_at and (known is None or hold["held_ms"] > known["held_ms"]):
-            names = ("held_ms", "idle_ms", "statements", "file", "line", "function", "request_id", "ended_at")
-            self._longest[key] = {name: hold[name] for name in names} | {"process": process}
+            plain: Plain = dict(hold)
+            self._longest[key] = {name: plain[name] for name in OF_THE_LONGEST} | {"process": process}
 
 
 def allowed_over(holds: int) -> int:
@@ -125,7 +128,7 @@ def allowed_over(holds: int) -> int:
     return max(1, holds // 100)
 
 
-def _add(found: dict[Key, Plain], row: Plain, before: Plain | None) -> None:
+def _add(found: dict[Key, Plain], row: RouteSums, before: RouteSums | None) -> None:
     into = found.setdefault(
         (row["route"], row["phase"]), {"buckets": [0.0] * len(row["buckets"]), "held_s": 0.0, "idle_s": 0.0}
     )
@@ -133,12 +136,12 @@ def _add(found: dict[Key, Plain], row: Plain, before: Plain | None) -> None:
     into["buckets"] = [
         sum_so_far + now - then for sum_so_far, now, then in zip(into["buckets"], row["buckets"], earlier, strict=True)
     ]
-    for name in ("held_s", "idle_s"):
-        into[name] += row[name] - (before[name] if before else 0.0)
+    into["held_s"] += row["held_s"] - (before["held_s"] if before else 0.0)
+    into["idle_s"] += row["idle_s"] - (before["idle_s"] if before else 0.0)
 
 
-def _refusals(part: Plain) -> int:
-    if not part:
+def _refusals(part: HeardPart | None) -> int:
+    if part is None:
         return 0
     units = part["units"]
     return int(units["refused_total"] + units["timeouts_total"] + part["pool"].get("requests_errors", 0))

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy_app.observe.attest.sessions import Sample, Session
+from proxy_app.observe.shapes import HeardPart, Held
 from proxy_app.observe.sql import fingerprint, shape
 from proxy_app.observe.xray import RESTS_AT_MOST_MS
 
 AGE_EDGES_MS = (1, 5, 10, 25, 50, 100, 250, 1000, 5000)
 TIMELINE_POINTS = 240
 OFFENDERS_KEPT = 200
-# Clocks of two machines, and the moment between a statement's end here and there.
-TOLERANCE_S = 0.3
+OF_THE_HOLD = ("route", "phase", "file", "line", "function", "request_id", "held_ms")
+# The clocks of two machines.
+CLOCKS_DIFFER_S = 0.05
 
 Plain = dict[str, Any]
 
@@ -28,17 +30,25 @@ class Offender:
     age_ms: float
     at: float
     statement: str
-    hold: Plain | None = None
+    hold: Held | None = None
 
     @property
     def began(self) -> float:
         return self.at - self.age_ms / 1000
 
+    def rested_in(self, hold: Held, until: float, *, goes_on: bool) -> bool:
+        """Whether the rest was a part of this hold, which was known until then. Holds of a backend follow each other.
+
+        What goes on after it was told did so during the rest, or the rest is over; else it may be another hold's.
+        """
+        begins_before = until - hold["held_ms"] / 1000 <= self.began + CLOCKS_DIFFER_S
+        ends_after = until >= (self.began if goes_on else self.at) - CLOCKS_DIFFER_S
+        return hold["backend_pid"] == self.pid and begins_before and ends_after
+
     def as_plain(self) -> Plain:
-        names = ("route", "phase", "file", "line", "function", "request_id", "held_ms")
-        known = {name: self.hold[name] for name in names} if self.hold else dict.fromkeys(names)
+        known: Plain = dict(self.hold or {})
         return {
-            **known,
+            **{name: known.get(name) for name in OF_THE_HOLD},
             "connection": self.kind,
             "backend_pid": self.pid,
             "age_ms": round(self.age_ms, 1),
@@ -109,24 +119,19 @@ class Tally:
         elif known is not None and age_ms > known.age_ms:
             known.age_ms, known.at, known.statement = age_ms, at, session.statement
 
-    def explain(self, parts: Iterable[Plain]) -> None:
+    def explain(self, parts: Iterable[HeardPart]) -> None:
         """Find the offenders' holds in what the processes tell: by the backend's number, and by the time."""
         unknown = [offender for offender in self.offenders.values() if offender.hold is None]
         if not unknown:
             return
-        held: dict[int, list[tuple[float, float, Plain]]] = {}
+        told: list[tuple[float, Held, bool]] = []
         for part in parts:
-            for hold in part["holds"]:
-                held.setdefault(hold["backend_pid"], []).append(_span(part["told_at"], hold))
-            for hold in (*part.get("recent", []), *part["longest"]):
-                held.setdefault(hold["backend_pid"], []).append(_span(hold["ended_at"], hold))
+            told += [(part["told_at"], hold, True) for hold in part["holds"]]
+            told += [(ended["ended_at"], ended, False) for ended in (*part["recent"], *part["longest"])]
         for offender in unknown:
-            fitting = [
-                (began, hold)
-                for began, ended, hold in held.get(offender.pid, [])
-                if began - TOLERANCE_S <= offender.began and offender.at <= ended + TOLERANCE_S
-            ]
-            offender.hold = max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+            offender.hold = next(
+                (hold for until, hold, goes_on in told if offender.rested_in(hold, until, goes_on=goes_on)), None
+            )
 
     def _draw(self, sample: Sample, idle: int) -> None:
         """One point of the timeline for so many samples; each keeps the highest of them."""
@@ -163,7 +168,3 @@ class Tally:
 
 def samples_due(seconds: float, every_s: float) -> int:
     return max(1, math.floor(seconds / every_s + 1e-9))
-
-
-def _span(ended: float, hold: Plain) -> tuple[float, float, Plain]:
-    return ended - hold["held_ms"] / 1000, ended, hold

@@ -12,13 +12,12 @@ from proxy_app.observe.attest.ledgers import Ledgers
 from proxy_app.observe.attest.sessions import Eye
 from proxy_app.observe.attest.tally import Tally, samples_due
 from proxy_app.observe.board import CHANNEL, Board
+from proxy_app.observe.shapes import HeardPart
 
 EVERY_S, EVERY_AT_LEAST_S = 0.1, 0.05
 LEDGERS_EVERY_S = 0.5
 # After the window the processes still have to tell its end, which they do twice a second.
 TOLD_WITHIN_S = 1.3
-
-Plain = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class Watch:
         if connection and not self._inside and len(parts) < tally.listening:
             await self._ask(connection)
 
-    def _parts(self) -> list[Plain]:
+    def _parts(self) -> list[HeardPart]:
         """What the processes tell; of the board's own part only when it is a gateway process's."""
         parts: list[Any] = self._board.parts()
         return parts if self._inside else parts[1:]

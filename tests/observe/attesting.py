@@ -1,0 +1,50 @@
+"""Builders of what an attestation has seen: by default a window in which all went well."""
+
+from typing import Any
+
+from proxy_app.observe.attest.ledgers import Ledgers
+from proxy_app.observe.attest.sessions import Sample, Session
+from proxy_app.observe.attest.tally import Tally
+from proxy_app.observe.attest.watch import Seen
+from proxy_app.observe.shapes import HeardPart
+from tests.observe.xrays import a_part, some_holds
+
+BEGAN_AT = 1_800_000_000.0
+# By default so many samples, one each tenth of a second.
+SAMPLES = 100
+
+
+def a_session(state: str = "idle", **values: Any) -> Session:
+    dull: dict[str, Any] = {"pid": 4711, "kind": "pool", "age_s": 0.001, "transaction": 1.0, "statement": "SELECT 1"}
+    return Session(state=state, **(dull | values))
+
+
+def idle_in_transaction(age_ms: float, **values: Any) -> Session:
+    return a_session("idle in transaction", age_s=age_ms / 1000, **values)
+
+
+def a_sample(*sessions: Session, at: float = BEGAN_AT + 1, listeners: int = 1) -> Sample:
+    listening = [a_session(kind="listener", pid=number) for number in range(listeners)]
+    return Sample(at, [*sessions, *listening], took_s=0.001)
+
+
+def a_tally(*samples: Sample, due: int = SAMPLES, away: int = 0) -> Tally:
+    """These samples, and dull ones for the rest that was not away."""
+    tally = Tally(due / 10, BEGAN_AT, due=due, away=away)
+    for sample in samples:
+        tally.add(sample)
+    while tally.taken < due - away:
+        tally.add(a_sample(at=BEGAN_AT + tally.taken / 10))
+    return tally
+
+
+def told(process: str = "here:1", *routes: Any, **values: Any) -> HeardPart:
+    return a_part(process, routes=list(routes) or [some_holds("snapshot")], **values)
+
+
+def a_window(*parts: HeardPart, tally: Tally | None = None) -> Seen:
+    """What a process told before it is dull; `parts` are what it told in the end, by default of 200 quick requests."""
+    ledgers = Ledgers(BEGAN_AT)
+    ledgers.add([told()])
+    ledgers.add(parts or [told("here:1", some_holds("page-tools", up_to_5_ms=200))])
+    return Seen(tally or a_tally(), ledgers, 0.1, BEGAN_AT, BEGAN_AT + 10, "18.0", 100)

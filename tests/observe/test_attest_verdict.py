@@ -1,0 +1,236 @@
+"""What passes, what fails, and what proves nothing."""
+
+from typing import Any
+
+import pytest
+
+from proxy_app.observe.attest.ledgers import Ledgers
+from proxy_app.observe.attest.report import make_report, summary
+from proxy_app.observe.attest.text import as_text
+from proxy_app.observe.attest.watch import Seen
+from tests.observe.attesting import (
+    BEGAN_AT,
+    a_sample,
+    a_session,
+    a_tally,
+    a_window,
+    idle_in_transaction,
+    told,
+)
+from tests.observe.xrays import held_long, held_now, some_holds
+
+
+def verdict(seen: Seen, **more: Any) -> str:
+    return str(make_report(seen, **more)["verdict"])
+
+
+def met(seen: Seen) -> dict[str, bool | None]:
+    return {target["name"]: target["met"] for target in make_report(seen)["targets"]}
+
+
+def test_a_window_in_which_all_went_well_passes() -> None:
+    report = make_report(a_window())
+    assert (report["verdict"], report["reasons"]) == ("passed", [])
+    assert all(target["met"] is True for target in report["targets"])
+    assert summary(report).startswith("0 older than 100 ms in 100 samples, 200 requests")
+
+
+# --- Failing ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_session_idle_in_transaction_for_longer_than_a_tenth_of_a_second_fails() -> None:
+    assert verdict(a_window(tally=a_tally(a_sample(idle_in_transaction(99))))) == "passed"
+    assert verdict(a_window(tally=a_tally(a_sample(idle_in_transaction(101))))) == "failed"
+
+
+@pytest.mark.parametrize("kind", ["listener", "jobs"])
+def test_so_does_one_of_the_connections_outside_the_pool(kind: str) -> None:
+    assert verdict(a_window(tally=a_tally(a_sample(idle_in_transaction(101, kind=kind))))) == "failed"
+
+
+def test_sessions_of_others_are_told_but_not_judged() -> None:
+    report = make_report(a_window(tally=a_tally(a_sample(idle_in_transaction(60_000, kind="other")))))
+    assert report["verdict"] == "passed"
+    assert report["idle_in_transaction"]["of_others_most_at_once"] == 1
+    assert "others of this database, not judged: 1" in as_text(signed(report))
+
+
+def test_the_published_bar_is_judged_on_its_own() -> None:
+    crowd = [idle_in_transaction(6_000, pid=number, transaction=float(number)) for number in range(51)]
+    assert met(a_window(tally=a_tally(a_sample(*crowd)))) | {"over_budget": True, "rules_broken": True} == {
+        "idle_at_once": False,
+        "oldest_idle": False,
+        "average_idle": False,
+        "idle_too_long": False,
+        "over_budget": True,
+        "rules_broken": True,
+    }
+    assert met(a_window(tally=a_tally(a_sample(idle_in_transaction(200)))))["oldest_idle"] is True
+
+
+def test_a_session_that_rests_is_one_offender_however_often_it_is_seen() -> None:
+    samples = [a_sample(idle_in_transaction(age), at=BEGAN_AT + age / 1000) for age in (150, 250, 350)]
+    idle = make_report(a_window(tally=a_tally(*samples)))["idle_in_transaction"]
+    assert idle["too_old"] == 3
+    assert [offender["age_ms"] for offender in idle["offenders"]] == [350]
+
+
+def test_more_than_one_hold_of_a_hundred_over_the_budget_fails() -> None:
+    def window(over: int, within: int) -> Seen:
+        return a_window(told("here:1", some_holds("page-tools", up_to_5_ms=within, up_to_100_ms=over)))
+
+    assert verdict(window(2, 198)) == "passed"
+    assert verdict(window(3, 197)) == "failed"
+    assert verdict(window(1, 20)) == "passed", "one of few may be chance"
+    assert verdict(window(2, 20)) == "failed"
+
+
+def test_a_route_with_a_budget_of_its_own_is_held_to_that() -> None:
+    quick = some_holds("page-tools", up_to_5_ms=200)
+    assert verdict(a_window(told("here:1", quick, some_holds("snapshot", up_to_500_ms=50)))) == "passed"
+    assert verdict(a_window(told("here:1", quick, some_holds("snapshot", up_to_1000_ms=50)))) == "failed"
+
+
+def test_only_what_was_held_during_the_window_counts() -> None:
+    ledgers = Ledgers(BEGAN_AT)
+    before = some_holds("page-tools", longer=50, up_to_5_ms=100)
+    after = some_holds("page-tools", longer=50, up_to_5_ms=300)
+    broken = {"route": "page-tools", "phase": "render", "action": "counted", "count": 7}
+    early = told("here:1", before, violations=[broken])
+    early["process"] = {"id": "here:1", "started_at": BEGAN_AT - 60}
+    late = {**early, "routes": [after]}
+    ledgers.add([early])
+    ledgers.add([late])  # type: ignore[list-item]
+    (route,) = ledgers.routes()
+    assert (route["holds"], route["over_budget"]) == (200, 0)
+    assert ledgers.rules_broken() == []
+
+
+def test_a_broken_phase_rule_fails() -> None:
+    broken = {"route": "page-tools", "phase": "render", "action": "counted", "count": 1}
+    report = make_report(a_window(told("here:1", some_holds("page-tools", up_to_5_ms=200), violations=[broken])))
+    assert report["verdict"] == "failed"
+    assert report["rules_broken"] == [broken]
+    assert "rule broken 1 times: page-tools in phase render" in as_text(signed(report))
+
+
+# --- Proving nothing -------------------------------------------------------------------------------------------------
+
+
+def reasons(seen: Seen, **more: Any) -> str:
+    report = make_report(seen, **more)
+    assert report["verdict"] == "no verdict"
+    assert all(target["met"] is not True for target in report["targets"]), "nothing is proven"
+    return " ".join(report["reasons"])
+
+
+def test_silence_proves_nothing() -> None:
+    assert "Only 0 requests used a connection" in reasons(a_window(told()))
+
+
+@pytest.mark.parametrize("route", ["snapshot", "recorder", "jobs", "job-sync-gateway", "page-attestations-progress"])
+def test_background_loops_and_whoever_watches_are_no_requests(route: str) -> None:
+    seen = a_window(told("here:1", some_holds(route, up_to_5_ms=500)))
+    assert seen.ledgers.requests == (500 if route == "recorder" else 0)
+
+
+def test_a_database_that_was_away_for_a_moment_proves_nothing_whatever_else_was_seen() -> None:
+    tally = a_tally(a_sample(idle_in_transaction(900)), away=3)
+    report = make_report(a_window(tally=tally))
+    assert report["verdict"] == "no verdict"
+    assert report["reasons"] == ["The database did not answer for 0.3 s of the window."]
+    assert {target["name"]: target["met"] for target in report["targets"]}["idle_too_long"] is False, "it was seen"
+
+
+def test_a_database_that_never_answered_proves_nothing() -> None:
+    assert "did not answer once" in reasons(a_window(tally=a_tally(away=100)))
+    assert "The database did not answer." in summary(make_report(a_window(tally=a_tally(away=100))))
+
+
+def test_too_few_samples_prove_nothing_but_are_enough_to_fail() -> None:
+    few = a_tally(a_sample(), due=1)
+    few.due = 100
+    assert "Only 1 of 100 samples were taken; 90% have to be." in reasons(a_window(tally=few))
+    few.add(a_sample(idle_in_transaction(900)))
+    assert verdict(a_window(tally=few)) == "failed"
+
+
+def test_a_gateway_that_tells_nothing_proves_nothing() -> None:
+    seen = a_window()
+    silent = Seen(seen.tally, Ledgers(BEGAN_AT), 0.1, BEGAN_AT, BEGAN_AT + 10, "18.0", 100)
+    assert "No process of the gateway told anything" in reasons(silent)
+
+
+def test_another_database_than_the_gateways_proves_nothing() -> None:
+    tally = a_tally(due=1)
+    tally.listeners = [0] * 100
+    assert "No process of the gateway follows this database." in reasons(a_window(tally=tally))
+
+
+def test_a_process_that_only_the_database_knows_of_proves_nothing() -> None:
+    tally = a_tally(*[a_sample(listeners=3) for _ in range(100)])
+    assert "3 processes follow the database, but only 1 told" in reasons(a_window(tally=tally))
+
+
+def test_sessions_whose_state_cannot_be_seen_prove_nothing() -> None:
+    tally = a_tally(a_sample(a_session("")))
+    assert "may not see" in reasons(a_window(tally=tally))
+
+
+def test_a_process_too_busy_to_tell_its_hold_times_proves_nothing() -> None:
+    crowded = told("there:2", some_holds("page-tools", up_to_5_ms=200))
+    crowded["routes"] = []
+    assert "No hold times were told by there:2." in reasons(
+        a_window(told("here:1", some_holds("page-tools", up_to_5_ms=200)), crowded)
+    )
+
+
+def test_a_load_that_was_not_answered_proves_nothing() -> None:
+    load = {"profile": "mixed", "clients": 3, "requests": 100, "failed": 6, "parts": []}
+    assert "6 of 100 requests of the load" in reasons(a_window(), load=load)
+    assert verdict(a_window(), load=load | {"failed": 5}) == "passed"
+
+
+# --- Who it was ------------------------------------------------------------------------------------------------------
+
+
+def offender(*parts: Any, at: float = BEGAN_AT + 5) -> dict[str, Any]:
+    tally = a_tally(a_sample(idle_in_transaction(400, pid=77, statement="SELECT 'x' FROM t"), at=at))
+    tally.explain(parts)
+    (found,) = make_report(a_window(tally=tally))["idle_in_transaction"]["offenders"]
+    return dict(found)
+
+
+def test_an_offender_is_known_by_the_hold_that_ended() -> None:
+    holds = [
+        held_long(backend_pid=77, held_ms=30, ended_at=BEGAN_AT + 4.5, route="the-one-before"),
+        held_long(backend_pid=77, held_ms=500, ended_at=BEGAN_AT + 5.05, route="the-one", line=12),
+        held_long(backend_pid=78, held_ms=500, ended_at=BEGAN_AT + 5.05, route="of-another-session"),
+    ]
+    found = offender(told("here:1", longest=holds))
+    assert (found["route"], found["line"]) == ("the-one", 12)
+    assert found["last_statement"] == "SELECT ? FROM t"
+
+
+def test_an_offender_is_known_by_the_hold_that_goes_on() -> None:
+    going_on = held_now(backend_pid=77, held_ms=300, route="the-one")
+    assert offender(told("here:1", holds=[going_on], told_at=BEGAN_AT + 4.9))["route"] == "the-one"
+
+
+def test_an_offender_nobody_told_of_is_told_without_a_route() -> None:
+    much_earlier = held_long(backend_pid=77, held_ms=500, ended_at=BEGAN_AT + 2)
+    assert offender(told("here:1", longest=[much_earlier]))["route"] is None
+
+
+def test_the_longest_hold_of_each_route_is_told_with_its_line() -> None:
+    mine = held_long(route="page-tools", held_ms=40, ended_at=BEGAN_AT + 3, line=68, function="list_items")
+    earlier = held_long(route="page-tools", held_ms=900, ended_at=BEGAN_AT - 3)
+    quick = some_holds("page-tools", up_to_50_ms=200)
+    report = make_report(a_window(told("here:1", quick, recent=[mine], longest=[earlier])))
+    (row,) = report["routes"]
+    assert (row["longest"]["held_ms"], row["longest"]["line"]) == (40, 68)
+    assert "40 ms proxy_app/registry/work.py:68 list_items" in as_text(signed(report))
+
+
+def signed(report: dict[str, Any]) -> dict[str, Any]:
+    return {"report": report, "signature": {"algorithm": "Ed25519", "public_key": "key", "value": "value"}}
