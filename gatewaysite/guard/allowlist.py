@@ -54,9 +54,9 @@ def apply(findings: list[Finding], program: Program, file: Path, *, today: date,
     return Excused(left, [f"{file.name}: {problem}" for problem in problems], len(findings) - len(left))
 
 
-def entry_for(program: Program, finding: Finding) -> dict[str, str]:
-    """An entry to paste; the reason, the owner and the end are a person's to write."""
-    return dict(zip(KEYS, _place(program, finding), strict=False)) | {"reason": "", "owner": "", "expires": ""}
+def fingerprint_of(program: Program, finding: Finding) -> str:
+    """What an entry for this finding has to say, so that it is for the code of today."""
+    return _place(program, finding)[3]
 
 
 def _read(file: Path) -> tuple[list[dict[str, Any]], object]:

@@ -6,21 +6,20 @@ reported at the call. Passes over the whole program repeat until attributes and 
 """
 
 import ast
-import fnmatch
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from gatewaysite.guard import annotations, attributes, calls, decorators, expressions, rules, statements
+from gatewaysite.guard import annotations, attributes, calls, decorators, expressions, externals, rules, statements
 from gatewaysite.guard.config import Config
-from gatewaysite.guard.effects import Tables
+from gatewaysite.guard.effects import Beginnings, Tables
 from gatewaysite.guard.flow import Summary
 from gatewaysite.guard.frame import Frame
 from gatewaysite.guard.hierarchy import Hierarchy
 from gatewaysite.guard.model import Finding
 from gatewaysite.guard.settings_rules import mentions_lock_timeout
-from gatewaysite.guard.symbols import Annotated, Class, ElementOf, Function, Module, Program
+from gatewaysite.guard.symbols import Annotated, Class, ElementOf, Function, Module, Program, matches
 from gatewaysite.guard.values import (
     UNKNOWN,
     Arguments,
@@ -38,7 +37,7 @@ from gatewaysite.guard.values import (
 
 MAX_CONTEXTS = 10
 MAX_CHAIN = 50
-MAX_PASSES = 4
+MAX_PASSES = 3
 
 Key = tuple[FunctionRef, tuple[tuple[str, Value], ...]]
 
@@ -48,6 +47,8 @@ class Analysis:
         self.program = program
         self.config = config
         self.tables = Tables(config)
+        # What of libraries is worth following from one function to another.
+        self.names = Beginnings(self.tables.every_name | externals.HANDLED)
         self.hierarchy = Hierarchy(self)
         self.lock_timeout = config.lock_timeout or any(mentions_lock_timeout(one) for one in program.modules.values())
         self.entries = decorators.Entries(self)
@@ -111,7 +112,7 @@ class Analysis:
         )
 
     def _is_as_before(self, now: Summary, before: Summary) -> bool:
-        return now.events.keys() == before.events.keys() and not news(now.returns, before.returns)
+        return now.events.keys() == before.events.keys() and not news(now.returns, before.returns, self.names)
 
     # --- Functions ---------------------------------------------------------------------------------------------------
 
@@ -200,6 +201,8 @@ class Analysis:
 
     def _given(self, ref: FunctionRef, arguments: Arguments) -> tuple[tuple[str, Value], ...]:
         """The parameters a call says more of than is known anyway, by name."""
+        if not any(matters(value, self.names) for value in (ref.receiver, *arguments.every())):
+            return ()
         names = parameter_names(ref.function)
         if self._is_bound(ref.function) and ref.receiver:
             arguments = Arguments((ref.receiver, *arguments.positional), arguments.keywords)
@@ -215,8 +218,15 @@ class Analysis:
         if not found:
             return ()
         known = self._known_parameters(ref.function)
-        return tuple(
-            sorted((name, value) for name, value in found.items() if self._says_more(value, known.get(name, UNKNOWN)))
+        more = {name: value for name, value in found.items() if self._says_more(value, known.get(name, UNKNOWN))}
+        if self._is_bound(ref.function) and (own := self._inheritor(ref)):
+            more[names[0]] = own
+        return tuple(sorted(more.items()))
+
+    def _inheritor(self, ref: FunctionRef) -> Value:
+        """The receiver, where the method is inherited: what it calls on itself may be overridden there."""
+        return frozenset(
+            atom for atom in ref.receiver if isinstance(atom, Instance) and atom.cls is not ref.function.cls
         )
 
     def _known_parameters(self, function: Function) -> dict[str, Value]:
@@ -227,7 +237,7 @@ class Analysis:
 
     def _says_more(self, value: Value, known: Value) -> bool:
         more = value - known
-        if not more or not matters(more):
+        if not more or not matters(more, self.names):
             return False
         # Whoever inherits from what is declared is that, but for what it was made with.
         return not (known and all(isinstance(atom, Instance) and not atom.fields for atom in more))
@@ -355,7 +365,9 @@ class Analysis:
         joined = join((known, value))
         if joined != known:
             self._attributes[cls, name] = joined
-            self._dirty = self._dirty or ((cls, name) in self._attributes_read and bool(news(joined, known)))
+            self._dirty = self._dirty or (
+                (cls, name) in self._attributes_read and bool(news(joined, known, self.names))
+            )
 
     def read_property(self, frame: Frame, ref: FunctionRef, node: ast.AST) -> Value:
         return calls.call_function(frame, ref, Arguments(), node)
@@ -410,10 +422,7 @@ class Analysis:
     # --- What rules ask ----------------------------------------------------------------------------------------------
 
     def may_make_clients(self, module: Module) -> bool:
-        return any(
-            fnmatch.fnmatch(module.file, pattern) or fnmatch.fnmatch(module.file, pattern.removeprefix("**/"))
-            for pattern in self.config.clients
-        )
+        return matches(module.file, self.config.clients)
 
     @property
     def coverage(self) -> tuple[int, int]:

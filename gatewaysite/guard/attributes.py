@@ -90,7 +90,10 @@ def attribute(frame: "Frame", value: Value, name: str, node: ast.AST) -> Value:
         if name in MANAGER_NAMES:
             return one(Manager())
         return one(Bound(Rows(UNKNOWN), name)) if name in QUERYSET_ONLY else UNKNOWN
-    return join(_of_atom(frame, atom, name, node) for atom in value)
+    if len(value) == 1:
+        (atom,) = value
+        return _of_atom(frame, atom, name, node)
+    return join([_of_atom(frame, atom, name, node) for atom in value])
 
 
 def _of_atom(frame: "Frame", atom: Atom, name: str, node: ast.AST) -> Value:
@@ -136,7 +139,7 @@ def _of_class(frame: "Frame", cls: Class, name: str) -> Value:
     if method := hierarchy.method(cls, name):
         kinds = frame.analysis.kinds(method)
         return one(FunctionRef(method, None, one(ClassRef(cls)) if "classmethod" in kinds else UNKNOWN))
-    if name in MANAGER_NAMES and hierarchy.is_model(cls):
+    if name in MANAGER_NAMES:
         return one(Manager(cls))
     if name == "as_view" or name in ("__name__", "__doc__", "__members__"):
         return one(Bound(ClassRef(cls), name))
@@ -158,10 +161,14 @@ def _of_model(atom: Atom, cls: Class) -> Value:
 def of_instance(frame: "Frame", receiver: Value, cls: Class, name: str, node: ast.AST) -> Value:
     """An attribute of an instance: a method, a property's value, what is set on it, or what a library's base has."""
     analysis = frame.analysis
-    methods = {analysis.hierarchy.method(cls, name): None, **dict.fromkeys(analysis.hierarchy.overrides(cls, name))}
-    found = join(_method(frame, method, receiver, node) for method in methods if method)
-    if found or any(methods):
-        return found
+    own = analysis.hierarchy.method(cls, name)
+    others = [method for method in analysis.hierarchy.overrides(cls, name) if method is not own]
+    # Where a subclass has another one, the instance is one of that class.
+    found = [_method(frame, method, one(Instance(method.cls or cls)), node) for method in others]
+    if own:
+        found.append(_method(frame, own, receiver, node))
+    if found:
+        return join(found)
     if known := analysis.class_attribute(cls, name, of_instances=True):
         return known
     bases = analysis.hierarchy.externals(cls)
@@ -193,7 +200,7 @@ def _of_row(frame: "Frame", atom: Row, model: Class | None, name: str, node: ast
     if name.endswith("_set"):
         return one(Manager())
     if model is None:
-        return UNKNOWN
+        return frame.analysis.reverse_relation(name)
     if method := frame.analysis.hierarchy.method(model, name):
         return _method(frame, method, one(atom), node)
     values = frame.analysis.class_attribute(model, name, of_instances=True)
@@ -223,6 +230,8 @@ def _of_rows(atom: Rows, name: str) -> Value:
 
 def _of_parent(frame: "Frame", atom: Parent, name: str) -> Value:
     analysis = frame.analysis
+    if name == "as_view":
+        return one(Bound(ClassRef(atom.cls), name))
     receivers = [inner.cls for inner in atom.receiver if isinstance(inner, (Instance, ClassRef))] or [atom.cls]
     method = analysis.hierarchy.method(receivers[0], name, after=atom.cls)
     if method is None:

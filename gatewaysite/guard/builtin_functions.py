@@ -68,6 +68,8 @@ def call_builtin(frame: "Frame", name: str, arguments: Arguments, node: ast.AST)
         return _super(frame)
     if name == "getattr":
         return _getattr(frame, arguments, node)
+    if name == "locals":
+        return items(named=frame.state.names)
     if name == "vars":
         return items(PLAIN)
     return PLAIN if name in PLAIN_RESULTS else UNKNOWN

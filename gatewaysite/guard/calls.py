@@ -181,7 +181,7 @@ def _fields(frame: Frame, cls: Class, arguments: Arguments) -> tuple[tuple[str, 
 
 
 def _is_worth_keeping(value: Value) -> bool:
-    return matters(frozenset(atom for atom in value if not isinstance(atom, (External, Instance))))
+    return matters(frozenset(atom for atom in value if not isinstance(atom, (External, Instance))), ())
 
 
 # --- Arguments -------------------------------------------------------------------------------------------------------

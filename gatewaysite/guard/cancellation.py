@@ -7,6 +7,7 @@ from gatewaysite.guard.model import Finding
 from gatewaysite.guard.symbols import Function, Module
 
 # By the last part of the name: the rest says only where it was imported from.
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 CANCELLATIONS = frozenset({"CancelledError", "BaseException", "get_cancelled_exc_class"})
 
 
@@ -23,6 +24,8 @@ def _check(function: Function) -> Iterator[Finding]:
                 caught = _caught(handler.type, bare=handler.type is None)
                 if caught and not _always_raises(handler.body) and not _ends_own_task(function, node.body):
                     yield _finding(function, handler, caught)
+            for leaving in _leaving(node.finalbody):
+                yield _finding(function, leaving, "everything (by leaving a finally)")
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             for item in node.items:
                 caught = _suppressed(item.context_expr)
@@ -41,7 +44,18 @@ def _own_nodes(function: Function) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)):
+        if not isinstance(node, DEFINITIONS):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _leaving(finalbody: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """A return on the way out of an error forgets the error."""
+    waiting: list[ast.AST] = list(finalbody)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Return):
+            yield node
+        if not isinstance(node, DEFINITIONS):
             waiting += ast.iter_child_nodes(node)
 
 

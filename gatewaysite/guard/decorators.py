@@ -86,9 +86,10 @@ class Entries:
                     self._marked.setdefault(method, decorator.lineno)
 
     def _mark_dispatched(self, cls: Class, line: int) -> None:
-        for name in DISPATCHED:
-            if method := self._analysis.hierarchy.method(cls, name):
-                self._marked.setdefault(method, line)
+        for inheriting in self._analysis.hierarchy.and_below(cls):
+            for name in DISPATCHED:
+                if method := self._analysis.hierarchy.method(inheriting, name):
+                    self._marked.setdefault(method, line)
 
     def of(self, function: Function) -> Entry:
         known = self._entries.get(function)

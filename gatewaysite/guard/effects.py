@@ -24,6 +24,20 @@ class Names:
         return path in self._exact or path.startswith(self._beginnings)
 
 
+class Beginnings:
+    """Every name, and whatever one passes on the way to it: of `a.B().c` also `a`, `a.B` and `a.B()`."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        names = frozenset(names)
+        self._stops = {
+            name[:place] for name in names for place, sign in enumerate(f"{name}.") if sign in ".([" and place
+        } | {name[: place + 1] for name in names for place, sign in enumerate(name) if sign in ")]"}
+        self._names = Names(names)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._stops or (isinstance(path, str) and path in self._names)
+
+
 class Tables:
     def __init__(self, config: Config) -> None:
         shipped = _shipped()
@@ -41,6 +55,7 @@ class Tables:
             name: (position, keyword) for name, (position, keyword) in {**shipped["data"], **config.data}.items()
         }
         self._known: dict[str, tuple[Effect, ...]] = {}
+        self.every_name = frozenset(name for names in kinds.values() for name in names) | self.data.keys()
 
     def effects_of(self, path: str) -> tuple[Effect, ...]:
         known = self._known.get(path)

@@ -23,6 +23,7 @@ class Report:
     """What a run has to say. `problems` are of the allowlist, one sentence each."""
 
     findings: list[Finding]
+    fingerprints: list[str] = field(default_factory=list)  # of the findings' functions, in the same order
     unreadable: list[Unreadable] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     allowed: int = 0
@@ -59,6 +60,7 @@ def check(paths: Iterable[Path] = (), *, config: Config | None = None, today: da
     known, calls = analysis.coverage
     return Report(
         findings=excused.findings,
+        fingerprints=[allowlist.fingerprint_of(program, finding) for finding in excused.findings],
         unreadable=program.unreadable,
         problems=excused.problems,
         allowed=excused.used,

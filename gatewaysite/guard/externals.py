@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 Handler = Callable[["Frame", Arguments, ast.AST], Value]
 
 # A coroutine given to one of these runs by itself, some time later.
-SPAWNERS = ("create_task", "ensure_future", "start_soon")
+SPAWNERS = ("create_task", "ensure_future")
+GROUP = "TaskGroup()"
 HARMLESS_CLIENT = one(External("guard.client_without_network()"))
 ON_THREADS = Names(["asyncio.to_thread", "anyio.to_thread.run_sync", "starlette.concurrency.run_in_threadpool"])
 
@@ -91,10 +92,13 @@ def _is_harmless(frame: "Frame", arguments: Arguments) -> bool:
 
 
 def _run_coroutines(frame: "Frame", path: str, arguments: Arguments, node: ast.AST) -> Value:
-    """gather, wait_for, shield, run: whoever is given a coroutine runs it, and gives what it gave."""
-    if path.endswith(SPAWNERS):
-        return UNKNOWN
+    """gather, wait_for, shield, run: whoever is given a coroutine runs it, and gives what it gave.
+
+    A task's own way begins when somebody awaits it, or at once where the group that made it is waited for.
+    """
     given = [value for value in arguments.every() if any(attributes.is_coroutine(atom) for atom in value)]
+    if path.endswith(SPAWNERS) and GROUP not in path:
+        return join(given)
     results = [calls.wait_for(frame, value, node) for value in given]
     return items(join(results)) if path.endswith("gather") and results else join(results)
 
@@ -290,3 +294,4 @@ _HANDLERS: dict[str, Handler] = {
     "itertools.islice": _chained,
     "itertools.chain.from_iterable": _chained,
 }
+HANDLED = frozenset(_HANDLERS)

@@ -78,6 +78,10 @@ class Hierarchy:
         found = (self.method(below, name) for below in self._descendants().get(cls, ()))
         return list(dict.fromkeys(method for method in found if method))
 
+    def and_below(self, cls: Class) -> list[Class]:
+        """The class and all that inherit from it."""
+        return [cls, *self._descendants().get(cls, ())]
+
     def beside(self, cls: Class) -> list[str]:
         """Libraries' classes among the ancestors of those that inherit from this one."""
         return [base for below in self._descendants().get(cls, ()) for base in self.externals(below)]

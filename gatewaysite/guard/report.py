@@ -39,7 +39,7 @@ def _counted(number: int, noun: str) -> str:
 
 def as_json(report: Report) -> str:
     whole = {
-        "findings": [_finding(finding) for finding in report.findings],
+        "findings": [_finding(one, mark) for one, mark in zip(report.findings, report.fingerprints, strict=True)],
         "unreadable": [{"file": one.file, "line": one.line, "reason": one.reason} for one in report.unreadable],
         "allowlist_problems": report.problems,
         "allowed": report.allowed,
@@ -51,12 +51,13 @@ def as_json(report: Report) -> str:
     return json.dumps(whole, indent=2)
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, fingerprint: str) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "file": finding.file,
         "line": finding.line,
         "function": finding.function,
+        "fingerprint": fingerprint,
         "message": finding.message,
         "path": [{"file": step.file, "line": step.line, "label": step.label} for step in finding.path],
     }

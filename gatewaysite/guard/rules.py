@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from gatewaysite.guard.flow import Manual, Summary
 from gatewaysite.guard.model import Effect, Event, Finding
 from gatewaysite.guard.values import (
+    LAZY,
+    Arguments,
+    Bound,
     Deferred,
+    FunctionRef,
     Instance,
     Items,
     Manager,
@@ -104,10 +108,20 @@ def _client(frame: "Frame", node: ast.AST, event: Event) -> None:
 
 
 def _pool(frame: "Frame", node: ast.AST, event: Event) -> None:
+    if _is_left_closed(node):
+        return
     if frame.function is None:
         frame.report("R6", node, f"{event.sink} opens database connections when the module is imported", event.path)
     else:
         frame.show(event)
+
+
+def _is_left_closed(node: ast.AST) -> bool:
+    """ConnectionPool(open=False): somebody opens it later."""
+    return isinstance(node, ast.Call) and any(
+        keyword.arg == "open" and isinstance(keyword.value, ast.Constant) and keyword.value.value is False
+        for keyword in node.keywords
+    )
 
 
 def _wrapped(frame: "Frame", node: ast.AST, event: Event) -> None:
@@ -213,8 +227,13 @@ def lazy_part(frame: "Frame", value: Value, depth: int = 6) -> str:
             inner = lazy_part(frame, contents(atom), depth - 1)
         elif depth and isinstance(atom, Instance):
             inner = _lazy_in_instance(frame, atom, depth - 1)
-        elif isinstance(atom, Deferred) and _queries(frame, atom):
-            inner = f"a generator that queries ({atom.call.function.name})"
+        elif isinstance(atom, Deferred) and atom.call.function.is_generator:
+            inner = _if_it_queries(frame, "generator", atom.call, atom.arguments)
+        elif isinstance(atom, FunctionRef):
+            # Templates and caches call what they are given.
+            inner = _if_it_queries(frame, "function", atom, Arguments())
+        elif isinstance(atom, Bound) and isinstance(atom.owner, (Rows, Manager)):
+            inner = f"a queryset's method ({atom.name})"
         if inner:
             return inner
     return ""
@@ -250,11 +269,11 @@ def _is_nothing(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
-def _queries(frame: "Frame", atom: Deferred) -> bool:
-    if not atom.call.function.is_generator:
-        return False
-    summary = frame.analysis.summary(atom.call, atom.arguments)
-    return any(event.effect is Effect.DATABASE for event in summary.events.values())
+def _if_it_queries(frame: "Frame", what: str, ref: FunctionRef, arguments: Arguments) -> str:
+    summary = frame.analysis.summary(ref, arguments)
+    asks = any(event.effect is Effect.DATABASE for event in summary.events.values())
+    lazy = what == "function" and any(isinstance(atom, LAZY) for atom in summary.returns)
+    return f"a {what} that queries ({ref.function.name})" if asks or lazy else ""
 
 
 # --- R2: what a stream is made of ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ def check_settings(module: Module) -> Iterator[Finding]:
 
 
 def is_settings(module: Module) -> bool:
-    return any("settings" in part for part in module.name.split("."))
+    return "DATABASES" in module.bindings or any("settings" in part for part in module.name.split("."))
 
 
 def mentions_lock_timeout(module: Module) -> bool:

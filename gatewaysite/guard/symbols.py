@@ -140,20 +140,29 @@ def files_in(config: Config, paths: Iterable[Path]) -> Iterator[Path]:
         if path.is_file():
             yield path
         elif path.is_dir():
-            # Whoever names a folder that is excluded as a rule wants to see it.
-            base = path if _excluded(config, path / "x.py", config.root) else config.root
-            yield from (file for file in path.rglob("*.py") if not _excluded(config, file, base))
+            # Whoever names a folder that is left out as a rule wants to see it.
+            is_wanted = _excluded(config, path / "any.py")
+            yield from (
+                file
+                for file in path.rglob("*.py")
+                if not _is_hidden(path, file) and (is_wanted or not _excluded(config, file))
+            )
         else:
             raise FileNotFoundError(f"there is no {path}")
 
 
-def _excluded(config: Config, file: Path, base: Path) -> bool:
-    name = relative(base, file)
-    if any(part.startswith(".") or part == "__pycache__" for part in name.split("/")[:-1] if part != ".."):
-        return True
+def _is_hidden(folder: Path, file: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts[:-1])
+
+
+def _excluded(config: Config, file: Path) -> bool:
+    return matches(relative(config.root, file), config.exclude)
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a file's name relative to the root is one of these; `**/` stands for any folder, or none."""
     return any(
-        fnmatch.fnmatch(name, pattern.removeprefix("**/")) or fnmatch.fnmatch(name, pattern)
-        for pattern in config.exclude
+        fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name, pattern.removeprefix("**/")) for pattern in patterns
     )
 
 

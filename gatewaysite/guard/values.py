@@ -7,7 +7,7 @@ matter are those that still need the database (Rows, Manager, Row), those that c
     unknown  <  Plain  <  Items, Instance (as bad as what is in them)  <  Row  <  Manager, Rows
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -174,11 +174,6 @@ Atom = (
 )  # fmt: skip
 Value = frozenset[Atom]
 
-# Libraries that effects.toml names: a test holds the two together.
-LIBRARIES_WITH_EFFECTS = frozenset({
-    "aiohttp", "asgiref", "asyncio", "asyncpg", "ftplib", "functools", "http", "httpx", "httpx2", "psycopg", "psycopg2",
-    "psycopg_pool", "requests", "smtplib", "socket", "time", "urllib", "urllib3", "websockets", "contextlib",
-})  # fmt: skip
 UNKNOWN: Value = frozenset()
 PLAIN: Value = frozenset((Plain(),))
 LAZY = (Rows, Manager, Row)
@@ -191,7 +186,7 @@ def one(atom: Atom) -> Value:
 
 def join(values: Iterable[Value]) -> Value:
     """Everything it may be. Where that is too much to follow, what matters is kept."""
-    joined: Value = UNKNOWN.union(*values)
+    joined = UNKNOWN.union(*values)
     if len(joined) > MAX_ATOMS:
         ordered = sorted(joined, key=lambda atom: (not isinstance(atom, (*LAZY, *CALLABLE, Items)), repr(type(atom))))
         return frozenset(ordered[:MAX_ATOMS])
@@ -255,28 +250,27 @@ def field_value(value: Value) -> Value:
     )
 
 
-def news(value: Value, known: Value) -> Value:
+def news(value: Value, known: Value, names: Container[str]) -> Value:
     """What matters in this value and was not known."""
-    return frozenset(atom for atom in flat(value) - flat(known) if _matters(atom))
+    return frozenset(atom for atom in flat(value) - flat(known) if _matters(atom, names))
 
 
-def matters(value: Value) -> bool:
-    """Whether a function may behave otherwise when it is given this instead of something unknown."""
-    return any(_matters(atom) for atom in value)
+def matters(value: Value, names: Container[str]) -> bool:
+    """Whether a function may behave otherwise when it is given this instead of something unknown.
+
+    `names` are those of libraries that are, or lead to, something with an effect.
+    """
+    return any(_matters(atom, names) for atom in value)
 
 
-def _matters(atom: Atom) -> bool:
+def _matters(atom: Atom, names: Container[str]) -> bool:
     match atom:
         case Plain() | ModuleRef():
             return False
         case Items():
-            return matters(contents(atom))
+            return matters(contents(atom), names)
         case External(path=path):
-            # Of libraries that only compute, nothing does; of Django, what can be called, and connections.
-            root, _, rest = path.partition(".")
-            if root == "django":
-                return not path.endswith(")") or rest.startswith("db.")
-            return root in LIBRARIES_WITH_EFFECTS
+            return path in names
         case Bound(owner=owner):
             return isinstance(owner, (*LAZY, Block))
     return True

@@ -13,7 +13,8 @@ MARK = re.compile(r"#((?: R\d+)+)$")
 def write(folder: Path, sample: str) -> set[Place]:
     """Write the sample's files; gives the places its marks name."""
     expected: set[Place] = set()
-    for part in re.split(r"^# file: ", "\n# file: app/views.py" + sample, flags=re.MULTILINE)[1:]:
+    whole = "# file: app/views.py\n" + sample.removeprefix("\n")
+    for part in re.split(r"^# file: ", whole, flags=re.MULTILINE)[1:]:
         name, _, source = part.partition("\n")
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

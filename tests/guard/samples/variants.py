@@ -712,6 +712,164 @@ def b():
         call(server.url)  # R7
 """
     + POOL,
+    "a base whose dispatch is decorated, and an as_view of one's own": """
+from django.db import transaction
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.views import View
+
+@method_decorator(transaction.atomic, name="dispatch")
+class Base(View):
+    pass
+
+class Show(Base):
+    def get(self, request):
+        return redirect("a")  # R1
+
+class Wrapped(View):
+    @classmethod
+    def as_view(cls, **kwargs):
+        return transaction.atomic(super().as_view(**kwargs))
+
+class Other(Wrapped):
+    def get(self, request):
+        return redirect("a")  # R1
+""",
+    "a task awaited, a task group": """
+import asyncio
+from app.units import unit
+from gateway.http_pool import fetch
+
+async def a(request):
+    async with unit():
+        task = asyncio.create_task(fetch("a"))
+        await task  # R3
+
+async def b(request):
+    async with unit(), asyncio.TaskGroup() as group:
+        group.create_task(fetch("a"))  # R3
+# file: app/units.py
+from contextlib import asynccontextmanager
+from asgiref.sync import sync_to_async
+from django.db import transaction
+
+@asynccontextmanager
+async def unit():
+    block = transaction.atomic()
+    await sync_to_async(block.__enter__)()
+    yield
+    await sync_to_async(block.__exit__)(None, None, None)
+"""
+    + POOL,
+    "a context that calls": """
+from django.core.cache import cache
+from django.shortcuts import render
+from app.models import Server
+
+def names():
+    return [one.name for one in Server.objects.all()]
+
+def a(request):
+    return render(request, "a.html", {"servers": Server.objects.all})  # R4
+
+def b(request):
+    return render(request, "a.html", {"names": names})  # R4
+
+def c(request):
+    return cache.get_or_set("servers", lambda: Server.objects.all())  # R4
+
+def d(request):
+    servers = Server.objects.all()
+    return render(request, "a.html", locals())  # R4
+""",
+    "in a match, in a walrus, in a choice": """
+from django.db import transaction
+from django.http import HttpResponse, HttpResponseForbidden
+from gateway.http_pool import pool
+
+def a(request):
+    with transaction.atomic():
+        match request.method:
+            case "GET":
+                return HttpResponse("a")  # R1
+            case _:
+                return HttpResponseForbidden() if request.GET else None  # R1
+
+def b(request):
+    with transaction.atomic():
+        if (answer := pool.get("a")).is_success:  # R3
+            return answer.text
+
+def c(request):
+    unit = lambda: transaction.atomic()
+    with unit():
+        while True:
+            pool.get("a")  # R3
+"""
+    + POOL,
+    "a pool behind a function, set by another": """
+from django.db import transaction
+from gateway import http_pool as hp
+
+def a(request):
+    with transaction.atomic():
+        return hp.current().get("http://a.example")  # R3
+
+class Remote:
+    session = hp.pool
+
+    @transaction.atomic
+    def ask(self):
+        return self.session.post("http://a.example")  # R3
+# file: gateway/http_pool.py
+import httpx
+_client: httpx.Client | None = None
+pool = httpx.Client()
+
+def install():
+    global _client
+    _client = httpx.Client()
+
+def current():
+    if _client is None:
+        raise RuntimeError
+    return _client
+""",
+    "settings in a package, in a module by another name": """
+# file: project/settings/base.py
+import os
+CONN_MAX_AGE = int(os.environ.get("CONN_MAX_AGE", 60))  # R6
+# file: project/production.py
+import dj_database_url
+DATABASES = {"default": dj_database_url.config(conn_max_age=600)}  # R6
+# file: project/pools.py
+import psycopg_pool
+def open_pool():
+    return psycopg_pool.ConnectionPool("postgresql:///x")
+later = psycopg_pool.ConnectionPool("postgresql:///x", open=False)
+pool = open_pool()  # R6
+""",
+    "an error forgotten in a finally": """
+async def a(send):
+    try:
+        await send()
+    finally:
+        return 1  # R10
+""",
+    "a query on another thread keeps its connection too": """
+from asgiref.sync import sync_to_async
+from app.models import Server
+from gateway.http_pool import fetch
+
+@sync_to_async
+def load(pk):
+    return Server.objects.values("url").get(pk=pk)
+
+async def show(request, pk):
+    server = await load(pk)
+    return await fetch(server["url"])  # R7
+"""
+    + POOL,
 }
 
 FINE_VARIANTS = {
