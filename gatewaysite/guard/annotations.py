@@ -1,6 +1,7 @@
 """What an annotation says of a value."""
 
 import ast
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,8 @@ PLAIN_CLASSES = frozenset(
         "pathlib.Path",
     }
 )
+# A class in a models module that is not among the files: a model, as far as one can know.
+MODEL_OF_OTHERS = re.compile(r"(?<!\bdb)\.models\.[A-Z][A-Za-z0-9]*$")
 LIBRARIES = ("typing.", "collections.", "builtins.", "typing_extensions.", "types.")
 
 
@@ -109,6 +112,8 @@ def external_instance(path: str, argument: Value = UNKNOWN) -> Value:
         "django.contrib.auth.models.AbstractBaseUser",
         "django.contrib.auth.base_user.AbstractBaseUser",
     ):
+        return one(Row())
+    if MODEL_OF_OTHERS.search(path):
         return one(Row())
     return PLAIN if path in PLAIN_CLASSES else one(External(f"{path}()"))
 

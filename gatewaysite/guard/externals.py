@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import attributes, calls, rules
+from gatewaysite.guard import annotations, attributes, calls, rules
 from gatewaysite.guard.builtin_functions import call_builtin
 from gatewaysite.guard.decorators import ATOMIC, TO_SYNC, TO_THREAD
 from gatewaysite.guard.effects import Names
@@ -60,7 +60,7 @@ def call_external(frame: "Frame", path: str, arguments: Arguments, node: ast.AST
     waited = _run_coroutines(frame, path, arguments, node)
     if _is_decoration(path, arguments):
         return arguments.positional[0]
-    return waited or attributes.external(f"{path}()")
+    return waited or (one(Row()) if annotations.MODEL_OF_OTHERS.search(path) else attributes.external(f"{path}()"))
 
 
 def sink(frame: "Frame", path: str, label: str, arguments: Arguments, node: ast.AST) -> Value | None:

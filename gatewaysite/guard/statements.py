@@ -23,6 +23,9 @@ from gatewaysite.guard.values import (
     one,
 )
 
+# Every project has one: whoever goes through them all goes through it.
+CONNECTIONS = External("django.db.connections.all()")
+
 
 def walk(frame: Frame, body: list[ast.stmt]) -> None:
     for statement in body:
@@ -184,7 +187,7 @@ def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> None:
         before = frame.unwound.pop()
         frame.state.depth, frame.state.cursors = before
 
-    _loop(frame, once)
+    _loop(frame, once, at_least_once=any(atom == CONNECTIONS for atom in source))
     walk(frame, node.orelse)
 
 
@@ -197,14 +200,14 @@ def _while(frame: Frame, node: ast.While) -> None:
     walk(frame, node.orelse)
 
 
-def _loop(frame: Frame, once: Callable[[], None], *, forever: bool = False) -> None:
+def _loop(frame: Frame, once: Callable[[], None], *, forever: bool = False, at_least_once: bool = False) -> None:
     """Twice, so that the end of one round is seen at the beginning of the next. Breaks leave with what they have."""
     outer, frame.jumps = frame.jumps, []
     depth, cursors = frame.state.depth, frame.state.cursors
     skipped = frame.state.copy()
     for _ in range(2):
         once()
-        frame.state = merge([frame.state, *frame.jumps, skipped])
+        frame.state = merge([frame.state, *frame.jumps, *([] if at_least_once else [skipped])])
         frame.state.depth, frame.state.cursors = depth, cursors
     if forever and not frame.jumps:
         frame.state.alive = False
