@@ -28,7 +28,7 @@ BUDGETS_S: Mapping[str, float] = {
 }
 # Edges, in seconds. The budgets are among them, so that "within budget" is counted, not guessed.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-LONGEST_PER_MINUTE, MINUTES = 5, 60
+MINUTES = 60
 
 HOLD_SECONDS = Histogram(
     "gateway_db_connection_hold_seconds",
@@ -55,74 +55,52 @@ VIOLATIONS = Counter(
 )
 
 
+Key = tuple[str, str]
+
+
 class Longest:
-    """The longest holds of the last hour: the first few of each minute are kept, in plain data."""
+    """The longest hold of each route and phase in each of the last minutes, in plain data."""
 
     def __init__(self) -> None:
         # Holds end on many threads at once.
         self._lock = threading.Lock()
-        self._minutes: deque[tuple[int, list[HeldOnce]]] = deque(maxlen=MINUTES)
+        self._minutes: deque[tuple[int, dict[Key, HeldOnce]]] = deque(maxlen=MINUTES)
+        # Of this minute, to look at without the lock: most holds are shorter than one before.
+        self._best_s: dict[Key, float] = {}
+        self._minute_ends = 0.0
 
-    def add(self, hold: Hold) -> None:
-        held_s, now = hold.seconds, time.time()
+    def add(self, hold: Hold, key: Key, held_s: float) -> None:
+        now = time.time()
+        if now < self._minute_ends and held_s <= self._best_s.get(key, -1.0):
+            return
         with self._lock:
-            minute = int(now // 60)
-            if not self._minutes or self._minutes[-1][0] != minute:
-                self._minutes.append((minute, []))
-            longest = self._minutes[-1][1]
-            if len(longest) >= LONGEST_PER_MINUTE and held_s * 1000 <= longest[-1]["held_ms"]:
-                return
-            longest.append({**described(hold), "ended_at": now})
-            longest.sort(key=lambda entry: entry["held_ms"], reverse=True)
-            del longest[LONGEST_PER_MINUTE:]
+            if now >= self._minute_ends:
+                minute = int(now // 60)
+                self._minutes.append((minute, {}))
+                self._best_s, self._minute_ends = {}, (minute + 1) * 60.0
+            if held_s > self._best_s.get(key, -1.0):
+                self._best_s[key] = held_s
+                self._minutes[-1][1][key] = {**described(hold), "ended_at": now}
 
-    def entries(self) -> list[HeldOnce]:
-        """Longest first."""
-        since = time.time() // 60 - MINUTES
+    def entries(self, minutes: int = MINUTES) -> list[HeldOnce]:
+        """Those of the last minutes, this one included; longest first."""
+        since = time.time() // 60 - minutes
         with self._lock:
-            recent = [entry for minute, longest in self._minutes if minute > since for entry in longest]
-        return sorted(recent, key=lambda entry: entry["held_ms"], reverse=True)
+            found = [entry for minute, longest in self._minutes if minute > since for entry in longest.values()]
+        return sorted(found, key=lambda entry: entry["held_ms"], reverse=True)
 
 
-class LongestByRoute:
-    """The longest hold of each route and phase, of this minute or the one before. One who watches adds them up."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._minute = 0
-        self._now: dict[tuple[str, str], HeldOnce] = {}
-        self._before: dict[tuple[str, str], HeldOnce] = {}
-
-    def add(self, hold: Hold, route: str) -> None:
-        held_ms, now, key = hold.seconds * 1000, time.time(), (route, hold.phase)
-        with self._lock:
-            self._turn(int(now // 60))
-            known = self._now.get(key)
-            if known is None or held_ms > known["held_ms"]:
-                self._now[key] = {**described(hold), "ended_at": now}
-
-    def entries(self) -> list[HeldOnce]:
-        with self._lock:
-            self._turn(int(time.time() // 60))
-            return [*self._now.values(), *self._before.values()]
-
-    def _turn(self, minute: int) -> None:
-        if minute != self._minute:
-            self._before = self._now if minute == self._minute + 1 else {}
-            self._now, self._minute = {}, minute
-
-
-longest, longest_by_route = Longest(), LongestByRoute()
+longest = Longest()
 
 
 def observe(hold: Hold) -> None:
     """Count a hold that has ended. Told by the ledger, on the thread that held."""
-    route = hold.request.route if hold.request else UNRESOLVED
-    seconds, idle = _children(route, hold.phase)
-    seconds.observe(hold.seconds)
-    idle.observe(hold.idle_s)
-    longest.add(hold)
-    longest_by_route.add(hold, route)
+    key = (hold.request.route if hold.request else UNRESOLVED, hold.phase)
+    held_s = hold.seconds
+    seconds, idle = _children(*key)
+    seconds.observe(held_s)
+    idle.observe(max(0.0, held_s - hold.busy_s))
+    longest.add(hold, key, held_s)
 
 
 def count_violation(violation: Violation) -> None:

@@ -18,7 +18,6 @@ from proxy_app.observe.holds import (
     budget_s,
     described,
     longest,
-    longest_by_route,
     routes_here,
     violations_here,
 )
@@ -54,7 +53,7 @@ def xray_here(process: str) -> Part:
         "waits": [_described_wait(entry, what, process) for entry, what in waits[:WAITS_TOLD]],
         "waiting": len(waits),
         "longest": [{**entry, "process": process} for entry in longest.entries()[:LONGEST_TOLD]],
-        "recent": longest_by_route.entries(),
+        "recent": longest.entries(minutes=2),
         "routes": routes_here(),
         "violations": violations_here(),
         "pool": pool_stats(),

@@ -14,7 +14,7 @@ from gatewaysite import context
 from gatewaysite.context import RequestContext
 from gatewaysite.db.ledger import Hold
 from gatewaysite.responses import dump_json
-from proxy_app.observe.holds import BUDGETS_S, LONGEST_PER_MINUTE, Longest, budget_s, masked, short
+from proxy_app.observe.holds import BUDGETS_S, Longest, budget_s, masked, short
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.xray import LONGEST_TOLD, broken_rule, merged, quantile, routes, xray_here
 from tests.db.pools import ALIAS, a_pool, query
@@ -193,20 +193,24 @@ class AHold(Hold):
         return self._seconds
 
 
-def test_the_longest_of_each_minute_are_kept_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longest_of_each_route_is_kept_for_an_hour_minute_by_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_800_000_000.0
     monkeypatch.setattr("proxy_app.observe.holds.time.time", lambda: now)
     longest = Longest()
     for minute in range(70):
         now += 60
-        for seconds in (3, 1, 2, 8, 5, 7, 4):
-            longest.add(AHold(seconds + minute / 100))
+        for route in ("one", "other"):
+            for seconds in (3, 8, 1, 7):
+                held_s = seconds + minute / 100 + (route == "other")
+                longest.add(AHold(held_s), (route, "load"), held_s)
     held = [entry["held_ms"] for entry in longest.entries()]
-    assert len(held) == 60 * LONGEST_PER_MINUTE
+    assert len(held) == 60 * 2
     assert held == sorted(held, reverse=True)
-    assert held[0] == pytest.approx(8690)
+    assert held[0] == pytest.approx(9690)
+    assert min(held) > 8000, "only the longest of each"
     now += 30 * 60
-    assert len(longest.entries()) == 30 * LONGEST_PER_MINUTE
+    assert len(longest.entries()) == 30 * 2
+    assert longest.entries(minutes=2) == []
 
 
 def test_many_threads_may_end_their_holds_at_once() -> None:
@@ -215,7 +219,7 @@ def test_many_threads_may_end_their_holds_at_once() -> None:
     def end_some(first: int) -> None:
         try:
             for number in range(300):
-                longest.add(AHold(first + number))
+                longest.add(AHold(first + number), ("one", "load"), first + number)
                 longest.entries()
         except BaseException as error:
             errors.append(error)
