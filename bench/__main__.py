@@ -1,7 +1,8 @@
 """`python -m bench`: load a whole gateway on this machine and say what it did and cost.
 
 Workloads are chosen by name or by the beginning of one (`call` for all calls); none means all. `memory` measures the
-idle gateway only, and `abuse` lets clients leave at bad moments and looks at what is left of the gateway.
+idle gateway only, `abuse` lets clients leave at bad moments and looks at what is left of the gateway, and `guard`
+compares requests with the phase guard and the ledger to requests without.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import psycopg
 from bench import report
 from bench.abuse import abuse
 from bench.gateway import GatewayFailed, connection_routes, log_in, register
+from bench.guard import guard_cost
 from bench.measure import idle_memory, measure
 from bench.stage import CannotBench, Stage, set_up
 from bench.upstream import tool_names
@@ -25,7 +27,7 @@ from bench.workloads import REFERENCE, WORKLOADS, Access, Workload, missed
 from bench.wrk import NoWrk, find_wrk
 from gatewaysite.embedded import EmbeddedError
 
-SPECIAL = ("memory", "abuse")
+SPECIAL = ("memory", "abuse", "guard")
 
 
 def main(arguments: list[str]) -> int:
@@ -73,6 +75,10 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
         figures["memory"]["after_load_pss_mb"] = round(after, 1)
         print(f"memory after the load: {after:.0f} MB PSS")
     failures = abuse(stage, access, _say) if "abuse" in options.workloads else []
+    if "guard" in options.workloads:
+        figures["guard"], dear = guard_cost(stage)
+        print(report.guard(figures["guard"]))
+        failures += dear
     routes = connection_routes(stage.gateway)
     print(report.routes(routes))
     failures += report.over_budget(routes)
