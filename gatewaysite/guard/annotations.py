@@ -173,7 +173,9 @@ class _Reader:
 
     def _class_of(self, node: ast.expr) -> Value:
         return frozenset(
-            atom for atom in self.analysis.evaluate_in(self.module, node) if isinstance(atom, (ClassRef, External))
+            atom
+            for atom in self.analysis.lookup.evaluate_in(self.module, node)
+            if isinstance(atom, (ClassRef, External))
         )
 
     def _named(self, node: ast.expr, argument: Value = UNKNOWN) -> Value:
@@ -182,7 +184,7 @@ class _Reader:
             return instance_of(self.analysis, self.cls)
         if isinstance(node, ast.Name) and node.id in SCALARS:
             return PLAIN
-        found = self.analysis.evaluate_in(self.module, node)
+        found = self.analysis.lookup.evaluate_in(self.module, node)
         if not found:
             return self._alias(node)
         return join(self._instance(atom, argument) for atom in found)
@@ -208,7 +210,7 @@ class _Reader:
         """`Plain = dict[str, Any]`: the name stands for another annotation."""
         if not isinstance(node, ast.Name):
             return UNKNOWN
-        module, name = self.analysis.home_of(self.module, node.id)
+        module, name = self.analysis.lookup.home_of(self.module, node.id)
         aliases = [bound for bound in module.bindings.get(name, ()) if isinstance(bound, ast.expr)] if module else []
         if len(aliases) != 1 or module is None:
             return UNKNOWN

@@ -3,13 +3,14 @@
 import ast
 from typing import TYPE_CHECKING, TypeGuard
 
-from gatewaysite.guard import annotations
+from gatewaysite.guard import annotations, calls
 from gatewaysite.guard.effects import canonical
 from gatewaysite.guard.hierarchy import RELATIONS
-from gatewaysite.guard.symbols import Class, Function
+from gatewaysite.guard.symbols import Class, Function, kinds_of
 from gatewaysite.guard.values import (
     PLAIN,
     UNKNOWN,
+    Arguments,
     Atom,
     Bound,
     ClassRef,
@@ -99,7 +100,7 @@ def attribute(frame: "Frame", value: Value, name: str, node: ast.AST) -> Value:
 def _of_atom(frame: "Frame", atom: Atom, name: str, node: ast.AST) -> Value:
     match atom:
         case ModuleRef(name=module):
-            return frame.analysis.dotted(f"{module}.{name}")
+            return frame.analysis.lookup.dotted(f"{module}.{name}")
         case External(path=path):
             return _of_external(path, name)
         case ClassRef(cls=cls):
@@ -137,7 +138,7 @@ def external(path: str) -> Value:
 def _of_class(frame: "Frame", cls: Class, name: str) -> Value:
     hierarchy = frame.analysis.hierarchy
     if method := hierarchy.method(cls, name):
-        kinds = frame.analysis.kinds(method)
+        kinds = kinds_of(method)
         return one(FunctionRef(method, None, one(ClassRef(cls)) if "classmethod" in kinds else UNKNOWN))
     if name in MANAGER_NAMES:
         return one(Manager(cls))
@@ -145,7 +146,7 @@ def _of_class(frame: "Frame", cls: Class, name: str) -> Value:
         return one(Bound(ClassRef(cls), name))
     if name == "as_manager" and hierarchy.is_queryset(cls):
         return one(Bound(Manager(), name))
-    if found := frame.analysis.class_attribute(cls, name):
+    if found := frame.analysis.lookup.class_attribute(cls, name):
         return join(_of_model(atom, cls) for atom in found) if hierarchy.is_model(cls) else found
     if hierarchy.is_model(cls):
         return one(Bound(ClassRef(cls), name))
@@ -169,7 +170,7 @@ def of_instance(frame: "Frame", receiver: Value, cls: Class, name: str, node: as
         found.append(_method(frame, own, receiver, node))
     if found:
         return join(found)
-    if known := analysis.class_attribute(cls, name, of_instances=True):
+    if known := analysis.lookup.class_attribute(cls, name, of_instances=True):
         return known
     bases = analysis.hierarchy.externals(cls)
     if bases and name == "request" and analysis.hierarchy.is_view(cls):
@@ -183,13 +184,13 @@ def of_instance(frame: "Frame", receiver: Value, cls: Class, name: str, node: as
 
 
 def _method(frame: "Frame", method: Function, receiver: Value, node: ast.AST) -> Value:
-    kinds = frame.analysis.kinds(method)
+    kinds = kinds_of(method)
     if "staticmethod" in kinds:
         return one(FunctionRef(method))
     if "classmethod" in kinds and method.cls:
         return one(FunctionRef(method, None, one(ClassRef(method.cls))))
     ref = FunctionRef(method, None, receiver)
-    return frame.analysis.read_property(frame, ref, node) if "property" in kinds else one(ref)
+    return calls.call_function(frame, ref, Arguments(), node) if "property" in kinds else one(ref)
 
 
 def _of_row(frame: "Frame", atom: Row, model: Class | None, name: str, node: ast.AST) -> Value:
@@ -200,12 +201,12 @@ def _of_row(frame: "Frame", atom: Row, model: Class | None, name: str, node: ast
     if name.endswith("_set"):
         return one(Manager())
     if model is None:
-        return frame.analysis.reverse_relation(name)
+        return frame.analysis.lookup.reverse_relation(name)
     if method := frame.analysis.hierarchy.method(model, name):
         return _method(frame, method, one(atom), node)
-    values = frame.analysis.class_attribute(model, name, of_instances=True)
+    values = frame.analysis.lookup.class_attribute(model, name, of_instances=True)
     found = join(_field(frame, model, value) for value in values)
-    return found or frame.analysis.reverse_relation(name)
+    return found or frame.analysis.lookup.reverse_relation(name)
 
 
 def _field(frame: "Frame", model: Class, value: Atom) -> Value:

@@ -1,7 +1,6 @@
 """What a call does and gives, by what is called."""
 
 import ast
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gatewaysite.guard import annotations, attributes, externals, methods, rules
@@ -25,7 +24,6 @@ from gatewaysite.guard.values import (
     Value,
     ViewOf,
     field_value,
-    items,
     join,
     matters,
     one,
@@ -189,11 +187,3 @@ def _is_worth_keeping(value: Value) -> bool:
 
 def _together(first: Arguments, then: Arguments) -> Arguments:
     return Arguments(first.positional + then.positional, tuple({**dict(first.keywords), **dict(then.keywords)}.items()))
-
-
-def as_items(values: Iterable[Value]) -> Value:
-    return items(join(values))
-
-
-def as_named(values: dict[str, Value]) -> Value:
-    return items(named=values)

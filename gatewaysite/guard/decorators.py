@@ -2,16 +2,15 @@
 
 import ast
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from gatewaysite.guard import calls
+from gatewaysite.guard.effects import ATOMIC, TO_SYNC, TO_THREAD
 from gatewaysite.guard.flow import State
 from gatewaysite.guard.frame import Frame
 from gatewaysite.guard.model import Effect, Event
 from gatewaysite.guard.symbols import Class, Function
 from gatewaysite.guard.values import (
-    UNKNOWN,
     Adapted,
     Arguments,
     Block,
@@ -31,11 +30,6 @@ from gatewaysite.guard.values import (
 if TYPE_CHECKING:
     from gatewaysite.guard.analysis import Analysis
 
-ATOMIC = "django.db.transaction.atomic"
-TO_THREAD = ("asgiref.sync.sync_to_async", "asgiref.sync.sync_to_async()")
-TO_SYNC = ("asgiref.sync.async_to_sync", "asgiref.sync.async_to_sync()")
-KINDS = {"staticmethod": "staticmethod", "classmethod": "classmethod", "property": "property",
-         "cached_property": "property", "classproperty": "property"}  # fmt: skip
 # What a class-based view's dispatch() runs, directly or through Django's generic views.
 DISPATCHED = (
     "get", "post", "put", "patch", "delete", "head", "options", "trace", "form_valid", "form_invalid",
@@ -59,7 +53,9 @@ class Entries:
     def __init__(self, analysis: "Analysis") -> None:
         self._analysis = analysis
         self._entries: dict[Function, Entry] = {}
+        # Functions and views that are put into a block elsewhere than above their definition, with the line of that.
         self._marked: dict[Function, int] = {}
+        self._views: set[Class] = set()
         self._prepared = False
         # The function whose decorator is being tried, and whether the decorator was seen to call it in a transaction.
         self.trying: Function | None = None
@@ -78,7 +74,7 @@ class Entries:
                 self._mark_dispatched(cls, dispatch.decorators[0].lineno)
 
     def _decorate_class(self, cls: Class, decorator: ast.expr) -> None:
-        for atom in self._analysis.evaluate_in(cls.module, decorator):
+        for atom in self._analysis.lookup.evaluate_in(cls.module, decorator):
             if isinstance(atom, MethodDecorator) and self._opens_block(atom.decorators):
                 if atom.name == "dispatch":
                     self._mark_dispatched(cls, decorator.lineno)
@@ -104,7 +100,7 @@ class Entries:
         depth, line = 0, 0
         events: list[Event] = []
         for decorator in function.decorators:
-            value = self._analysis.evaluate_in(function.module, decorator)
+            value = self._analysis.lookup.evaluate_in(function.module, decorator)
             if self._opens_block(value):
                 depth, line = depth + 1, decorator.lineno
             elif any(_is_ours(atom) for atom in value):
@@ -159,19 +155,11 @@ class Entries:
                 news = True
         return news
 
-    @property
-    def _views(self) -> set[Class]:
-        if self._views_marked is None:
-            self._views_marked = set()
-        return self._views_marked
-
-    _views_marked: set[Class] | None = None
-
     def value_of(self, function: Function, frame: Frame | None = None) -> Value:
         """What the function's name stands for once its decorators are done."""
         value = one(FunctionRef(function, frame))
         for decorator in reversed(function.decorators):
-            for atom in self._analysis.evaluate_in(function.module, decorator):
+            for atom in self._analysis.lookup.evaluate_in(function.module, decorator):
                 if isinstance(atom, External) and atom.path in (*TO_THREAD, *TO_SYNC):
                     value = one(Adapted(value, to_thread=atom.path in TO_THREAD))
         return value
@@ -179,13 +167,3 @@ class Entries:
 
 def _is_ours(atom: object) -> bool:
     return isinstance(atom, (FunctionRef, ClassRef, Instance, MethodDecorator))
-
-
-@cache
-def kinds_of(function: Function) -> frozenset[str]:
-    """staticmethod, classmethod, property: by the decorator's last name."""
-    names = [ast.unparse(decorator).partition("(")[0].rpartition(".")[2] for decorator in function.decorators]
-    return frozenset(KINDS[name] for name in names if name in KINDS)
-
-
-__all__ = ["ATOMIC", "TO_SYNC", "TO_THREAD", "UNKNOWN", "Entries", "Entry", "kinds_of"]

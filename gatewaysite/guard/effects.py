@@ -9,6 +9,10 @@ from typing import Any
 from gatewaysite.guard.config import BadConfig, Config
 from gatewaysite.guard.model import Effect
 
+# Names that mean more than an effect: a block, and functions moved between threads and the event loop.
+ATOMIC = "django.db.transaction.atomic"
+TO_THREAD = ("asgiref.sync.sync_to_async", "asgiref.sync.sync_to_async()")
+TO_SYNC = ("asgiref.sync.async_to_sync", "asgiref.sync.async_to_sync()")
 SHIPPED = Path(__file__).with_name("effects.toml")
 
 

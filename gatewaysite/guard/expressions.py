@@ -52,7 +52,7 @@ def _name(frame: "Frame", node: ast.Name) -> Value:
     local = frame.lookup(node.id)
     if local is not None:
         return local
-    found = frame.analysis.global_value(frame.module, node.id)
+    found = frame.analysis.lookup.global_value(frame.module, node.id)
     if found is not None:
         return found
     return one(External(f"builtins.{node.id}")) if node.id in BUILTINS else UNKNOWN
@@ -403,7 +403,7 @@ def _at(frame: "Frame", value: Value, known: list[Items], place: int, node: ast.
 
 def _set_attribute(frame: "Frame", owner: str, name: str, value: Value) -> None:
     if owner in ("self", "cls") and frame.cls and value:
-        frame.analysis.set_attribute(frame.cls, name, value)
+        frame.analysis.lookup.set_attribute(frame.cls, name, value)
 
 
 def _set_member(frame: "Frame", owner: str, key: ast.expr, value: Value) -> None:

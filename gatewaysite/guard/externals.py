@@ -4,10 +4,9 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations, attributes, calls, rules
+from gatewaysite.guard import annotations, attributes, calls, contexts, rules
 from gatewaysite.guard.builtin_functions import call_builtin
-from gatewaysite.guard.decorators import ATOMIC, TO_SYNC, TO_THREAD
-from gatewaysite.guard.effects import Names
+from gatewaysite.guard.effects import ATOMIC, TO_SYNC, TO_THREAD, Names
 from gatewaysite.guard.flow import Manual
 from gatewaysite.guard.model import Effect, Event
 from gatewaysite.guard.values import (
@@ -121,7 +120,7 @@ def _atomic(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
     function = arguments.get(0, "")
     if any(isinstance(atom, (*CALLABLE, ClassRef)) for atom in function):
         if frame.analysis.entries.mark(function, getattr(node, "lineno", 1)):
-            frame.analysis.again()
+            frame.analysis.learned = True
         return function
     return one(Block())
 
@@ -178,7 +177,10 @@ def _method_decorator(frame: "Frame", arguments: Arguments, node: ast.AST) -> Va
 
 
 def _cast(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-    return arguments.get(1, "val") or frame.analysis.meaning_of_first(frame, node)
+    if value := arguments.get(1, "val"):
+        return value
+    said = node.args[0] if isinstance(node, ast.Call) and node.args else None
+    return annotations.meaning(frame.analysis, frame.module, said, frame.cls)
 
 
 def _one_row(here: bool) -> Handler:
@@ -246,7 +248,7 @@ def _filled(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
 
 
 def _enter_context(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-    return frame.analysis.enter(frame, arguments.get(0, "cm"), node)
+    return contexts.enter(frame, arguments.get(0, "cm"), node)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -55,7 +55,7 @@ class Hierarchy:
         for node in cls.node.bases:
             if isinstance(node, ast.Subscript):
                 node = node.value
-            for atom in self._analysis.evaluate_in(cls.module, node):
+            for atom in self._analysis.lookup.evaluate_in(cls.module, node):
                 if isinstance(atom, ClassRef):
                     yield atom.cls
                 elif isinstance(atom, External):

@@ -4,7 +4,7 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import calls, expressions, rules
+from gatewaysite.guard import calls, contexts, expressions, rules
 from gatewaysite.guard.model import Effect, Event
 from gatewaysite.guard.values import (
     PLAIN,
@@ -86,7 +86,7 @@ def _of_manager(frame: "Frame", model: object, owner: Manager, name: str, argume
     if name == "as_manager":
         return one(owner)
     rows = Rows(one(Row(owner.model)))
-    if not _is_known(name) and (own := frame.analysis.queryset_method(name)):
+    if not _is_known(name) and (own := frame.analysis.lookup.queryset_method(name)):
         return calls.call(frame, one(FunctionRef(own, None, one(rows))), arguments, node)
     return _of_rows(frame, rows, name, arguments, node)
 
@@ -98,7 +98,7 @@ def _of_rows(frame: "Frame", rows: Rows, name: str, arguments: Arguments, node: 
     if sync_name in ASKS:
         ask(frame, rows, node, name, here=sync_name == name)
         return _answer(rows, sync_name)
-    if own := frame.analysis.queryset_method(name):
+    if own := frame.analysis.lookup.queryset_method(name):
         return calls.call(frame, one(FunctionRef(own, None, one(rows))), arguments, node)
     # A method of a queryset class we do not see gives another queryset, most of the time.
     return one(rows)
@@ -196,7 +196,7 @@ def added(owner: Items, name: str, arguments: Arguments) -> Value | None:
 
 def _of_block(frame: "Frame", name: str, node: ast.AST) -> Value:
     if name in ("__enter__", "__aenter__"):
-        frame.analysis.enter(frame, one(Block()), node)
+        contexts.enter(frame, one(Block()), node)
     elif name in ("__exit__", "__aexit__"):
         frame.state.depth = max(0, frame.state.depth - 1)
     return UNKNOWN

@@ -4,22 +4,15 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from gatewaysite.guard import attributes, calls, expressions, rules
+from gatewaysite.guard import annotations, contexts, expressions, rules
 from gatewaysite.guard.flow import State, merge
 from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.model import Effect, Event
 from gatewaysite.guard.symbols import Class, Function, imported
 from gatewaysite.guard.values import (
     UNKNOWN,
-    Arguments,
-    Block,
     ClassRef,
-    Deferred,
     External,
-    FunctionRef,
-    Instance,
     Value,
-    join,
     one,
 )
 
@@ -73,7 +66,7 @@ def _class(frame: Frame, node: ast.ClassDef) -> None:
 def _import(frame: Frame, node: ast.Import | ast.ImportFrom) -> None:
     if frame.function:
         for name, dotted in imported(node, frame.module):
-            frame.bind(name, frame.analysis.dotted(dotted))
+            frame.bind(name, frame.analysis.lookup.dotted(dotted))
 
 
 # --- Assignments -----------------------------------------------------------------------------------------------------
@@ -90,7 +83,7 @@ def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
     """The value says more than the annotation, unless it says nothing."""
     value = expressions.evaluate(frame, node.value) if node.value else UNKNOWN
     if not value:
-        value = frame.analysis.meaning(frame.module, node.annotation, frame.cls)
+        value = annotations.meaning(frame.analysis, frame.module, node.annotation, frame.cls)
     if node.value or isinstance(node.target, ast.Name):
         expressions.bind_target(frame, node.target, value)
 
@@ -225,7 +218,7 @@ def _try(frame: Frame, node: ast.Try) -> None:
     for handler in node.handlers:
         frame.state = thrown.copy()
         if handler.name:
-            frame.bind(handler.name, frame.analysis.meaning(frame.module, handler.type, frame.cls))
+            frame.bind(handler.name, annotations.meaning(frame.analysis, frame.module, handler.type, frame.cls))
         walk(frame, handler.body)
         ends.append(frame.state)
     frame.state = after_body
@@ -263,7 +256,7 @@ def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> None:
     entered = []
     for item in node.items:
         value = expressions.evaluate(frame, item.context_expr)
-        given = enter(frame, value, item.context_expr)
+        given = contexts.enter(frame, value, item.context_expr)
         entered.append(value)
         if item.optional_vars:
             expressions.bind_target(frame, item.optional_vars, given)
@@ -275,63 +268,13 @@ def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> None:
     frame.state.opened_at = opened_at
     if frame.state.alive:
         for value in entered:
-            _exit(frame, value, node)
+            contexts.leave(frame, value, node)
 
 
 def _swallows(entered: list[Value]) -> bool:
     return any(
         isinstance(atom, External) and atom.path == "contextlib.suppress()" for value in entered for atom in value
     )
-
-
-def enter(frame: Frame, value: Value, node: ast.AST) -> Value:
-    """What a `with` does at its beginning, and what `as` names."""
-    given: list[Value] = []
-    for atom in value:
-        match atom:
-            case Block():
-                _open_block(frame, node)
-            case Deferred() if atom.call.function.is_generator:
-                summary = frame.analysis.summary(atom.call, atom.arguments)
-                rules.apply(frame, node, atom.call.function.qualname, summary)
-                frame.state.depth += summary.depth_at_yield
-                frame.state.cursors += summary.cursors_at_yield
-                if summary.depth_at_yield:
-                    frame.state.opened_at = frame.state.opened_at or getattr(node, "lineno", 1)
-                given.append(summary.yields)
-            case Instance(cls=cls):
-                given.append(_call_own(frame, atom, cls, ("__enter__", "__aenter__"), node) or one(atom))
-            case External(path=path):
-                if path.removesuffix("()") in frame.analysis.tables.holding:
-                    frame.state.cursors += 1
-                given.append(one(atom))
-            case _:
-                given.append(one(atom))
-    return join(given)
-
-
-def _open_block(frame: Frame, node: ast.AST) -> None:
-    step = frame.step(node, "transaction.atomic")
-    rules.happen(frame, node, Event(Effect.DATABASE, (step,)))
-    if not frame.state.depth:
-        frame.state.opened_at = getattr(node, "lineno", 1)
-    frame.state.depth += 1
-
-
-def _exit(frame: Frame, value: Value, node: ast.AST) -> None:
-    before = frame.state.depth
-    for atom in value:
-        if isinstance(atom, Instance):
-            _call_own(frame, atom, atom.cls, ("__exit__", "__aexit__"), node)
-    frame.state.depth = before
-
-
-def _call_own(frame: Frame, atom: Instance, cls: Class, names: tuple[str, str], node: ast.AST) -> Value:
-    for name in names:
-        if method := frame.analysis.hierarchy.method(cls, name):
-            ref = FunctionRef(method, None, one(atom))
-            return calls.wait_for(frame, calls.call_function(frame, ref, Arguments(), node), node)
-    return join(attributes.external(f"{base}()") for base in frame.analysis.hierarchy.externals(cls)[:1])
 
 
 _HANDLERS: dict[type, Callable[[Frame, Any], None]] = {

@@ -5,6 +5,7 @@ import fnmatch
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from gatewaysite.guard.config import Config
@@ -48,6 +49,22 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<{self.path}>"
+
+
+KINDS = {
+    "staticmethod": "staticmethod",
+    "classmethod": "classmethod",
+    "property": "property",
+    "cached_property": "property",
+    "classproperty": "property",
+}
+
+
+@cache
+def kinds_of(function: Function) -> frozenset[str]:
+    """staticmethod, classmethod, property: by the decorator's last name."""
+    names = [ast.unparse(decorator).partition("(")[0].rpartition(".")[2] for decorator in function.decorators]
+    return frozenset(KINDS[name] for name in names if name in KINDS)
 
 
 @dataclass(eq=False, slots=True)
