@@ -111,7 +111,7 @@ class Hold(Entry):
         return 0.0 if self.running_since else time.monotonic() - self.rested_at
 
 
-# Called with the seconds that a borrower waited, if it had to, and with every hold as it ends, by the thread that holds.
+# Called with the seconds a borrower had to wait, and with every hold as it ends, by the thread that holds.
 on_wait: list[Callable[[float], None]] = []
 on_return: list[Callable[[Hold], None]] = []
 
@@ -173,7 +173,8 @@ def enter(hold: Hold, backend_pid: int) -> None:
     waited_s = hold.seconds
     hold.since = hold.rested_at = time.monotonic()
     hold.backend_pid = backend_pid
-    _mine.set((*(earlier for earlier in _mine.get() if earlier in _holds), hold))
+    known = _mine.get()
+    _mine.set((*(earlier for earlier in known if earlier in _holds), hold) if known else (hold,))
     _by_thread.setdefault(hold.thread_id, []).append(hold)
     _holds.add(hold)
     if waited_s > AT_ONCE_S:

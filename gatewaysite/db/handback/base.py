@@ -35,8 +35,14 @@ class _Reporting:
     db: "DatabaseWrapper"
 
     def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
-        with self.db.noted(sql):
+        # As `noted` does, without its call and its object: this runs for every statement.
+        if (hold := self.db._hold) is None:
             return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+        hold.begin(sql)
+        try:
+            return super()._execute(sql, params, *ignored)  # type: ignore[misc]
+        finally:
+            hold.end()
 
     def _executemany(self, sql: Any, param_list: Any, *ignored: Any) -> Any:
         with self.db.noted(sql):
