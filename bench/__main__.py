@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         chosen = _chosen(options.workloads)
-        if chosen:
+        if chosen or "guard" in options.workloads:
             find_wrk()
         with set_up(_say) as stage:
             figures, failures = _run(stage, chosen, options)
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
-    access = _register(stage, signed_in=any(workload.signed_in for workload in chosen))
+    access = _register(stage, signed_in="guard" in options.workloads or any(workload.signed_in for workload in chosen))
     figures: dict[str, dict[str, Any]] = {}
     around = report.surroundings()
     print(" ".join(f"{name}={value}" for name, value in around.items()), flush=True)
@@ -76,7 +76,7 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
         print(f"memory after the load: {after:.0f} MB PSS")
     failures = abuse(stage, access, _say) if "abuse" in options.workloads else []
     if "guard" in options.workloads:
-        figures["guard"], dear = guard_cost(stage)
+        figures["guard"], dear = guard_cost(stage, access)
         print(report.guard(figures["guard"]))
         failures += dear
     routes = connection_routes(stage.gateway)

@@ -17,7 +17,7 @@ COLUMNS = (
 
 # Cores that something else may use before the rate says little; CPU per request is good for longer.
 ALONE = 0.2
-GUARD_WIDTHS = (17, 10, 12, 9)
+GUARD_WIDTHS = (17, 10, 12, 11, 9)
 HOLDS_FOR_A_PERCENTILE = 200
 NOT_ALONE = "\n    something else kept the machine busy: the rate is too low"
 
@@ -81,9 +81,10 @@ def over_budget(rows: list[dict[str, Any]]) -> list[str]:
 
 def guard(figures: dict[str, dict[str, float]]) -> str:
     """What the guard and the ledger cost each request."""
-    lines = [_line(("request", "with us", "without us", "percent"), GUARD_WIDTHS, left=1)]
+    lines = [_line(("request", "added us", "without us", "served us", "percent"), GUARD_WIDTHS, left=1)]
     for name, figure in figures.items():
-        cells = (name, f"{figure['with_us']:.1f}", f"{figure['without_us']:.1f}", f"{figure['percent']:.2f}")
+        times = (f"{figure[key]:.1f}" for key in ("added_us", "without_us", "served_us"))
+        cells = (name, *times, f"{figure['percent']:.2f}")
         lines.append(_line(cells, GUARD_WIDTHS, left=1))
     return "\n".join(lines)
 
