@@ -9,7 +9,7 @@ import io
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
@@ -170,7 +170,7 @@ def _tool_call(secret: str) -> Callable[[], None]:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         assert message.get("status", 200) == 200, message  # noqa: S101
 
     loop = asyncio.new_event_loop()
