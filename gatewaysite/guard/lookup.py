@@ -16,7 +16,6 @@ class Lookup:
     def __init__(self, analysis: "Analysis") -> None:
         self._analysis = analysis
         self._program = analysis.program
-        self._packages: set[str] | None = None
         self._related: set[object] | None = None
         self._queryset_methods: dict[str, Function] | None = None
         # What methods set on self, kept from pass to pass.
@@ -42,18 +41,8 @@ class Lookup:
             found = self.global_value(module, name)
             if found is not None:
                 return found
-            return one(ModuleRef(path)) if self._is_package(path) else UNKNOWN
-        return one(ModuleRef(path)) if self._is_package(path) else attributes.external(path)
-
-    def _is_package(self, path: str) -> bool:
-        if self._packages is None:
-            self._packages = {
-                ".".join(parts[:end])
-                for name in self._program.modules
-                for parts in [name.split(".")]
-                for end in range(1, len(parts))
-            }
-        return path in self._packages
+            return one(ModuleRef(path)) if path in self._program.places else UNKNOWN
+        return one(ModuleRef(path)) if path in self._program.places else attributes.external(path)
 
     def global_value(self, module: Module, name: str) -> Value | None:
         """A name of a module; None when the module has none such."""
@@ -63,7 +52,7 @@ class Lookup:
         bindings = module.bindings.get(name)
         if not bindings:
             star = [path[:-2] for path in module.bindings.get("*", ()) if isinstance(path, str)]
-            found = [self.dotted(f"{path}.{name}") for path in star]
+            found = [self.dotted(self._program.absolute(f"{path}.{name}", module)) for path in star]
             return join(found) if any(found) else None
         self._globals[key] = UNKNOWN  # asked again while it is being found out
         value = self._globals[key] = join(self._bound(module, binding) for binding in bindings)
@@ -71,7 +60,7 @@ class Lookup:
 
     def _bound(self, module: Module, binding: object) -> Value:
         if isinstance(binding, str):
-            return self.dotted(binding)
+            return self.dotted(self._program.absolute(binding, module))
         if isinstance(binding, Function):
             return self._analysis.entries.value_of(binding)
         if isinstance(binding, Class):
@@ -89,7 +78,7 @@ class Lookup:
             paths = [bound for bound in module.bindings.get(name, ()) if isinstance(bound, str)]
             if not paths:
                 return module, name
-            parent, _, name = paths[0].rpartition(".")
+            parent, _, name = self._program.absolute(paths[0], module).rpartition(".")
             found = self._program.module(parent)
             if found is None:
                 return None, name

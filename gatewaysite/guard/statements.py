@@ -65,8 +65,8 @@ def _class(frame: Frame, node: ast.ClassDef) -> None:
 
 def _import(frame: Frame, node: ast.Import | ast.ImportFrom) -> None:
     if frame.function:
-        for name, dotted in imported(node, frame.module):
-            frame.bind(name, frame.analysis.lookup.dotted(dotted))
+        for name, path in imported(node, frame.module):
+            frame.bind(name, frame.analysis.lookup.dotted(frame.analysis.program.absolute(path, frame.module)))
 
 
 # --- Assignments -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -123,6 +124,24 @@ class Program:
         self._by_tail: dict[str, list[Module]] = defaultdict(list)
         for module in self.modules.values():
             self._by_tail[module.name.rpartition(".")[2]].append(module)
+        # Every module and every folder with modules in it.
+        self.places = {
+            ".".join(parts[:end])
+            for parts in (name.split(".") for name in self.modules)
+            for end in range(1, len(parts) + 1)
+        }
+
+    def absolute(self, path: str, importer: Module) -> str:
+        """The path of an import from the project's root. A folder that is no package may be where imports begin."""
+        first = path.partition(".")[0]
+        if first in self.places or first in sys.stdlib_module_names:
+            return path
+        folder = importer.name.rpartition(".")[0]
+        while folder:
+            if folder not in self.modules and f"{folder}.{first}" in self.places:
+                return f"{folder}.{path}"
+            folder = folder.rpartition(".")[0]
+        return path
 
     def module(self, name: str) -> Module | None:
         """The module of this name, also where the folder that was given begins deeper or higher than imports do."""

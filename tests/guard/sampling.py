@@ -16,6 +16,8 @@ def write(folder: Path, sample: str) -> set[Place]:
     whole = "# file: app/views.py\n" + sample.removeprefix("\n")
     for part in re.split(r"^# file: ", whole, flags=re.MULTILINE)[1:]:
         name, _, source = part.partition("\n")
+        if not source.strip():
+            continue
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source)

@@ -132,6 +132,48 @@ def test_tests_and_migrations_are_left_out_unless_they_are_named(tmp_path: Path)
         assert len(check([named], config=config.Config(root=tmp_path)).findings) == 1
 
 
+def test_imports_are_followed_from_whatever_folder_they_begin_in(tmp_path: Path) -> None:
+    sample = """
+# file: one/src/app/views.py
+from django.db import transaction
+from app import helpers
+from gateway.http_pool import call
+from .helpers import other
+
+def a():
+    with transaction.atomic():
+        helpers.ask()  # R3
+
+def b():
+    with transaction.atomic():
+        other()  # R3
+
+def c():
+    from app.helpers import ask as local
+    with transaction.atomic():
+        local()  # R3
+# file: one/src/app/helpers.py
+from gateway.http_pool import call
+
+def ask():
+    call("http://a.example")
+
+def other():
+    ask()
+# file: one/src/gateway/http_pool.py
+import httpx
+pool = httpx.Client()
+
+def call(url):
+    return pool.get(url)
+# file: two/src/gateway/http_pool.py
+def call(url):
+    return url
+"""
+    expected, found = judge(tmp_path, sample)
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [('engine = "magic"', "engine"), ("speed = 3", "speed"), ("effects = { magic = [] }", "magic")],
