@@ -7,12 +7,12 @@ the allowlist that expires must not keep a release from migrating, so of all com
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from gatewaysite.guard.config import BadConfig
-from gatewaysite.guard.engine import Report, check
+if TYPE_CHECKING:
+    from gatewaysite.guard.engine import Report
 
 TAG = "guard"
 COMMAND_LINES = frozenset({"manage.py", "django-admin", "__main__.py"})
@@ -23,6 +23,10 @@ def connection_discipline(app_configs: object, **kwargs: Any) -> list[CheckMessa
     """guard.E001 to guard.E010 for the rules, guard.E100 for what could not be judged."""
     if runs_another_command(sys.argv):
         return []
+    # Not above: a process that serves requests never needs it.
+    from gatewaysite.guard.config import BadConfig
+    from gatewaysite.guard.engine import check
+
     try:
         return messages(check())
     except BadConfig as error:
@@ -33,7 +37,7 @@ def runs_another_command(argv: Sequence[str]) -> bool:
     return bool(argv) and Path(argv[0]).name in COMMAND_LINES and list(argv[1:2]) != ["check"]
 
 
-def messages(report: Report) -> list[CheckMessage]:
+def messages(report: "Report") -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(f"{one.file}:{one.line} {one.message}", hint=f"path: {one.route}", id=f"guard.E{int(one.rule[1:]):03}")
         for one in report.findings

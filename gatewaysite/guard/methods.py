@@ -15,7 +15,6 @@ from gatewaysite.guard.values import (
     ClassRef,
     Deferred,
     FunctionRef,
-    Instance,
     Items,
     Manager,
     Plain,
@@ -71,7 +70,7 @@ def call_method(frame: "Frame", bound: Bound, arguments: Arguments, node: ast.AS
         case Plain():
             return items(PLAIN) if name in ("split", "rsplit", "splitlines", "partition", "rpartition") else PLAIN
         case ClassRef(cls=cls):
-            return _of_class(frame, owner, cls.node.name, name)
+            return one(ViewOf(cls)) if name == "as_view" else UNKNOWN
         case Deferred():
             return _of_deferred(frame, owner, name, node)
     return UNKNOWN
@@ -200,10 +199,6 @@ def _of_block(frame: "Frame", name: str, node: ast.AST) -> Value:
     elif name in ("__exit__", "__aexit__"):
         frame.state.depth = max(0, frame.state.depth - 1)
     return UNKNOWN
-
-
-def _of_class(frame: "Frame", owner: ClassRef, class_name: str, name: str) -> Value:
-    return one(ViewOf(owner.cls)) if name == "as_view" else one(Instance(owner.cls)) if name == class_name else PLAIN
 
 
 def _of_deferred(frame: "Frame", owner: Deferred, name: str, node: ast.AST) -> Value:
