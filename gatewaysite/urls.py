@@ -3,12 +3,16 @@
 from django.urls import include, path
 
 from auth_app.login.urls import urlpatterns as login_urls
+from proxy_app.observe.attest.urls import urlpatterns as attestations
+from proxy_app.observe.page_urls import urlpatterns as observe_pages
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
 
 urlpatterns = [
     *registry_api,
     *registry_pages,
+    *observe_pages,
+    *attestations,
     *login_urls,
     path("v1/", include((registry_api, "v1"))),
 ]

@@ -92,6 +92,8 @@ def serving(
         "UPSTREAM_ALLOWED_NETWORKS": "127.0.0.0/8",
         "DJANGO_SETTINGS_MODULE": "gatewaysite.settings",
         "GRACEFUL_TIMEOUT": "5",
+        # Of its own: gateways that share one see each other's workers.
+        "RUN_DIR": str(folder / f"run-{port}"),
     }
     command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
     with program(command, log, told | environment) as process:

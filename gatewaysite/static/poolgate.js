@@ -4,7 +4,7 @@
 const root = document.documentElement;
 root.classList.add("js");
 
-const GO = {o: "/admin", s: "/admin/servers", t: "/admin/tools", r: "/admin/resources", p: "/admin/prompts", g: "/admin/gateways"};
+const GO = {o: "/admin", s: "/admin/servers", t: "/admin/tools", r: "/admin/resources", p: "/admin/prompts", g: "/admin/gateways", c: "/admin/connections"};
 let pendingGo = 0;
 
 // Single keys can get in the way of speech input, so they can be switched off.
@@ -37,6 +37,7 @@ const KEYS = {
   "j": () => moveRow(1),
   "k": () => moveRow(-1),
   "e": () => document.querySelector("[data-key='e']")?.click(),
+  "p": () => document.querySelector("[data-key='p']")?.click(),
   "?": () => document.getElementById("keys")?.showModal(),
 };
 
@@ -122,6 +123,8 @@ document.addEventListener("htmx:before:response", (event) => {
   const {response} = event.detail.ctx;
   if (response.status < 400 && !response.raw.redirected) return;
   event.preventDefault();
+  // A live page keeps what it shows, says since when it has had no answer, and asks again.
+  if (response.status >= 500 && live?.contains(event.target)) return;
   location.href = response.raw.url;
 });
 document.addEventListener("htmx:after:swap", (event) => {
@@ -129,6 +132,49 @@ document.addEventListener("htmx:after:swap", (event) => {
   const target = event.detail.ctx.target;
   if (target instanceof HTMLDialogElement && !target.open) target.showModal();
 });
+
+// A live page asks for itself every second. It can be paused, and holds still while one points at a row or selects.
+const live = document.querySelector("[data-live]");
+if (live) {
+  const state = document.querySelector("[data-live-state]");
+  const pause = document.querySelector("[data-pauses]");
+  let paused = false;
+  let answeredAt = Date.now();
+  const tell = (tone, words) => {
+    if (state.textContent === words) return;
+    state.className = `state ${tone}`;
+    state.textContent = words;
+  };
+  const isInUse = () => {
+    const selection = getSelection();
+    return (matchMedia("(hover: hover)").matches && live.querySelector("tbody tr:hover"))
+      || (!selection.isCollapsed && live.contains(selection.anchorNode));
+  };
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    answeredAt = Date.now();
+    pause.querySelector("span").textContent = paused ? "Resume" : "Pause";
+    tell(paused ? "off" : "ok", paused ? "Paused" : "Live");
+  });
+  live.addEventListener("htmx:before:request", (event) => {
+    const still = !paused && isInUse();
+    if (still) tell("off", "Holding still while you look");
+    if (!paused && !still && !document.hidden) return;
+    answeredAt = Date.now();
+    event.preventDefault();
+  });
+  live.addEventListener("htmx:before:swap", (event) => {
+    if (paused || isInUse()) event.preventDefault();
+  });
+  live.addEventListener("htmx:after:swap", () => {
+    answeredAt = Date.now();
+    if (!paused) tell("ok", "Live");
+  });
+  setInterval(() => {
+    const silent = Math.round((Date.now() - answeredAt) / 1000);
+    if (!paused && silent > 3) tell("bad", `No answer for ${silent} s`);
+  }, 1000);
+}
 
 // The tool picker: narrow the list by typing, say how many are chosen.
 for (const picker of document.querySelectorAll("[data-picker]")) {

@@ -30,17 +30,25 @@ EMAIL, PASSWORD = "admin@example.com", "correct-horse-battery"
 
 @dataclass(frozen=True)
 class Site:
-    """A running gateway with one administrator, and a demo upstream that nobody has registered yet."""
+    """A running gateway with one administrator, and a demo upstream that nobody has registered yet.
+
+    Its parked views go on when `run_folder` has a file named `leave`.
+    """
 
     url: str
     demo_url: str
+    run_folder: Path
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     port, demo_port = free_port(), free_port()
+    run_folder = tmp_path_factory.mktemp("run")
     with ExitStack() as stack:
         environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.observe.parked_settings",
+            "RUN_DIR": str(run_folder),
+            "DB_IDLE_IN_TRANSACTION_SESSION_TIMEOUT": "60",
             "DATABASE_URL": stack.enter_context(own_database(os.environ["DATABASE_URL"])),
             "SECRET_KEY": "only-for-browser-tests",
             "PORT": str(port),
@@ -59,7 +67,7 @@ def site() -> Iterator[Site]:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: accepts(demo_port), "the demo upstream")
         wait_until(lambda: is_ready(url), "the gateway")
-        yield Site(url, f"http://127.0.0.1:{demo_port}/mcp")
+        yield Site(url, f"http://127.0.0.1:{demo_port}/mcp", run_folder)
 
 
 # Not for the session: while Playwright runs, its event loop would be in the way of every async test of this process.

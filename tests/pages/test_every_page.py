@@ -34,7 +34,14 @@ def every_path() -> list[str]:
     server.resources.add(resource)
     server.prompts.add(prompt)
     items = [("gateways", gateway), ("tools", tool), ("resources", resource), ("prompts", prompt), ("servers", server)]
-    paths = ["/admin", *LISTS, "/admin/gateways/new", "/admin/servers/new", "/admin/tools?search=nothing-like-it"]
+    paths = [
+        "/admin",
+        "/admin/connections",
+        *LISTS,
+        "/admin/gateways/new",
+        "/admin/servers/new",
+        "/admin/tools?search=nothing-like-it",
+    ]
     for slug, item in items:
         own = f"/admin/{slug}/{item.pk.hex}"
         paths += [own, f"{own}/edit", f"{own}/delete"]
