@@ -10,6 +10,8 @@ from pydantic import TypeAdapter
 
 from gatewaysite import __version__
 from gatewaysite.responses import json_response
+from proxy_app.observe.attest import openapi as attestations
+from proxy_app.observe.shapes import Xray
 from proxy_app.registry.api import StateParameters, answer, create_body
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
@@ -76,6 +78,7 @@ RPC: Json = {
 STATE_OF_PROCESS: Json = {"security": [], "responses": {"200": {"description": "As it stands.", **ANY}}}
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
+    **attestations.PATHS,
     "/mcp": {"post": {"summary": "MCP: every tool you can see", **RPC}},
     "/servers/{key}/mcp": {"post": {"summary": "MCP: the tools of one server", "parameters": [KEY], **RPC}},
     "/rpc": {"post": {"summary": "MCP methods as plain JSON-RPC", **RPC}},
@@ -88,6 +91,22 @@ OTHERS: Mapping[str, Json] = {
             "responses": {
                 "200": {"description": "It can.", **ANY},
                 "503": {"description": "Not now; the reasons are told.", **ANY},
+            },
+        }
+    },
+    "/ops/connections": {
+        "get": {
+            "summary": "Who holds a database connection, or waits for one, in every process; for administrators",
+            "security": [{"token": []}],
+            "responses": {
+                "200": {
+                    "description": "As of now, from memory.",
+                    "content": {"application/json": {"schema": {"$ref": REF.format(model="Xray")}}},
+                },
+                "default": {
+                    "description": "Refused.",
+                    "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
+                },
             },
         }
     },
@@ -258,7 +277,7 @@ def _parameter_schema(field: Json) -> Json:
 
 def _schemas() -> Json:
     """Every model by its own name: what is answered as it is written, what is sent as it is checked."""
-    inputs: list[tuple[str, Any, TypeAdapter[Any]]] = []
+    inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [("connections", "serialization", TypeAdapter(Xray))]
     for kind in KINDS:
         inputs.append((kind.slug, "serialization", TypeAdapter(kind.data)))
         inputs.append((f"{kind.slug} update", "validation", TypeAdapter(kind.update)))

@@ -1,10 +1,11 @@
 """What the pages show of attestations: plain data with words, tones and coordinates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from gatewaysite.template_tags import milliseconds
+from proxy_app.observe.attest.tally import TIMELINE_POINTS
 from proxy_app.observe.attest.targets import FAILED, NO_VERDICT, PASSED
 from proxy_app.observe.attest.text import place
 
@@ -86,12 +87,12 @@ def _facts(report: Plain) -> list[Plain]:
     facts = [
         ("Window", f"{report['began_at'][:19].replace('T', ' ')} to {report['ended_at'][11:19]} UTC"),
         ("Samples", f"{samples['taken']:,} of {samples['due']:,}, one every {milliseconds(samples['every_ms'])}"),
-        ("Requests that used a connection", f"{report['requests']:,}"),
+        ("Requests", f"{report['requests']:,} used a connection"),
         ("Processes", ", ".join(process["id"] for process in report["processes"]) or "none"),
-        ("Connections in use", f"{connections['in_use_most']} at most, of {connections['bound']} allowed"),
-        ("Connections open", ", ".join(f"{open_most.get(kind, 0)} {words}" for kind, words in OPEN.items())),
+        ("In use", f"{connections['in_use_most']} connections at most, of {connections['bound']} allowed"),
+        ("Open", ", ".join(f"{open_most.get(kind, 0)} {words}" for kind, words in OPEN.items())),
         ("PostgreSQL", f"{connections['server_version'] or 'away'}, max_connections {connections['max_connections']}"),
-        ("Waited for a connection", _waited(connections)),
+        ("Waited", _waited(connections)),
         ("Refused", f"{connections['refused']:,}"),
         ("Installation", report["installation"]),
         ("Version", f"{report['version']}, code {report['code'][:12]}"),
@@ -109,7 +110,7 @@ def _waited(connections: Plain) -> str:
 
 def _age(row: Plain, total: int) -> Plain:
     edge = row["up_to_ms"]
-    words = "older" if edge is None else f"up to {milliseconds(edge)}"
+    words = "older" if edge is None else f"up to {edge:g} ms" if edge < 1000 else f"up to {edge / 1000:g} s"
     return {"words": words, "seen": row["seen"], "percent": max(1, round(row["seen"] * 100 / total))}
 
 
@@ -137,7 +138,7 @@ def _route(row: Plain) -> Plain:
         "site": place(longest) if longest else "",
         "state": {"word": "kept", "tone": "ok"}
         if row["within_budget"]
-        else {"word": f"over, {row['over_budget']} times", "tone": "bad"},
+        else {"word": f"over {row['over_budget']} times", "tone": "bad"},
     }
 
 
@@ -164,18 +165,20 @@ def chart(timeline: Sequence[Plain], seconds: float, bound: int) -> Plain:
     def up(value: float) -> float:
         return float(round(HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP), 1))
 
-    width = round(max(1.0, (WIDTH - LEFT) / max(1, len(timeline)) - 0.5), 1)
+    width = (WIDTH - LEFT) * 10 // TIMELINE_POINTS / 10
+
+    def bars(name: str) -> list[Plain]:
+        tops = ((across(point["second"]), up(point[name])) for point in timeline if point[name])
+        return [{"x": x, "y": y, "width": width, "height": round(up(0) - y, 1)} for x, y in tops]
+
     return {
         "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,
         "base": up(0),
-        "bars": [_bar(across(point["second"]), width, up, point["in_use"]) for point in timeline if point["in_use"]],
-        "idle": [
-            _bar(across(point["second"]), width, up, point["idle_in_transaction"])
-            for point in timeline
-            if point["idle_in_transaction"]
-        ],
+        "bars": bars("in_use"),
+        "idle": bars("idle_in_transaction"),
+        "old": bars("too_old"),
         "lines": [{"y": up(value), "label": f"{value:g}"} for value in sorted({0, top // 2, top})],
         "ticks": [{"x": across(seconds * part / 4), "label": f"{seconds * part / 4:g} s"} for part in range(4)],
         "bound": {"y": up(bound), "label": f"bound {bound}"} if bound and bound <= top else {},
@@ -184,8 +187,3 @@ def chart(timeline: Sequence[Plain], seconds: float, bound: int) -> Plain:
             f" {max(point['idle_in_transaction'] for point in timeline)} idle in transaction."
         ),
     }
-
-
-def _bar(x: float, width: float, up: Callable[[float], float], value: float) -> Plain:
-    y = up(value)
-    return {"x": x, "y": y, "width": width, "height": round(up(0) - y, 1)}

@@ -101,7 +101,7 @@ class Tally:
         self.idle_others_most = max(self.idle_others_most, others)
         for session in idle:
             self._add_idle(session, sample.at)
-        self._draw(sample, len(idle))
+        self._draw(sample, idle)
 
     def _add_idle(self, session: Session, at: float) -> None:
         age_ms = session.age_s * 1000
@@ -133,11 +133,12 @@ class Tally:
                 (hold for until, hold, goes_on in told if offender.rested_in(hold, until, goes_on=goes_on)), None
             )
 
-    def _draw(self, sample: Sample, idle: int) -> None:
+    def _draw(self, sample: Sample, idle: list[Session]) -> None:
         """One point of the timeline for so many samples; each keeps the highest of them."""
         point = max(0, min(TIMELINE_POINTS - 1, int((sample.at - self.began_at) / self.seconds * TIMELINE_POINTS)))
         pool = sample.of("pool")
-        values = [point, len(pool), sum(session.in_use for session in pool), idle]
+        too_old = sum(session.age_s * 1000 > RESTS_AT_MOST_MS for session in idle)
+        values = [point, len(pool), sum(session.in_use for session in pool), len(idle), too_old]
         if self._timeline and self._timeline[-1][0] == point:
             self._timeline[-1] = [max(pair) for pair in zip(self._timeline[-1], values, strict=True)]
         else:
@@ -145,11 +146,11 @@ class Tally:
 
     @property
     def timeline(self) -> list[Plain]:
-        """Second, connections open, in use, idle in transaction. Where no sample was taken there is no point."""
-        width = self.seconds / TIMELINE_POINTS
+        """The highest of each moment. Where no sample was taken there is no point."""
+        names, width = ("open", "in_use", "idle_in_transaction", "too_old"), self.seconds / TIMELINE_POINTS
         return [
-            {"second": round(point * width, 2), "open": open_, "in_use": in_use, "idle_in_transaction": idle}
-            for point, open_, in_use, idle in self._timeline
+            {"second": round(point * width, 2)} | dict(zip(names, values, strict=True))
+            for point, *values in self._timeline
         ]
 
     @property
