@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from functools import cache
+from itertools import accumulate
 from typing import Any, cast
 
 from django.conf import settings
@@ -97,7 +97,7 @@ def observe(hold: Hold) -> None:
     """Count a hold that has ended. Told by the ledger, on the thread that held."""
     key = (hold.request.route if hold.request else UNRESOLVED, hold.phase)
     held_s = hold.seconds
-    seconds, idle = _children(*key)
+    seconds, idle = _children(key)
     seconds.observe(held_s)
     idle.observe(max(0.0, held_s - hold.busy_s))
     longest.add(hold, key, held_s)
@@ -113,9 +113,13 @@ ledger.on_return.append(observe)
 on_violation.append(count_violation)
 
 
-@cache
-def _children(route: str, phase: str) -> tuple[Histogram, Histogram]:
-    return HOLD_SECONDS.labels(route, phase), IDLE_SECONDS.labels(route, phase)
+_known: dict[Key, tuple[Histogram, Histogram]] = {}
+
+
+def _children(key: Key) -> tuple[Histogram, Histogram]:
+    if key not in _known:
+        _known[key] = (HOLD_SECONDS.labels(*key), IDLE_SECONDS.labels(*key))
+    return _known[key]
 
 
 def described(hold: Hold) -> Held:
@@ -170,17 +174,11 @@ def budget_s(route: str) -> float:
 
 
 def routes_here() -> list[RouteSums]:
-    """This process's holds since it started: per route and phase how many in each bucket, and the sum of both times."""
-    idle_sums = {_labels(sample): sample.value for sample in _samples(IDLE_SECONDS) if sample.name.endswith("_sum")}
-    rows: dict[tuple[str, str], RouteSums] = {}
-    for sample in _samples(HOLD_SECONDS):
-        key = _labels(sample)
-        row = rows.setdefault(key, _no_holds(*key, idle_s=idle_sums.get(key, 0.0)))
-        if sample.name.endswith("_bucket"):
-            row["buckets"].append(sample.value)
-        elif sample.name.endswith("_sum"):
-            row["held_s"] = sample.value
-    return list(rows.values())
+    """This process's holds since it started: per route and phase how many in each bucket, and the sum of both times.
+
+    Told twice a second by the event loop, so not from `collect()`: with 180 of them that takes 17 ms instead of one.
+    """
+    return [_sums(*key, seconds, idle) for key, (seconds, idle) in _known.copy().items()]
 
 
 def violations_here() -> list[BrokenRules]:
@@ -192,16 +190,18 @@ def violations_here() -> list[BrokenRules]:
     ]
 
 
-def _no_holds(route: str, phase: str, *, idle_s: float) -> RouteSums:
-    return {"route": route, "phase": phase, "buckets": [], "held_s": 0.0, "idle_s": idle_s}
+def _sums(route: str, phase: str, seconds: Histogram, idle: Histogram) -> RouteSums:
+    return {
+        "route": route,
+        "phase": str(phase),
+        "buckets": list(accumulate(bucket.get() for bucket in seconds._buckets)),
+        "held_s": seconds._sum.get(),
+        "idle_s": idle._sum.get(),
+    }
 
 
-def _samples(metric: Histogram | Counter) -> Iterable[Any]:
+def _samples(metric: Counter) -> Iterable[Any]:
     return (sample for family in metric.collect() for sample in family.samples)
-
-
-def _labels(sample: Any) -> tuple[str, str]:
-    return sample.labels["route"], sample.labels["phase"]
 
 
 def _ms(seconds: float) -> float:

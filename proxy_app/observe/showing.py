@@ -20,6 +20,8 @@ BROKEN: dict[Rule, str] = {
 # Nothing is wrong with a statement that runs for so long, but somebody may want to know.
 LONG_STATEMENT_MS = 1000
 LONGEST_SHOWN = 10
+# And all that are over their budget.
+ROUTES_SHOWN = 25
 
 Plain = dict[str, Any]
 
@@ -27,6 +29,7 @@ Plain = dict[str, Any]
 def connections_context(xray: Xray) -> Plain:
     """Everything the page and its live part need."""
     ages_s = {process["id"]: process["age_s"] for process in xray["processes"] if process["silent"]}
+    routes_shown = max(ROUTES_SHOWN, sum(not row["within_budget"] for row in xray["routes"]))
     return {
         "at": datetime.fromtimestamp(xray["at"], UTC),
         "guard_mode": xray["guard_mode"],
@@ -36,7 +39,8 @@ def connections_context(xray: Xray) -> Plain:
         "waits": [_wait(wait) for wait in xray["waits"]],
         "waits_left_out": xray["waiting"] - len(xray["waits"]),
         "broken_rules": [{**row} for row in xray["violations"]],
-        "routes": [_route(row) for row in xray["routes"]],
+        "routes": [_route(row) for row in xray["routes"][:routes_shown]],
+        "routes_left_out": len(xray["routes"][routes_shown:]),
         "longest": [_held_long(hold) for hold in xray["longest"][:LONGEST_SHOWN]],
     }
 

@@ -202,6 +202,15 @@ def test_routes_show_what_they_cost_and_whether_the_budget_is_kept(admin: Visito
     ]
 
 
+def test_of_many_routes_those_over_their_budget_are_shown_and_the_others_counted(admin: Visitor, tell: Tell) -> None:
+    over = [some_holds(f"slow-{number}", longer=1) for number in range(30)]
+    for slow, shown, left_out in ((30, 30, 40), (3, 25, 18)):
+        tell(a_part(routes=[*over[:slow], *(some_holds(f"fine-{number}", up_to_5_ms=1) for number in range(40))]))
+        page = admin.text(PAGE)
+        assert len(rows(page, "routes")) == shown
+        assert f"{left_out} more kept their budget." in page
+
+
 def test_the_longest_and_the_broken_rules_are_shown_when_there_are_any(admin: Visitor, tell: Tell) -> None:
     tell(
         a_part(

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pytest
 from django.db import transaction
+from prometheus_client import REGISTRY
+from prometheus_client.utils import floatToGoString
 from pydantic import TypeAdapter
 from pytest_django import Settings
 
@@ -14,7 +16,7 @@ from gatewaysite import context
 from gatewaysite.context import RequestContext
 from gatewaysite.db.ledger import Hold
 from gatewaysite.responses import dump_json
-from proxy_app.observe.holds import BUDGETS_S, Longest, budget_s, masked, short
+from proxy_app.observe.holds import BUCKETS, BUDGETS_S, Longest, budget_s, masked, routes_here, short
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.xray import LONGEST_TOLD, broken_rule, merged, quantile, routes, xray_here
 from tests.db.pools import ALIAS, a_pool, query
@@ -121,6 +123,19 @@ def test_routes_are_added_up_and_the_nearest_to_its_budget_comes_first() -> None
     assert rows[0]["idle_share"] == 0.5
     assert (rows[0]["budget_ms"], rows[1]["budget_ms"]) == (50, 500)
     assert here[1]["held_s"] == pytest.approx(0.3)  # what a process told is left as it was
+
+
+def test_the_sums_of_a_route_are_those_of_its_metrics(pooled: Any) -> None:
+    with transaction.atomic(using=ALIAS):
+        query(pooled, "SELECT 1")
+    for row in routes_here():
+        labels = {"route": row["route"], "phase": row["phase"]}
+        for name, value in (("hold_seconds_sum", "held_s"), ("idle_held_seconds_sum", "idle_s")):
+            assert REGISTRY.get_sample_value(f"gateway_db_connection_{name}", labels) == row[value]  # type: ignore[literal-required]
+        for edge, count in zip((*BUCKETS, float("inf")), row["buckets"], strict=True):
+            bucket = labels | {"le": floatToGoString(edge)}  # type: ignore[no-untyped-call]
+            assert REGISTRY.get_sample_value("gateway_db_connection_hold_seconds_bucket", bucket) == count
+    assert sum(row["buckets"][-1] for row in routes_here()) > 0
 
 
 # --- Many processes --------------------------------------------------------------------------------------------------
