@@ -1,8 +1,8 @@
 """`python -m bench`: load a whole gateway on this machine and say what it did and cost.
 
 Workloads are chosen by name or by the beginning of one (`call` for all calls); none means all. `memory` measures the
-idle gateway only, `abuse` lets clients leave at bad moments and looks at what is left of the gateway, and `guard`
-compares requests with the phase guard and the ledger to requests without.
+idle gateway only, `abuse` lets clients leave at bad moments and looks at what is left of the gateway, `guard` compares
+requests with the phase guard and the ledger to requests without, and `attest` has 300 clients watched for a minute.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import psycopg
 
 from bench import report
 from bench.abuse import abuse
+from bench.attest import attest
 from bench.gateway import GatewayFailed, connection_routes, log_in, register
 from bench.guard import guard_cost
 from bench.measure import idle_memory, measure
@@ -27,7 +28,7 @@ from bench.workloads import REFERENCE, WORKLOADS, Access, Workload, missed
 from bench.wrk import NoWrk, find_wrk
 from gatewaysite.embedded import EmbeddedError
 
-SPECIAL = ("memory", "abuse", "guard")
+SPECIAL = ("memory", "abuse", "guard", "attest")
 
 
 def main(arguments: list[str]) -> int:
@@ -75,6 +76,7 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
         figures["memory"]["after_load_pss_mb"] = round(after, 1)
         print(f"memory after the load: {after:.0f} MB PSS")
     failures = abuse(stage, access, _say) if "abuse" in options.workloads else []
+    failures += attest(stage, access, _say) if "attest" in options.workloads else []
     if "guard" in options.workloads:
         figures["guard"], dear = guard_cost(stage, access)
         print(report.guard(figures["guard"]))

@@ -53,6 +53,8 @@ class Stage:
     gateway_pid: int
     upstream_pid: int
     postgres_pid: int
+    # What the gateway was told, for commands that look at the same installation.
+    environment: Mapping[str, str]
 
 
 @contextmanager
@@ -75,7 +77,8 @@ def set_up(say: Callable[[str], None]) -> Iterator[Stage]:
         gateway = Gateway("127.0.0.1", int(environment["PORT"]), TOKEN, ADMIN_EMAIL, ADMIN_PASSWORD)
         try:
             wait_ready(gateway, lambda: arbiter.poll() is None, WORKERS)
-            yield Stage(gateway, upstream_url, database_url, arbiter.pid, upstream.pid, _postmaster_pid(folder))
+            pids = (arbiter.pid, upstream.pid, _postmaster_pid(folder))
+            yield Stage(gateway, upstream_url, database_url, *pids, environment)
         except GatewayFailed:
             _show_end(log, say)
             raise
