@@ -5,7 +5,7 @@ from typing import Any
 
 from auth_app.models import ApiToken, Membership, Team, User
 from auth_app.tokens.secrets import hash_secret
-from proxy_app.models import Gateway, Prompt, Resource, Server, Tool
+from proxy_app.models import Gateway, Prompt, Resource, Route, Server, Tool
 from proxy_app.names import display_name, public_tool_name, slugify
 
 _numbers = count(1)
@@ -102,6 +102,12 @@ def a_server(
     for position, tool in enumerate(tools):
         server.places.create(tool=tool, alias=(aliases or {}).get(tool.name, ""), position=position)
     return server
+
+
+def a_route(name: str = "", **values: Any) -> Route:
+    """A proxy route; nothing connects to its upstream."""
+    name = name or f"route{next(_numbers)}"
+    return Route.objects.create(**_registered(name) | {"upstream_url": "https://api.example.com/v1"} | values)
 
 
 def _registered(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from proxy_app.models.gateway import Gateway
 from proxy_app.models.prompt import Prompt
 from proxy_app.models.registered import Registered, Visibility
 from proxy_app.models.resource import Resource
+from proxy_app.models.route import Route
 from proxy_app.models.server import Server, ServerTool
 from proxy_app.models.tool import Tool
 
@@ -16,6 +17,7 @@ __all__ = [
     "Prompt",
     "Registered",
     "Resource",
+    "Route",
     "Server",
     "ServerTool",
     "Tool",

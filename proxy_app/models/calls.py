@@ -4,7 +4,10 @@ from django.db import models
 
 
 class Call(models.Model):
-    """One tool call: who, what, how it ended and how long each side took. Names are kept as they were at the time."""
+    """One tool call, or one request through a proxy route: who, what, how it ended and how long each side took.
+
+    Names are kept as they were at the time.
+    """
 
     at = models.DateTimeField(db_index=True)
     request_id = models.CharField(max_length=64)
@@ -18,6 +21,19 @@ class Call(models.Model):
     outcome = models.CharField(max_length=30)  # ok, tool_error, client_left, or an error's code
     duration_ms = models.FloatField()
     upstream_ms = models.FloatField(null=True)
+    # Of requests through a proxy route only, whose method is that of HTTP. The path has no query: secrets travel there.
+    route_id = models.UUIDField(null=True)
+    path = models.CharField(max_length=500, blank=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    request_bytes = models.BigIntegerField(null=True)
+    response_bytes = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["route_id", "-at"], condition=models.Q(route_id__isnull=False), name="call_of_route_newest"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.tool_name or self.method} {self.outcome}"

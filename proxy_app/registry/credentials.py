@@ -35,7 +35,7 @@ def _not_the_mask(text: str) -> str:
     return text
 
 
-def _sendable(text: str) -> str:
+def sendable(text: str) -> str:
     if not text.isascii() or not text.isprintable() or text != text.strip():
         raise PydanticCustomError("unsendable", "A header carries visible ASCII characters only")
     return text
@@ -70,7 +70,7 @@ Password = Annotated[
     Field(repr=False),
 ]
 UserName = Annotated[Password, AfterValidator(_without_colon)]
-Secret = Annotated[Password, StringConstraints(min_length=1), AfterValidator(_sendable), Field(repr=False)]
+Secret = Annotated[Password, StringConstraints(min_length=1), AfterValidator(sendable), Field(repr=False)]
 
 
 class Header(Body):

@@ -5,7 +5,7 @@ from typing import Any
 
 from auth_app.actor import Actor
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import GATEWAYS, PROMPTS, RESOURCES, SERVERS, TOOLS
+from proxy_app.registry.kinds import GATEWAYS, PROMPTS, RESOURCES, ROUTES, SERVERS, TOOLS
 from proxy_app.registry.query import EVERYTHING, ListQuery
 from proxy_app.registry.showing import counted
 from proxy_app.registry.work import list_items
@@ -21,6 +21,8 @@ def dependents_of(kind: Kind, actor: Actor, item: Item) -> list[str]:
     """Of what the actor sees. Runs units of its own; call it with none open."""
     if kind is SERVERS:
         return ["Clients connected to its address lose it. Its tools stay."]
+    if kind is ROUTES:
+        return [f"Clients that call {item['proxyUrl']} are answered 404."]
     if kind is not GATEWAYS:
         return _servers_with(actor, {item["id"]}, "it")
     query = ListQuery(include_inactive=True, limit=0, filters={"gateway_id": item["id"]})

@@ -11,7 +11,7 @@ from proxy_app.registry import schema_form
 from proxy_app.registry.kinds import PROMPTS, RESOURCES
 from proxy_app.registry.query import EVERYTHING
 from proxy_app.registry.showing import is_syncing, pretty
-from proxy_app.registry.snippets import snippets
+from proxy_app.registry.snippets import route_snippets, snippets
 from proxy_app.registry.work import list_members
 
 Item = Mapping[str, Any]
@@ -25,6 +25,8 @@ def own_context(slug: str, actor: Actor, item: Item) -> Plain:
             return tool_context(item, schema_form.fields_of(item["inputSchema"]))
         case "servers":
             return _server_context(actor, item)
+        case "routes":
+            return route_context(item)
         case "resources":
             return {"part": "resources/detail.html", "annotations": _pretty_unless_empty(item["annotations"])}
         case _:
@@ -49,6 +51,19 @@ def tool_context(
             "output": pretty(item["outputSchema"]) if item["outputSchema"] else "",
             "annotations": _pretty_unless_empty(item["annotations"]),
         },
+    }
+
+
+def route_context(item: Item) -> Plain:
+    return {
+        "part": "routes/detail.html",
+        "address": item["proxyUrl"],
+        "snippets": route_snippets(item["proxyUrl"]),
+        "headers": [
+            {"label": "To the upstream", "names": item["requestHeaders"]},
+            {"label": "To the client", "names": item["responseHeaders"]},
+        ],
+        "added": dict(sorted(json.loads(item["addedHeaders"]).items())),
     }
 
 

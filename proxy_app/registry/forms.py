@@ -3,6 +3,7 @@
 A control is a plain dict; the rules are those of the kind's pydantic models, the same that JSON bodies obey.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ from typing import Any
 from django.http import QueryDict
 
 from gatewaysite.errors import BadInput, Conflict, GatewayError
+from proxy_app.proxy_rules import (
+    BODY_LIMIT_BYTES,
+    DEFAULT_METHODS,
+    DEFAULT_REQUEST_HEADERS,
+    DEFAULT_RESPONSE_HEADERS,
+)
 
 Item = Mapping[str, Any]
 Field = dict[str, Any]
@@ -25,6 +32,25 @@ CREDENTIALS = (
     ("basic", "User and password"),
     ("authheaders", "A header of its own"),
 )
+QUERIES = (("pass", "Passes as it is"), ("listed", "May have these parameters only"), ("refuse", "Is refused"))
+OURS = "Empty: the gateway's own."
+BLANK_ROUTE = {
+    "auth_type": "none",
+    "methods": ", ".join(DEFAULT_METHODS),
+    "query_policy": "pass",
+    "request_headers": "\n".join(DEFAULT_REQUEST_HEADERS),
+    "response_headers": "\n".join(DEFAULT_RESPONSE_HEADERS),
+    "strip_prefix": "on",
+    "streaming": "on",
+    "body_limit_bytes": str(BODY_LIMIT_BYTES),
+}
+ROUTE_CHECKS = {"strip_prefix": "stripPrefix", "streaming": "streaming", "redirects": "redirects"}
+ROUTE_TIMEOUTS = {
+    "connect_timeout_ms": "connectTimeoutMs",
+    "timeout_ms": "timeoutMs",
+    "stream_timeout_ms": "streamTimeoutMs",
+    "total_timeout_ms": "totalTimeoutMs",
+}
 CREDENTIAL_FIELDS = {
     "bearer": ("auth_token",),
     "basic": ("auth_username", "auth_password"),
@@ -48,7 +74,7 @@ def fields_for(slug: str, texts: Texts, scope: Scope, *, item: Item | None) -> l
 def blank_texts(slug: str, scope: Scope) -> Texts:
     """What an empty form holds."""
     texts = {"visibility": "public" if scope.may_publish else "private"}
-    return texts | ({"auth_type": "none"} if slug == "gateways" else {})
+    return texts | {"gateways": {"auth_type": "none"}, "routes": BLANK_ROUTE}.get(slug, {})
 
 
 def texts_of(slug: str, item: Item) -> Texts:
@@ -60,8 +86,10 @@ def texts_of(slug: str, item: Item) -> Texts:
         "visibility": item["visibility"],
         "team_id": item["teamId"] or "",
     }
-    if slug == "gateways":
+    if slug in {"gateways", "routes"}:
         texts["auth_type"] = KEEP if item["authType"] else "none"
+    if slug == "routes":
+        texts |= _route_texts(item)
     if slug == "tools":
         texts["deprecated"] = "on" if item["deprecated"] else FALSE
         texts["timeout_ms"] = str(item["timeoutMs"] or "")
@@ -150,9 +178,6 @@ def _choices(pairs: Sequence[tuple[str, str]]) -> list[Field]:
 
 
 def _gateway_fields(texts: Texts, item: Item | None) -> list[Field]:
-    stored = item["authType"] if item else None
-    credentials = [(KEEP, "Keep the stored one"), *CREDENTIALS] if stored else CREDENTIALS
-    secret = {"kind": "password", "autocomplete": "new-password"}
     return [
         _control(
             "name", "Name", texts, required=True, help="The names of its tools begin with it: “Demo” makes demo-echo."
@@ -160,6 +185,15 @@ def _gateway_fields(texts: Texts, item: Item | None) -> list[Field]:
         _control("url", "URL", texts, "url", required=True, placeholder="https://mcp.example.com/mcp",
                  help="Its MCP endpoint, over streamable HTTP."),
         _control("description", "Description", texts, "long"),
+        *_credential_fields(texts, item),
+    ]  # fmt: skip
+
+
+def _credential_fields(texts: Texts, item: Item | None) -> list[Field]:
+    stored = item["authType"] if item else None
+    credentials = [(KEEP, "Keep the stored one"), *CREDENTIALS] if stored else CREDENTIALS
+    secret = {"kind": "password", "autocomplete": "new-password"}
+    return [
         _control("auth_type", "Credential", texts, "select", required=True, chooses=True,
                  choices=_choices(credentials), help="What we send it to be let in. Kept sealed, never shown again."),
         _control("auth_token", "Token", {}, when="when bearer inset", **secret),
@@ -168,6 +202,45 @@ def _gateway_fields(texts: Texts, item: Item | None) -> list[Field]:
         _control("auth_header_key", "Header", texts, when="when authheaders inset", placeholder="X-Api-Key"),
         _control("auth_header_value", "Value", {}, when="when authheaders inset", **secret),
     ]  # fmt: skip
+
+
+def _route_fields(texts: Texts, item: Item | None) -> list[Field]:
+    names = "One name per line. x-* stands for all that begin so."
+    return [
+        _control("name", "Name", texts, required=True, help="The address is /proxy/ and the slug made of it."),
+        _control("upstream_url", "Upstream", texts, required=True, placeholder="https://api.example.com/v1",
+                 help="What follows the prefix in a request is appended to it. https unless it says otherwise."),
+        _control("description", "Description", texts, "long"),
+        *_credential_fields(texts, item),
+        _part("Requests"),
+        _control("methods", "Methods", texts, required=True, help="Separated by commas. All others are refused."),
+        _control("query_policy", "Query", texts, "select", required=True, chooses=True, choices=_choices(QUERIES)),
+        _control("query_parameters", "Parameters", texts, "lines", when="when listed inset", help="One name per line."),
+        _control("request_headers", "Headers that pass to the upstream", texts, "lines", help=names),
+        _control("added_headers", "Headers to add", texts, "lines", placeholder="X-Tenant: blue",
+                 help="One per line, as Name: value. Everybody who sees the route sees them; secrets go above."),
+        _control("body_limit_bytes", "Largest body", texts, "number", type="bytes", required=True),
+        _part("Path"),
+        _control("strip_prefix", "Leave /proxy/ and the slug out of what the upstream sees", texts, "check"),
+        _control("replace_from", "Replace", texts, placeholder="/v1", help="A beginning of the rest of the path."),
+        _control("replace_to", "By", texts, placeholder="/api/v2"),
+        _part("Answers"),
+        _control("response_headers", "Headers that pass to the client", texts, "lines",
+                 help=f"{names} Without cache-control nobody may store an answer."),
+        _control("streaming", "May be event streams", texts, "check"),
+        _control("redirects", "May be redirects", texts, "check", help="Otherwise a redirect is an error."),
+        _part("Time-outs"),
+        _control("connect_timeout_ms", "To connect", texts, "number", type="milliseconds", help=OURS),
+        _control("timeout_ms", "While the upstream is silent", texts, "number", type="milliseconds", help=OURS),
+        _control("stream_timeout_ms", "The same in an event stream", texts, "number", type="milliseconds", help=OURS),
+        _control("total_timeout_ms", "For all of it", texts, "number", type="milliseconds", help="Empty: no limit."),
+        _part("Who may use it"),
+    ]  # fmt: skip
+
+
+def _part(title: str) -> Field:
+    """A heading between controls."""
+    return _control("", title, {}, "part")
 
 
 def _server_fields(texts: Texts, item: Item | None) -> list[Field]:
@@ -225,6 +298,7 @@ OWN_FIELDS: dict[str, Callable[[Texts, Item | None], list[Field]]] = {
     "tools": _tool_fields,
     "resources": _resource_fields,
     "prompts": _prompt_fields,
+    "routes": _route_fields,
 }
 # Text controls and the members of the plain item they show.
 MEMBERS: dict[str, dict[str, str]] = {
@@ -233,8 +307,9 @@ MEMBERS: dict[str, dict[str, str]] = {
     "tools": {"custom_name": "customName", "display_name": "displayName"},
     "resources": {"name": "name"},
     "prompts": {"custom_name": "customName", "display_name": "displayName"},
+    "routes": {"name": "name", "upstream_url": "upstreamUrl"},
 }
-NEEDED = frozenset({"name", "custom_name", "url"})
+NEEDED = frozenset({"name", "custom_name", "url", "upstream_url"})
 # Fields of a body that have no control of their own.
 SAME_AS = {"associated_tools": "tools", "tool_aliases": "tools", "credential": "auth_type"}
 
@@ -257,8 +332,39 @@ def _tool_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
     return {"deprecated": "deprecated" in texts, "timeout_ms": texts.get("timeout_ms") or None}
 
 
+def _route_texts(item: Item) -> Texts:
+    added = json.loads(item["addedHeaders"])
+    return {
+        "methods": ", ".join(item["methods"]),
+        "query_policy": item["queryPolicy"],
+        "query_parameters": "\n".join(item["queryParameters"]),
+        "request_headers": "\n".join(item["requestHeaders"]),
+        "response_headers": "\n".join(item["responseHeaders"]),
+        "added_headers": "\n".join(f"{name}: {value}" for name, value in sorted(added.items())),
+        "replace_from": item["replaceFrom"],
+        "replace_to": item["replaceTo"],
+        "body_limit_bytes": str(item["bodyLimitBytes"]),
+        **{name: "on" if item[member] else FALSE for name, member in ROUTE_CHECKS.items()},
+        **{name: str(item[member] or "") for name, member in ROUTE_TIMEOUTS.items()},
+    }
+
+
+def _route_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
+    body: dict[str, Any] = _gateway_body(texts, post)
+    body |= {name: texts.get(name, "") for name in ("query_policy", "replace_from", "replace_to", "body_limit_bytes")}
+    body |= {name: name in texts for name in ROUTE_CHECKS}
+    body |= {name: texts.get(name) or None for name in ROUTE_TIMEOUTS}
+    body["methods"] = re.findall(r"[^\s,]+", texts.get("methods", ""))
+    for name in ("query_parameters", "request_headers", "response_headers"):
+        body[name] = [line for part in texts.get(name, "").split("\n") if (line := part.strip())]
+    pairs = [line.partition(":") for line in texts.get("added_headers", "").split("\n") if line.strip()]
+    body["added_headers"] = {name.strip(): value.strip() for name, _colon, value in pairs}
+    return body
+
+
 OWN_BODY: dict[str, Callable[[Texts, QueryDict], dict[str, Any]]] = {
     "gateways": _gateway_body,
     "servers": _server_body,
     "tools": _tool_body,
+    "routes": _route_body,
 }

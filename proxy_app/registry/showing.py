@@ -116,12 +116,37 @@ def _server_facts(item: Item) -> list[Plain]:
     return [_fact("Slug", item["slug"], "code")]
 
 
+def _route_facts(item: Item) -> list[Plain]:
+    limits = {
+        "Connect": "connectTimeoutMs",
+        "Silence": "timeoutMs",
+        "Stream": "streamTimeoutMs",
+        "All": "totalTimeoutMs",
+    }
+    limited = [f"{label.lower()} {item[member]:,} ms" for label, member in limits.items() if item[member]]
+    rewritten = f"{item['replaceFrom']} → {item['replaceTo'] or '(nothing)'}" if item["replaceFrom"] else None
+    return [
+        _fact("Upstream", item["upstreamUrl"], "code"),
+        _fact("Credential", CREDENTIALS.get(item["authType"] or "", item["authType"])),
+        _fact("Methods", item["methods"], "tags"),
+        _fact("Query", {"pass": None, "listed": "these only", "refuse": "refused"}[item["queryPolicy"]]),
+        _fact("Parameters", item["queryParameters"] if item["queryPolicy"] == "listed" else None, "tags"),
+        _fact("Path", None if item["stripPrefix"] else "with /proxy/ and the slug"),
+        _fact("Rewritten", rewritten, "code"),
+        _fact("Largest body", f"{item['bodyLimitBytes']:,} bytes"),
+        _fact("Time-outs", ", ".join(limited)),
+        _fact("Event streams", None if item["streaming"] else "refused"),
+        _fact("Redirects", "pass to the client" if item["redirects"] else None),
+    ]
+
+
 OWN_FACTS: dict[str, Callable[[Item], list[Plain]]] = {
     "gateways": _gateway_facts,
     "tools": _tool_facts,
     "resources": _resource_facts,
     "prompts": _prompt_facts,
     "servers": _server_facts,
+    "routes": _route_facts,
 }
 CREDENTIALS = {"": "none", "bearer": "bearer token", "basic": "user and password", "authheaders": "headers"}
 

@@ -1,4 +1,4 @@
-"""What a person pastes to connect a client to one of our MCP endpoints."""
+"""What a person pastes to connect a client to one of our endpoints."""
 
 CLAUDE = """\
 claude mcp add --transport http {name} \\
@@ -32,6 +32,20 @@ async def main():
 asyncio.run(main())
 """
 
+ROUTE_CURL = """\
+curl {url}/ \\
+  -H "Authorization: Bearer $GATEWAY_TOKEN"
+"""
+
+ROUTE_PYTHON = """\
+import os
+import httpx
+
+headers = {{"Authorization": "Bearer " + os.environ["GATEWAY_TOKEN"]}}
+with httpx.Client(base_url="{url}", headers=headers) as client:
+    print(client.get("/").text)
+"""
+
 
 def snippets(url: str, name: str) -> list[dict[str, str]]:
     """For the endpoint at `url`; `name` is what the client will call it."""
@@ -39,4 +53,12 @@ def snippets(url: str, name: str) -> list[dict[str, str]]:
     return [
         {"id": f"snippet-{key}", "label": label, "text": text.format(url=url, name=name).rstrip()}
         for key, label, text in texts
+    ]
+
+
+def route_snippets(url: str) -> list[dict[str, str]]:
+    """For the proxy route at `url`."""
+    texts = (("curl", "curl", ROUTE_CURL), ("python", "Python", ROUTE_PYTHON))
+    return [
+        {"id": f"snippet-{key}", "label": label, "text": text.format(url=url).rstrip()} for key, label, text in texts
     ]

@@ -14,14 +14,14 @@ from django.test.utils import CaptureQueriesContext
 
 from auth_app.models import User
 from proxy_app.models import Call, Gateway
-from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_tool
+from tests.builders import a_gateway, a_prompt, a_resource, a_route, a_server, a_tool
 from tests.pages.conftest import Visitor
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{ 7|add:7 }}"
 # What Django and our page_context add to every context.
 AROUND = {"request", "csrf_token", "csp_nonce", "messages", "actor", "block", "True", "False", "None"}
 
-LISTS = ("/admin/servers", "/admin/tools", "/admin/resources", "/admin/prompts", "/admin/gateways")
+LISTS = ("/admin/servers", "/admin/tools", "/admin/resources", "/admin/prompts", "/admin/gateways", "/admin/routes")
 
 
 def every_path() -> list[str]:
@@ -34,12 +34,14 @@ def every_path() -> list[str]:
     server.resources.add(resource)
     server.prompts.add(prompt)
     items = [("gateways", gateway), ("tools", tool), ("resources", resource), ("prompts", prompt), ("servers", server)]
+    items.append(("routes", a_route("orders", description="What it is", added_headers={"x-tenant": "blue"})))
     paths = [
         "/admin",
         "/admin/connections",
         *LISTS,
         "/admin/gateways/new",
         "/admin/servers/new",
+        "/admin/routes/new",
         "/admin/tools?search=nothing-like-it",
     ]
     for slug, item in items:
@@ -79,7 +81,7 @@ def assert_plain(value: Any, where: str) -> None:
 
 
 def test_a_table_costs_the_same_queries_for_one_row_and_for_thirty(admin: Visitor) -> None:
-    builders: tuple[Callable[..., Any], ...] = (a_server, a_tool, a_resource, a_prompt, a_gateway)
+    builders: tuple[Callable[..., Any], ...] = (a_server, a_tool, a_resource, a_prompt, a_gateway, a_route)
     for path, build in zip(LISTS, builders, strict=True):
         build("first")
         before = queries(admin, path)
@@ -154,6 +156,7 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
     resource = a_resource(gateway=gateway, uri=HOSTILE, mime_type=HOSTILE)
     prompt = a_prompt(gateway=gateway, arguments=[{"name": HOSTILE, "description": HOSTILE}], template=HOSTILE)
     server = a_server("desk", tools=(tool,), aliases={tool.name: HOSTILE[:100]}, description=HOSTILE)
+    route = a_route("odd", description=HOSTILE, upstream_url=HOSTILE, added_headers={"x-a": HOSTILE})
     Call.objects.create(at="2026-01-01T00:00:00Z", method="tools/call", tool_name=HOSTILE, outcome="ok", duration_ms=1)
     paths = ["/admin", *LISTS, f"/admin/servers/{server.pk.hex}/edit", f"/admin/tools/{tool.pk.hex}/edit"]
     for slug, item in (
@@ -162,6 +165,7 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
         ("resources", resource),
         ("prompts", prompt),
         ("servers", server),
+        ("routes", route),
     ):
         paths += [f"/admin/{slug}/{item.pk.hex}", f"/admin/{slug}/{item.pk.hex}/delete"]
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from auth_app.models import AuditEntry
-from proxy_app.models import Gateway, Server, ServerTool, Tool
+from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
 from proxy_app.upstream.secrets import open_sealed
 from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_tool, a_user
 from tests.pages.conftest import Visitor
@@ -344,3 +344,72 @@ def test_who_may_not_change_an_item_cannot_by_sending_the_form(guest: Visitor, a
     assert answer.status_code == 403
     server.refresh_from_db()
     assert (server.name, server.enabled) == ("alpha", True)
+
+
+ROUTE = {
+    "name": "Orders",
+    "upstream_url": "api.example.com/v1",
+    "auth_type": "bearer",
+    "auth_token": "s3cret-of-ours",
+    "methods": "GET, POST",
+    "query_policy": "listed",
+    "query_parameters": "page\nsize",
+    "request_headers": "Accept\r\nX-Tenant\r\n",
+    "response_headers": "etag",
+    "added_headers": "X-Region: eu\nx-team: blue",
+    "body_limit_bytes": "1000",
+    "strip_prefix": "on",
+    "replace_from": "/a",
+    "replace_to": "/b",
+    "timeout_ms": "5000",
+    "visibility": "public",
+}
+
+
+def test_a_route_is_added_changed_and_shown(admin: Visitor) -> None:
+    answer = admin.post("/admin/routes/new", ROUTE)
+
+    route = Route.objects.get()
+    assert (answer.status_code, answer["Location"]) == (303, f"/admin/routes/{route.pk.hex}")
+    assert (route.upstream_url, route.methods) == ("https://api.example.com/v1", ["GET", "POST"])
+    assert (route.request_headers, route.added_headers) == (
+        ["accept", "x-tenant"],
+        {"x-region": "eu", "x-team": "blue"},
+    )
+    assert (route.query_parameters, route.body_limit_bytes, route.timeout_ms) == (["page", "size"], 1000, 5000)
+    assert (route.strip_prefix, route.streaming, route.total_timeout_ms) == (True, False, None)
+    page = admin.text(answer["Location"])
+    assert "/proxy/orders" in page
+    assert "x-region: eu" in page
+    assert "s3cret" not in page
+
+    form = admin.text(f"{answer['Location']}/edit")
+    assert 'value="GET, POST"' in form
+    assert "x-region: eu\nx-team: blue" in form
+    changed = ROUTE | {"auth_type": "keep", "replace_from": "", "replace_to": "", "query_policy": "pass"}
+    admin.post(f"{answer['Location']}/edit", changed)
+    route.refresh_from_db()
+    assert (route.replace_from, route.query_policy, route.version) == ("", "pass", 2)
+    assert open_sealed(route.sealed_headers) == {"Authorization": "Bearer s3cret-of-ours"}
+
+
+@pytest.mark.parametrize(
+    ("change", "control", "message"),
+    [
+        ({"upstream_url": ""}, "upstream_url", "This is needed."),
+        ({"upstream_url": "http://10.0.0.1/"}, "upstream_url", "This URL is not allowed for an upstream"),
+        ({"methods": "GET, BREW"}, "methods", "Input should be"),
+        ({"methods": ""}, "methods", "This is needed."),
+        ({"request_headers": "Cookie"}, "request_headers", "This header is never passed on."),
+        ({"added_headers": "nonsense"}, "added_headers", "This is needed."),
+        ({"replace_from": ""}, "replace_from", "Which beginning of the path is replaced by this?"),
+        ({"body_limit_bytes": "lots"}, "body_limit_bytes", "Input should be a valid integer"),
+    ],
+)
+def test_what_is_wrong_with_a_route_is_said_at_its_control(
+    admin: Visitor, change: dict[str, str], control: str, message: str
+) -> None:
+    answer = admin.post("/admin/routes/new", ROUTE | change)
+
+    assert answer.status_code == 422
+    assert any(where == control and said.startswith(message) for where, said in errors(answer)), errors(answer)

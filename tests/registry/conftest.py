@@ -9,7 +9,18 @@ from django.test import Client
 
 from auth_app.models import Membership, Team, User
 from proxy_app.registry.kinds import KINDS
-from tests.builders import a_gateway, a_membership, a_prompt, a_resource, a_server, a_team, a_token, a_tool, a_user
+from tests.builders import (
+    a_gateway,
+    a_membership,
+    a_prompt,
+    a_resource,
+    a_route,
+    a_server,
+    a_team,
+    a_token,
+    a_tool,
+    a_user,
+)
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 
@@ -19,6 +30,7 @@ BUILDERS: dict[str, Callable[..., Any]] = {
     "resources": a_resource,
     "prompts": a_prompt,
     "gateways": a_gateway,
+    "routes": a_route,
 }
 
 

@@ -4,9 +4,10 @@ from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds.gateways import GATEWAYS
 from proxy_app.registry.kinds.prompts import PROMPTS
 from proxy_app.registry.kinds.resources import RESOURCES
+from proxy_app.registry.kinds.routes import ROUTES
 from proxy_app.registry.kinds.servers import SERVERS
 from proxy_app.registry.kinds.tools import TOOLS
 
-KINDS: tuple[Kind, ...] = (SERVERS, TOOLS, RESOURCES, PROMPTS, GATEWAYS)
+KINDS: tuple[Kind, ...] = (SERVERS, TOOLS, RESOURCES, PROMPTS, GATEWAYS, ROUTES)
 
-__all__ = ["GATEWAYS", "KINDS", "PROMPTS", "RESOURCES", "SERVERS", "TOOLS"]
+__all__ = ["GATEWAYS", "KINDS", "PROMPTS", "RESOURCES", "ROUTES", "SERVERS", "TOOLS"]
