@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pytest_django import Settings
 
 from bench.upstream import WAIT_S
 from gatewaysite.embedded import serve
@@ -85,13 +86,17 @@ def manage(*command: str, **environment: str) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def test_the_gateway_passes_under_load_and_the_report_is_kept(token: str, upstream: str, tmp_path: Path) -> None:
+def test_the_gateway_passes_under_load_and_the_report_is_kept(
+    token: str, upstream: str, tmp_path: Path, settings: Settings
+) -> None:
     with a_gateway(tmp_path, token, upstream) as gateway:
         started = start_inside(gateway, token)
         for _attempt in range(3):  # a busy machine may starve a transaction of its core; a broken one fails each time
             code, report, printed = attest(gateway, token, tmp_path)
             if code == 0:
                 break
+        settings.RUN_DIR = tmp_path / "of-another-machine"
+        elsewhere = Watch(database_url(), seconds=2).run()
         inside = gateway.until(started, lambda answer: answer.json()["status"] == "done", 30, token=token).json()
     assert code == 0, printed
     assert "ATTESTATION: PASSED" in printed
@@ -107,6 +112,8 @@ def test_the_gateway_passes_under_load_and_the_report_is_kept(token: str, upstre
     assert (kept.verdict, kept.created_via) == ("passed", "command")
     assert check(json.dumps(kept.document).encode()).report == report
     assert not Server.objects.exists(), "what the writers made is gone"
+    assert elsewhere.ledgers.processes == [process | {"seen_to_the_end": True} for process in report["processes"]]
+    assert elsewhere.ledgers.bound == 20, "they were asked by notification"
     by_the_job = check(json.dumps(inside["document"]).encode()).report
     assert by_the_job["verdict"] in ("passed", "failed")
     assert by_the_job["processes"] == report["processes"]

@@ -85,6 +85,8 @@ class Watch:
             else:
                 tally.add(sample)
             point = next_point
+        while (left_s := self._began + self.seconds - time.monotonic()) > 0 and not self._stop.is_set():
+            await asyncio.sleep(min(left_s, EVERY_S))
 
     async def _read_ledgers(self, tally: Tally, ledgers: Ledgers) -> None:
         while True:
