@@ -12,7 +12,9 @@ from gatewaysite.phases import during
 # Rendering only computes, and threads of one process that compute take the interpreter from each other in turn: four
 # pages at once take four times as long each, and a unit of work beside them waits for all four after every statement,
 # with its transaction open. One after the other, a page holds nothing while it waits for its turn.
-_one_at_a_time = threading.RLock()
+_turn = threading.RLock()
+# A template that waits for something, the database in a mode that lets it, must not stop every other page.
+WAIT_FOR_TURN_S = 1.0
 
 
 class Templates(DjangoTemplates):
@@ -25,5 +27,10 @@ class Templates(DjangoTemplates):
 
 class GuardedTemplate(Template):
     def render(self, context: dict[str, Any] | None = None, request: HttpRequest | None = None) -> str:
-        with during(Phase.RENDER), _one_at_a_time:
-            return super().render(context, request)
+        with during(Phase.RENDER):
+            has_turn = _turn.acquire(timeout=WAIT_FOR_TURN_S)
+            try:
+                return super().render(context, request)
+            finally:
+                if has_turn:
+                    _turn.release()

@@ -19,6 +19,7 @@ import asgiref
 import django
 import psycopg
 import psycopg_pool
+import whitenoise
 
 from gatewaysite.context import Phase, RequestContext, current, phase
 
@@ -207,9 +208,9 @@ def _folder(module: ModuleType) -> str:
     return os.path.dirname(module.__file__ or "") + os.sep
 
 
-# The engine, the guard, Django and the driver are never the answer to "who asked".
+# The engine, the guard, Django, its outermost middleware and the driver are never the answer to "who asked".
 _MACHINERY = (
-    *(_folder(module) for module in (django, psycopg, psycopg_pool, asgiref)),
+    *(_folder(module) for module in (django, psycopg, psycopg_pool, asgiref, whitenoise)),
     os.path.dirname(__file__) + os.sep,
     os.path.join(os.path.dirname(os.path.dirname(__file__)), "phases.py"),
     contextlib.__file__,

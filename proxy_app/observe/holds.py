@@ -1,5 +1,6 @@
 """What holding connections costs: time by route and phase against its budget, rules broken, the longest of the hour."""
 
+import heapq
 import os
 import threading
 import time
@@ -82,12 +83,12 @@ class Longest:
                 self._best_s[key] = held_s
                 self._minutes[-1][1][key] = {**described(hold), "ended_at": now}
 
-    def entries(self, minutes: int = MINUTES) -> list[HeldOnce]:
-        """Those of the last minutes, this one included; longest first."""
+    def entries(self, minutes: int = MINUTES, most: int | None = None) -> list[HeldOnce]:
+        """Those of the last minutes, this one included; longest first, and no more than `most`."""
         since = time.time() // 60 - minutes
         with self._lock:
             found = [entry for minute, longest in self._minutes if minute > since for entry in longest.values()]
-        return sorted(found, key=lambda entry: entry["held_ms"], reverse=True)
+        return heapq.nlargest(len(found) if most is None else most, found, key=lambda entry: entry["held_ms"])
 
 
 longest = Longest()

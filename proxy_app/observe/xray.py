@@ -52,7 +52,7 @@ def xray_here(process: str) -> Part:
         "held": len(holds),
         "waits": [_described_wait(entry, what, process) for entry, what in waits[:WAITS_TOLD]],
         "waiting": len(waits),
-        "longest": [{**entry, "process": process} for entry in longest.entries()[:LONGEST_TOLD]],
+        "longest": [{**entry, "process": process} for entry in longest.entries(most=LONGEST_TOLD)],
         "recent": longest.entries(minutes=2),
         "routes": routes_here(),
         "violations": violations_here(),
