@@ -64,6 +64,7 @@ async def stop() -> None:
 
 async def apply_changes() -> None:
     """Let the writer of a change see it at once in its own process. The others follow by notification."""
+    begin_background("after-write")
     try:
         await keeper.check()
     except GatewayError as error:

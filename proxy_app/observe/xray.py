@@ -67,7 +67,7 @@ def broken_rule(hold: Held) -> Rule | None:
         return f"held_in_{hold['phase']}"  # type: ignore[return-value]  # there is one for each of these phases
     if hold["in_transaction"] and not hold["running"] and hold["resting_ms"] > RESTS_AT_MOST_MS:
         return "idle_in_transaction"
-    if hold["held_ms"] > budget_s(hold["route"]) * 1000 and hold["idle_ms"] > hold["statements_ms"]:
+    if hold["held_ms"] > budget_s(hold["route"], hold["phase"]) * 1000 and hold["idle_ms"] > hold["statements_ms"]:
         return "over_budget"
     return None
 
@@ -108,7 +108,7 @@ def _sum(one: RouteSums, other: RouteSums) -> RouteSums:
 
 
 def _route(row: RouteSums) -> RouteCost:
-    counts, may_take_s = row["buckets"], budget_s(row["route"])
+    counts, may_take_s = row["buckets"], budget_s(row["route"], row["phase"])
     p99_s = quantile(counts, 0.99)
     return {
         "route": row["route"],

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
-from django.db.models.expressions import BaseExpression
+from django.db.models.expressions import BaseExpression, Expression
 from pydantic import BaseModel
 
 from auth_app.actor import Actor
@@ -96,8 +96,8 @@ class Kind:
         if strangers:
             raise TypeError(f"{self.data.__name__} has no {', '.join(sorted(strangers))}")
 
-    def rows(self, actor: Actor) -> "QuerySet[Any, Any]":
-        """Every row as `to_data` reads it. What the actor may see is the caller's filter."""
+    def rows(self, actor: Actor, **more: Expression) -> "QuerySet[Any, Any]":
+        """Every row as `to_data` reads it, and `more` behind that. What the actor may see is the caller's filter."""
         computed = {
             computed_name(member): source(actor) if callable(source) else source
             for member, source in self.members.items()
@@ -106,7 +106,7 @@ class Kind:
         columns = (
             source if isinstance(source, str) else computed_name(member) for member, source in self.members.items()
         )
-        return self.model._default_manager.annotate(**computed).values_list(*columns, named=True)
+        return self.model._default_manager.annotate(**computed, **more).values_list(*columns, *more, named=True)
 
     def to_data(self, row: Sequence[Any]) -> PlainRow:
         """A plain dict with the contract's members, in their order. Runs inside the unit, and asks for nothing more."""

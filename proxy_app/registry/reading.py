@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Window
 
 from auth_app.actor import Actor
 from auth_app.policy import visible_to
@@ -29,11 +29,18 @@ def read_part(kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | None
     return [kind.to_data(row) for row in rows]
 
 
-def read_page(kind: Kind, actor: Actor, query: ListQuery, page: int) -> list[PlainRow]:
-    """The items of one numbered page."""
+def read_page(kind: Kind, actor: Actor, query: ListQuery, page: int) -> tuple[list[PlainRow], int]:
+    """The items of one numbered page, and how many there are on all of them: one statement, so no transaction rests.
+
+    Only behind the last page is the number asked for by itself.
+    """
     start = (page - 1) * query.limit
-    rows = kind.rows(actor).filter(narrowed(kind, actor, query)).order_by(*_order(kind, query.sort))
-    return [kind.to_data(row) for row in rows[start : start + query.limit]]
+    wanted = narrowed(kind, actor, query)
+    rows = kind.rows(actor, total=Window(Count("*"))).filter(wanted).order_by(*_order(kind, query.sort))
+    found = list(rows[start : start + query.limit])
+    if found:
+        return [kind.to_data(row[:-1]) for row in found], found[0].total
+    return [], kind.model._default_manager.filter(wanted).count() if page > 1 else 0
 
 
 def narrowed(kind: Kind, actor: Actor, query: ListQuery) -> Q:

@@ -92,4 +92,4 @@ async def test_idle_transactions_are_sampled_from_the_server() -> None:
 
 
 def test_every_budget_is_an_edge_so_that_keeping_it_is_counted() -> None:
-    assert {budget_s("any"), *BUDGETS_S.values()} <= set(BUCKETS)
+    assert {budget_s("any", "load"), budget_s("any", "write"), *BUDGETS_S.values()} <= set(BUCKETS)

@@ -100,7 +100,7 @@ class Ledgers:
         return sorted(rows, key=lambda row: (-row["over_budget"], -row["p99_ms"], row["route"], row["phase"]))
 
     def _route(self, key: Key, row: Plain) -> Plain:
-        counts, budget = row["buckets"], budget_s(key[0])
+        counts, budget = row["buckets"], budget_s(*key)
         holds, over = int(counts[-1]), int(counts[-1] - counts[bisect_right(BUCKETS, budget) - 1])
         return {
             "route": key[0],
