@@ -159,8 +159,8 @@ def asked_by(entry: ledger.Entry) -> AskedBy:
 
 
 def short(file: str) -> str:
-    """A path as people know it: from the project's folder, or from the library's name."""
-    for folder in (f"{settings.BASE_DIR}{os.sep}", f"site-packages{os.sep}"):
+    """A path as people know it: from the library's name, or from the project's folder, which may hold the libraries."""
+    for folder in (f"site-packages{os.sep}", f"{settings.BASE_DIR}{os.sep}"):
         _before, found, rest = file.partition(folder)
         if found:
             return rest

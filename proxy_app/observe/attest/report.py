@@ -51,7 +51,7 @@ def summary(report: Plain) -> str:
         return "The database did not answer."
     return (
         f"{idle['too_old']} older than {idle['limit_ms']:g} ms in {samples['taken']:,} samples, "
-        f"{report['requests']:,} requests, {report['connections']['in_use_most']} connections in use at most"
+        f"{report['requests']:,} requests, at most {report['connections']['in_use_most']} connections in use"
     )
 
 

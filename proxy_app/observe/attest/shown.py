@@ -56,7 +56,7 @@ def report_context(document: Plain) -> Plain:
         "targets": [_target(target) for target in report["targets"]],
         "facts": _facts(report),
         "ages": [_age(row, idle["seen"]) for row in idle["ages"] if row["seen"]],
-        "idle": f"seen {idle['seen']:,} times in {idle['samples_with_some']:,} of {samples['taken']:,} samples",
+        "idle": _idle(idle, samples),
         "offenders": [_offender(one) for one in idle["offenders"]],
         "rules_broken": report["rules_broken"],
         "routes": [_route(row) for row in report["routes"]],
@@ -64,6 +64,12 @@ def report_context(document: Plain) -> Plain:
         "chart": chart(report["timeline"], report["seconds"], connections["bound"]),
         "signature": {"algorithm": signature["algorithm"], "key": signature["public_key"]},
     }
+
+
+def _idle(idle: Plain, samples: Plain) -> str:
+    if not idle["seen"]:
+        return f"None was seen in {samples['taken']:,} samples."
+    return f"Seen {idle['seen']:,} times, in {idle['samples_with_some']:,} of {samples['taken']:,} samples."
 
 
 def _target(target: Plain) -> Plain:
@@ -89,7 +95,7 @@ def _facts(report: Plain) -> list[Plain]:
         ("Samples", f"{samples['taken']:,} of {samples['due']:,}, one every {milliseconds(samples['every_ms'])}"),
         ("Requests", f"{report['requests']:,} used a connection"),
         ("Processes", ", ".join(process["id"] for process in report["processes"]) or "none"),
-        ("In use", f"{connections['in_use_most']} connections at most, of {connections['bound']} allowed"),
+        ("In use", f"At most {connections['in_use_most']} connections of {connections['bound']} allowed"),
         ("Open", ", ".join(f"{open_most.get(kind, 0)} {words}" for kind, words in OPEN.items())),
         ("PostgreSQL", f"{connections['server_version'] or 'away'}, max_connections {connections['max_connections']}"),
         ("Waited", _waited(connections)),
