@@ -11,7 +11,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import patch
 
 import django
@@ -143,16 +144,14 @@ def _tool_call(secret: str) -> Callable[[], None]:
     from gatewaysite.asgi import application
     from proxy_app.snapshot.keeper import keeper
     from proxy_app.upstream.client import client
+    from proxy_app.upstream.pool import Pool
 
     class Canned(httpx.AsyncByteStream):
-        on_close: Callable[[], None] | None = None
-
         def read_if_complete(self) -> bytes:
             return b'{"jsonrpc":"2.0","id":1,"result":{"content":[],"resultType":"complete"}}'
 
         def close(self) -> None:
-            if self.on_close:
-                self.on_close()
+            pass
 
     async def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-type": "application/json"}, stream=Canned(), request=request)
@@ -175,7 +174,7 @@ def _tool_call(secret: str) -> Callable[[], None]:
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(keeper.check())
-    client().door.pool.handle_async_request = answer  # type: ignore[method-assign]
+    client().door.pools.of = lambda request: cast(Pool, SimpleNamespace(send=answer))  # type: ignore[method-assign]
     return lambda: loop.run_until_complete(application(dict(scope), receive, send))
 
 

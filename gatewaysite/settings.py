@@ -92,17 +92,41 @@ DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default=env.str("DATABASE_U
 
 # --- Upstream doorway ----------------------------------------------------------------------------------------------
 
-# false: a new client per call, for comparison and roll-out only.
+# false: a connection of its own for each call, for comparison and roll-out only.
 HTTP_POOL_ENABLED = env.bool("HTTP_POOL_ENABLED", default=True)
+# Calls at one time in one worker process: to all upstreams, and to one of them (0: as many as to all). A gateway may
+# have limits and time-outs of its own in its row.
 HTTP_MAX_CONNECTIONS = env.int("HTTP_MAX_CONNECTIONS", default=100)
-# Of these, how many to one host: one that hangs must not take the others' too. 0: four fifths.
-HTTP_MAX_CONNECTIONS_PER_HOST = env.int("HTTP_MAX_CONNECTIONS_PER_HOST", default=0)
+HTTP_MAX_CONNECTIONS_PER_UPSTREAM = env.int("HTTP_MAX_CONNECTIONS_PER_UPSTREAM", default=25)
+# Percent of either that one team or person may have, so that the others always find something.
+HTTP_MAX_SHARE_PERCENT = env.int("HTTP_MAX_SHARE_PERCENT", default=80)
+# How many calls may wait for their turn before the answer is 503 `upstream_pool_full`: all, and of one upstream.
+HTTP_MAX_PENDING = env.int("HTTP_MAX_PENDING", default=200)
+HTTP_MAX_PENDING_PER_UPSTREAM = env.int("HTTP_MAX_PENDING_PER_UPSTREAM", default=50)
 HTTP_MAX_KEEPALIVE_CONNECTIONS = env.int("HTTP_MAX_KEEPALIVE_CONNECTIONS", default=20)
 HTTP_KEEPALIVE_EXPIRY = env.float("HTTP_KEEPALIVE_EXPIRY", default=300.0)
+# Seconds after which a connection is not used again, so that moved names and new certificates are noticed; 0: never.
+HTTP_CONNECTION_LIFETIME = env.float("HTTP_CONNECTION_LIFETIME", default=1800.0)
 HTTP_CONNECT_TIMEOUT = env.float("HTTP_CONNECT_TIMEOUT", default=10.0)
 HTTP_READ_TIMEOUT = env.float("HTTP_READ_TIMEOUT", default=30.0)
 HTTP_WRITE_TIMEOUT = env.float("HTTP_WRITE_TIMEOUT", default=10.0)
 HTTP_POOL_TIMEOUT = env.float("HTTP_POOL_TIMEOUT", default=5.0)
+# Silence allowed inside a stream of events once it has begun, and how long such a stream may last.
+HTTP_STREAM_IDLE_TIMEOUT = env.float("HTTP_STREAM_IDLE_TIMEOUT", default=120.0)
+STREAM_MAX_SECONDS = env.float("STREAM_MAX_SECONDS", default=1800.0)
+# Streams open at one time in one worker process; more are 503 `stream_cap`.
+STREAM_MAX_OPEN = env.int("STREAM_MAX_OPEN", default=200)
+# Seconds that calls on connections which were replaced get to end.
+HTTP_DRAIN_TIMEOUT = env.float("HTTP_DRAIN_TIMEOUT", default=60.0)
+# Every so many seconds one of all workers asks each upstream how it is; 0: never.
+HTTP_HEALTH_INTERVAL = env.float("HTTP_HEALTH_INTERVAL", default=60.0)
+# After so many failures in a row an upstream is left alone for so long (503 `circuit_open`); doubled up to the most.
+BREAKER_CONSECUTIVE_FAILURES = env.int("BREAKER_CONSECUTIVE_FAILURES", default=5)
+BREAKER_OPEN_SECONDS = env.float("BREAKER_OPEN_SECONDS", default=30.0)
+BREAKER_MAX_OPEN_SECONDS = env.float("BREAKER_MAX_OPEN_SECONDS", default=300.0)
+# Calls that may be sent again, and how often one of them: only what never left, or what may be done twice.
+RETRY_BUDGET_PERCENT = env.int("RETRY_BUDGET_PERCENT", default=20)
+RETRY_MAX = env.int("RETRY_MAX", default=2)
 # Private networks upstreams may live in (CIDR list). Empty: public addresses only.
 UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
 

@@ -26,6 +26,9 @@ async def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
             body = await _collect(response, limit_bytes)
     except httpx.HTTPError as exc:
         raise as_upstream_error(exc) from exc
+    except UpstreamTooLarge:
+        body_of(response).close(enough=True)
+        raise
     finally:
         body_of(response).close()
     coding = response.headers.get("content-encoding", "identity").strip().lower()

@@ -1,10 +1,11 @@
-"""aiohttp's connector with what it lacks: a guard on every address, a bound on idle connections, honest counts."""
+"""aiohttp's connector with what it lacks: a guard on every address, bounds on idle connections, honest counts."""
 
 import asyncio
 import functools
 import logging
+import random
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import aiohttp
 from aiohttp.abc import ResolveResult
@@ -14,6 +15,7 @@ from aiohttp.tracing import Trace
 
 from proxy_app.upstream.addresses import REFUSED_PORTS, AddressGuard
 from proxy_app.upstream.failures import AddressRefused
+from proxy_app.upstream.resolver import Resolver
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +23,32 @@ DNS_CACHE_S = 30
 # Answers that arrive together free many connections which the next calls take in the same moment. Only those still
 # unused after this time are too many.
 REST_S = 1.0
+# Connections opened together need not end together.
+LIFETIME_SPREAD = 0.1
 
 
 class Wire(ResponseHandler):
     """One connection; remembers how often it served, what it heard in this turn and how it ended."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, lifetime_s: float | None = None) -> None:
         super().__init__(loop)
         self.turns = 0
         self.heard = 0
         self.lost: BaseException | None = None
+        self.ended = False
+        self.on_lost: Callable[[], None] | None = None
+        self._ends_at = float("inf")
+        if lifetime_s is not None:
+            self._ends_at = loop.time() + lifetime_s * (1 - LIFETIME_SPREAD * random.random())  # noqa: S311
+
+    @property
+    def outlived(self) -> bool:
+        return self._loop.time() > self._ends_at
+
+    @property
+    def closing(self) -> bool:
+        """It was told to close, and has not yet."""
+        return self.transport is None and not self.ended
 
     def begin_turn(self) -> None:
         self.turns += 1
@@ -42,7 +60,50 @@ class Wire(ResponseHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = exc
+        self.ended = True
         super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
+
+
+class Shelf:
+    """What the connectors of a process may have open together, and keep at rest together."""
+
+    def __init__(self, *, max_open: int, max_idle: int) -> None:
+        self.max_open = max_open
+        self.max_idle = max_idle
+        self.connectors: set[GuardedConnector] = set()
+        self._trimming: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+
+    @property
+    def idle(self) -> int:
+        return sum(connector.idle for connector in self.connectors)
+
+    def make_room(self) -> None:
+        """One more is being opened. At most one goes for it, so that this stays cheap."""
+        if sum(connector.busy + connector.idle for connector in self.connectors) > self.max_open:
+            self._close_oldest()
+
+    def trim_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._trimming is None or self._trimming[0] is not loop:
+            self._trimming = (loop, loop.call_later(REST_S, self._trim))
+
+    def stop(self) -> None:
+        if self._trimming is not None:
+            self._trimming[1].cancel()
+            self._trimming = None
+
+    def _trim(self) -> None:
+        self._trimming = None
+        for connector in self.connectors:
+            connector.trim()
+        for _ in range(self.idle - self.max_idle):
+            self._close_oldest()
+
+    def _close_oldest(self) -> None:
+        resting = [connector for connector in self.connectors if connector.idle]
+        if resting:
+            min(resting, key=lambda connector: connector.idle_since).close_oldest_idle()
 
 
 class GuardedConnector(aiohttp.TCPConnector):
@@ -53,8 +114,9 @@ class GuardedConnector(aiohttp.TCPConnector):
         guard: AddressGuard,
         *,
         max_idle: int,
-        max_open: int,
         idle_expiry_s: float,
+        lifetime_s: float | None,
+        shelf: Shelf,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         reuse = max_idle > 0
@@ -62,28 +124,37 @@ class GuardedConnector(aiohttp.TCPConnector):
             limit=0,
             ssl=tls or True,
             ttl_dns_cache=DNS_CACHE_S,
+            resolver=Resolver(),
             force_close=not reuse,
             keepalive_timeout=idle_expiry_s if reuse else None,
         )
-        self._factory = functools.partial(Wire, loop=self._loop)  # type: ignore[assignment]  # a subclass
+        self._factory = functools.partial(Wire, loop=self._loop, lifetime_s=lifetime_s)  # type: ignore[assignment]
         self._guard = guard
         self._max_idle = max_idle
-        self._max_open = max_open
-        self._trimming: asyncio.TimerHandle | None = None
+        self._shelf = shelf
         self.opened = 0
+        shelf.connectors.add(self)
 
     @property
     def idle(self) -> int:
         return sum(map(len, self._conns.values()))
 
     @property
+    def idle_since(self) -> float:
+        """When the connection that has rested longest began to."""
+        return min(self._conns[key][0][1] for key in self._conns)
+
+    @property
     def busy(self) -> int:
         return len(self._acquired)
 
     async def close(self, *, abort_ssl: bool = False) -> None:
-        if self._trimming is not None:
-            self._trimming.cancel()
+        self._shelf.connectors.discard(self)
         await super().close(abort_ssl=abort_ssl)
+
+    def close_idle(self) -> None:
+        while self._conns:
+            self.close_oldest_idle()
 
     def belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
         return self._loop is loop and not self._closed
@@ -106,23 +177,21 @@ class GuardedConnector(aiohttp.TCPConnector):
     async def _create_connection(
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
-        if self.busy + self.idle > self._max_open:
-            self._close_oldest_idle()
+        self._shelf.make_room()
         protocol = await super()._create_connection(req, traces, timeout)
         self.opened += 1
         return protocol
 
     def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        super()._release(key, protocol, should_close=should_close)
-        if self._trimming is None and self.idle > self._max_idle:
-            self._trimming = self._loop.call_later(REST_S, self._trim)
+        outlived = isinstance(protocol, Wire) and protocol.outlived
+        super()._release(key, protocol, should_close=should_close or outlived)
+        self._shelf.trim_later(self._loop)
 
-    def _trim(self) -> None:
-        self._trimming = None
+    def trim(self) -> None:
         for _ in range(self.idle - self._max_idle):
-            self._close_oldest_idle()
+            self.close_oldest_idle()
 
-    def _close_oldest_idle(self) -> None:
+    def close_oldest_idle(self) -> None:
         """aiohttp keeps one queue per host, oldest first; the oldest of all is the oldest of the first ones."""
         key = min(self._conns, key=lambda key: self._conns[key][0][1], default=None)
         if key is None:

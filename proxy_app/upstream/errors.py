@@ -5,6 +5,8 @@
         |-- UpstreamUnreachable    502  upstream_unreachable   DNS, refused, no route, no answer to connect, our guard
         |   `-- UpstreamTls        502  upstream_tls
         |-- UpstreamPoolFull       503  upstream_pool_full     our own limit: Retry-After, reason
+        |-- UpstreamCircuitOpen    503  circuit_open           it failed too often, and is left alone for a while
+        |-- UpstreamStreamCap      503  stream_cap             as many streams as one process may have
         |-- UpstreamTimeout        504  upstream_timeout       connected, then silent
         |-- UpstreamCut            502  upstream_cut           hung up before or during the answer
         |-- UpstreamProtocol       502  upstream_protocol      not HTTP, not JSON-RPC, not the answer to our question
@@ -19,10 +21,13 @@
 Messages name no host, address or port: refused, blocked and unroutable look the same from outside. Details are logged.
 """
 
+import math
+import random
+
 import httpx
 
 from gatewaysite.errors import GatewayError
-from proxy_app.upstream.failures import TlsError, may_have_been_sent
+from proxy_app.upstream.failures import CircuitOpen, StreamCap, TlsError, may_have_been_sent
 
 
 class UpstreamError(GatewayError):
@@ -52,7 +57,33 @@ class UpstreamPoolFull(UpstreamError):
     """All connections this gateway may have, to this upstream or to all, are in use; try again shortly."""
 
     status, code = 503, "upstream_pool_full"
-    reason, retry_after_s = "upstream_pool_full", 1
+    reason = "upstream_pool_full"
+
+    def __init__(self, message: str = "", *, maybe_sent: bool = False) -> None:
+        super().__init__(message, maybe_sent=maybe_sent)
+        self.retry_after_s = spread(1)
+
+
+class UpstreamCircuitOpen(UpstreamError):
+    """The upstream failed too often and is left alone for a moment; try again later."""
+
+    status, code = 503, "circuit_open"
+    reason = "circuit_open"
+
+    def __init__(self, message: str = "", *, maybe_sent: bool = False, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, maybe_sent=maybe_sent)
+        self.retry_after_s = spread(retry_after_s)
+
+
+class UpstreamStreamCap(UpstreamError):
+    """This gateway has as many streams open as it may; try again later."""
+
+    status, code = 503, "stream_cap"
+    reason = "stream_cap"
+
+    def __init__(self, message: str = "", *, maybe_sent: bool = False) -> None:
+        super().__init__(message, maybe_sent=maybe_sent)
+        self.retry_after_s = spread(5)
 
 
 class UpstreamTimeout(UpstreamError):
@@ -130,14 +161,22 @@ class UpstreamAuth(UpstreamStatus):
         self.challenge = challenge  # its WWW-Authenticate, as sent
 
 
+def spread(seconds: float) -> int:
+    """When to come back: not before, and not all in the same second."""
+    return math.ceil(seconds) + random.randint(0, 1 + math.ceil(seconds / 4))  # noqa: S311
+
+
 def as_upstream_error(exc: httpx.HTTPError) -> UpstreamError:
     """The error to answer with. The message is fixed per class: the exception's own text names hosts."""
+    if isinstance(exc, CircuitOpen):
+        return UpstreamCircuitOpen(retry_after_s=exc.retry_after_s)
     return _kind_of(exc)(maybe_sent=may_have_been_sent(exc))
 
 
 _KINDS: tuple[tuple[type[Exception], type[UpstreamError]], ...] = (
     (TlsError, UpstreamTls),
     (httpx.PoolTimeout, UpstreamPoolFull),
+    (StreamCap, UpstreamStreamCap),
     (httpx.ConnectError, UpstreamUnreachable),
     (httpx.ConnectTimeout, UpstreamUnreachable),
     (httpx.TimeoutException, UpstreamTimeout),

@@ -5,6 +5,8 @@ httpx.TransportError
 |   |-- TlsError                 handshake or certificate           never sent
 |   `-- AddressRefused           our own guard said no              never sent
 |-- ConnectTimeout, PoolTimeout                                     never sent
+|-- CircuitOpen                  we leave the upstream alone        never sent
+|-- StreamCap                    as many streams as may be open     never sent
 |-- LocalProtocolError           we refuse to write this request    never sent
 |-- UnsupportedProtocol          neither http nor https             never sent
 |-- WriteTimeout, WriteError     a part of it left
@@ -17,12 +19,27 @@ httpx.TransportError
 
 import httpx
 
+
+class CircuitOpen(httpx.TransportError):
+    """The upstream failed again and again; it is left alone for `retry_after_s`."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("the circuit is open")
+        self.retry_after_s = retry_after_s
+
+
+class StreamCap(httpx.TransportError):
+    """This process has as many streams open as it may."""
+
+
 NEVER_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.LocalProtocolError,
     httpx.UnsupportedProtocol,
+    CircuitOpen,
+    StreamCap,
 )
 
 

@@ -1,4 +1,4 @@
-"""An httpx transport on aiohttp's connections and parser: what the one client sends and receives through.
+"""An httpx transport on aiohttp's connections and parser: what the pools send and receive through.
 
 aiohttp's session is left out on purpose: it retries, keeps cookies, follows redirects and asks the environment. What is
 left is connect, write, read; each phase has its own time-out and its own errors (see failures.py).
@@ -6,9 +6,11 @@ left is connect, write, read; each phase has its own time-out and its own errors
 
 import asyncio
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Callable
+from enum import StrEnum
 from functools import partial
-from typing import cast
+from typing import Protocol, cast
 
 import aiohttp
 import httpx
@@ -17,22 +19,29 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy_app.upstream.addresses import AddressGuard
-from proxy_app.upstream.connector import GuardedConnector, Wire
+from proxy_app.upstream.connector import GuardedConnector, Shelf, Wire
 from proxy_app.upstream.failures import HeadersTooLarge, NothingReceived, TlsError
 from proxy_app.upstream.limits import Limits, Timeouts, timeouts_of
 from proxy_app.upstream.outgoing import outgoing_of
-from proxy_app.upstream.slots import QueueFull, SharedSlots
 from proxy_app.upstream.upload import Upload
 
 HEADER_BYTES_LIMIT = 64 * 1024
 HEADER_LINE_LIMIT = 16 * 1024
 READ_BUFFER_BYTES = 64 * 1024
-# Waiting callers per connection. With more, the last in the queue would time out whatever the upstream does.
-WAITING_PER_CONNECTION = 20
+
+
+class Watcher(Protocol):
+    """Who is told how a call goes on: see proxy_app.upstream.calls."""
+
+    def connected(self, wire: Wire) -> None: ...
+
+    def released(self) -> None: ...
+
+    def ended(self, outcome: "Outcome", exc: BaseException | None) -> None: ...
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """One connection pool. Constructing it opens nothing; the connector is made on the loop of the first call."""
+    """Connections without a bound; whoever sends has a slot. Constructing opens nothing: that comes with a call."""
 
     def __init__(
         self,
@@ -40,40 +49,56 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         limits: Limits | None = None,
         timeouts: Timeouts | None = None,
         guard: AddressGuard | None = None,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.timeouts = timeouts or Timeouts()
-        self.slots = self._new_slots()
         self.turns = 0
         self._opened_before = 0
         self._lingering: set[IncomingStream] = set()
         self._guard = guard or AddressGuard()
         self._tls = tls
+        self._shelf = shelf or Shelf(
+            max_open=self.limits.max_connections, max_idle=self.limits.max_keepalive_connections
+        )
         self._connector: GuardedConnector | None = None
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeouts = timeouts_of(request, self.timeouts)
-        outgoing, upload = outgoing_of(request, timeouts)
-        connection, wire = await self._connect(outgoing, timeouts)
+        return await self.exchange(request, *outgoing_of(request, timeouts), timeouts)
+
+    async def exchange(
+        self,
+        request: httpx.Request,
+        outgoing: ClientRequest,
+        upload: Upload | None,
+        timeouts: Timeouts,
+        watcher: Watcher | None = None,
+    ) -> httpx.Response:
+        """`watcher.released` is called the moment aiohttp lets go of the connection, on every path but this one:
+
+        when no connection came about, the exception is all there is.
+        """
+        connection, wire = await _open(self._connector_here(), outgoing, timeouts)
+        self.turns += 1
+        wire.begin_turn()
+        if watcher is not None:
+            connection.add_callback(watcher.released)
+            watcher.connected(wire)
         try:
             incoming = await _exchange(outgoing, connection, wire, upload, timeouts)
         except BaseException:
-            connection.close()
+            _drop(connection, wire)
             raise
         return httpx.Response(
             incoming.status,
             headers=incoming.raw_headers,
-            stream=IncomingStream(incoming, wire, self._lingering),
+            stream=IncomingStream(incoming, wire, timeouts, self._lingering, watcher),
             request=request,
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": (incoming.reason or "").encode()},
         )
-
-    async def open(self) -> None:
-        """Ready on this loop, also again after a close; needed only to fail early, the first call opens by itself."""
-        self._closed = False
-        self._connector_here()
 
     async def aclose(self) -> None:
         self._closed = True
@@ -85,6 +110,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             if connector.belongs_to(asyncio.get_running_loop()):
                 await connector.close()
 
+    def close_idle(self) -> None:
+        if self._connector is not None:
+            self._connector.close_idle()
+
     @property
     def opened(self) -> int:
         """Connections opened since the process began."""
@@ -94,24 +123,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def idle(self) -> int:
         return self._connector.idle if self._connector else 0
 
-    async def _connect(self, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
-        """A slot and a connection. The slot is back the moment aiohttp lets go of the connection, on every path."""
-        connector = self._connector_here()
-        slots, host = self.slots, outgoing.url.raw_authority
-        try:
-            await slots.acquire(host, timeouts.pool)
-        except (TimeoutError, QueueFull) as exc:
-            raise httpx.PoolTimeout("no connection became free in time") from exc
-        give_back = partial(slots.release, host)
-        try:
-            connection, wire = await _open(connector, outgoing, timeouts)
-        except BaseException:
-            give_back()
-            raise
-        connection.add_callback(give_back)
-        self.turns += 1
-        wire.begin_turn()
-        return connection, wire
+    @property
+    def busy(self) -> int:
+        """Connections that aiohttp thinks are in use, or about to be."""
+        return self._connector.busy if self._connector else 0
 
     def _connector_here(self) -> GuardedConnector:
         """The connector of the running loop. One of a former loop is left behind: that loop's end closed it."""
@@ -122,32 +137,54 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             raise RuntimeError("the upstream client is closed")
         if connector is not None:
             self._opened_before += connector.opened
-            self.slots = self._new_slots()
+            self._shelf.connectors.discard(connector)
+        try:
+            context = self._tls() if self._tls is not None else None
+        except ValueError as exc:
+            raise TlsError(str(exc)) from exc
         self._connector = GuardedConnector(
             self._guard,
             max_idle=self.limits.max_keepalive_connections,
-            max_open=self.limits.max_connections,
             idle_expiry_s=self.limits.keepalive_expiry_s,
-            tls=self._tls,
+            lifetime_s=self.limits.lifetime_s,
+            shelf=self._shelf,
+            tls=context,
         )
         return self._connector
 
-    def _new_slots(self) -> SharedSlots:
-        limit = self.limits.max_connections
-        share = min(self.limits.max_per_host, limit)
-        return SharedSlots(limit, share=share, max_waiting=limit * WAITING_PER_CONNECTION)
+
+class Outcome(StrEnum):
+    """How a call ended, as the pool sees it."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    ABANDONED = "abandoned"  # whoever wanted the answer left before it was complete
 
 
 class IncomingStream(httpx.AsyncByteStream):
     """The response body as it arrives. Closing never waits, so a cancelled caller cannot be cancelled out of it."""
 
-    def __init__(self, incoming: ClientResponse, wire: Wire, lingering: "set[IncomingStream]") -> None:
+    def __init__(
+        self,
+        incoming: ClientResponse,
+        wire: Wire,
+        timeouts: Timeouts,
+        lingering: "set[IncomingStream]",
+        watcher: Watcher | None,
+    ) -> None:
         self._incoming = incoming
         self._wire = wire
         self._lingering = lingering
+        self._watcher = watcher
         self._settled = False
+        self._enough = False
         self._alarm: asyncio.TimerHandle | None = None
-        self.on_close: Callable[[], None] | None = None
+        self._patience_s: float | None = None  # for the next event, once the first is here
+        if incoming.headers.get("Content-Type", "").startswith("text/event-stream"):
+            self._patience_s = timeouts.stream_idle
+            if timeouts.stream_total is not None:  # through a weak reference: one that is dropped shall be closed
+                loop = asyncio.get_running_loop()
+                self._alarm = loop.call_later(timeouts.stream_total, _expire, weakref.ref(self))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -155,15 +192,18 @@ class IncomingStream(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         try:
             if chunk := await self._incoming.content.readany():
+                if self._patience_s is not None:
+                    self._wire.read_timeout, self._patience_s = self._patience_s, None
                 return chunk
             self._check_end()
         except (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
-            self.close()
-            raise _body_failure(exc, self._wire) from exc
-        except BaseException:
-            self.close()
+            failure = _body_failure(exc, self._wire)
+            self._end(Outcome.FAILED, failure)
+            raise failure from exc
+        except BaseException as exc:
+            self._end(Outcome.ABANDONED, exc)
             raise
-        self.close()
+        self._end(Outcome.ANSWERED)
         raise StopAsyncIteration
 
     def read_if_complete(self) -> bytes | None:
@@ -180,34 +220,53 @@ class IncomingStream(httpx.AsyncByteStream):
         """aiohttp keeps a response alive as long as its bytes come in, so a dropped one must be closed here."""
         self.close()
 
-    def close(self) -> None:
+    def close(self, *, enough: bool = False) -> None:
+        """Nothing more is wanted. `enough` says that the answer was good for what it was asked for."""
         if not self._settled:
-            self._incoming.close()
-            self._settle()
+            content = self._incoming.content
+            whole = self._incoming.connection is None or (content.is_eof() and content.exception() is None)
+            self._end(Outcome.ANSWERED if enough or self._enough or whole else Outcome.ABANDONED)
 
     def close_within(self, grace_s: float) -> None:
         """Nothing more is wanted: keep the connection if the body ends within the grace, else close it."""
+        self._enough = True
         connection = self._incoming.connection
         if connection is None:
             self.close()
             return
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._lingering.add(self)
         self._alarm = asyncio.get_running_loop().call_later(grace_s, self.close)
-        connection.add_callback(self._settle)
+        connection.add_callback(partial(self._end, Outcome.ANSWERED, released=True))
 
-    def _settle(self) -> None:
+    def expire(self) -> None:
+        """The stream lasted too long. Whoever reads it hears of it; nobody else can, and the connection goes."""
+        failure = httpx.ReadTimeout("the stream lasted longer than it may")
+        self._incoming.content.set_exception(TimeoutError(str(failure)))
+        self._end(Outcome.FAILED, failure)
+
+    def _end(self, outcome: Outcome, exc: BaseException | None = None, *, released: bool = False) -> None:
+        if self._settled:
+            return
         self._settled = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._lingering.discard(self)
-        if self.on_close is not None:
-            done, self.on_close = self.on_close, None
-            done()
+        if not released:
+            self._incoming.close()
+        if self._watcher is not None:
+            self._watcher.ended(outcome, exc)
 
     def _check_end(self) -> None:
         """A body that ends with the connection is complete only if the connection ended in order."""
         if self._wire.lost is not None:
             raise aiohttp.ClientOSError(str(self._wire.lost)) from self._wire.lost
+
+
+def _expire(stream: weakref.ref[IncomingStream]) -> None:
+    if (found := stream()) is not None:
+        found.expire()
 
 
 async def _open(connector: GuardedConnector, outgoing: ClientRequest, timeouts: Timeouts) -> tuple[Connection, Wire]:
@@ -219,9 +278,17 @@ async def _open(connector: GuardedConnector, outgoing: ClientRequest, timeouts: 
             raise _connect_failure(exc) from exc
         wire = cast(Wire, connection.protocol)
         # A kept connection on which something arrived unasked must not serve: it would answer the wrong question.
-        if not wire.should_close:
+        if not (wire.should_close or wire.outlived):
             return connection, wire
         connection.close()
+
+
+def _drop(connection: Connection, wire: Wire) -> None:
+    """Close it now. What is still to be written would otherwise be waited for, however long the other side takes."""
+    transport = wire.transport
+    connection.close()
+    if transport is not None and transport.get_write_buffer_size():
+        transport.abort()
 
 
 async def _exchange(

@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-import aiohttp.resolver
 import httpx
 import pytest
 
@@ -12,6 +11,7 @@ from proxy_app.upstream.addresses import AddressGuard, AddressNotAllowed, check_
 from proxy_app.upstream.client import UpstreamClient, send
 from proxy_app.upstream.errors import UpstreamUnreachable
 from proxy_app.upstream.failures import AddressRefused
+from proxy_app.upstream.resolver import Resolver
 from proxy_app.upstream.transport import AiohttpTransport
 from tests.upstream.fakes import FakeUpstream, closed_port, polite
 
@@ -200,7 +200,7 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             for address in addresses
         ]
 
-    monkeypatch.setattr(aiohttp.resolver.ThreadedResolver, "resolve", resolve)
+    monkeypatch.setattr(Resolver, "resolve", resolve)
     return answers
 
 
@@ -213,7 +213,7 @@ async def test_a_literal_that_slipped_past_the_save_is_not_connected_to(
     async with FakeUpstream(polite) as upstream:
         with pytest.raises(AddressRefused):
             await transport.handle_async_request(httpx.Request("GET", f"http://{host}:{upstream.port}/"))
-        assert (upstream.connections, transport.slots.in_use) == (0, 0)
+        assert (upstream.connections, transport.busy) == (0, 0)
 
 
 @pytest.mark.anyio
@@ -225,7 +225,7 @@ async def test_no_spelling_of_the_loopback_is_connected_to(
     async with FakeUpstream(polite) as upstream:
         with pytest.raises((httpx.TransportError, httpx.InvalidURL)):
             await transport.handle_async_request(httpx.Request("GET", f"http://{host}:{upstream.port}/"))
-        assert (upstream.connections, transport.slots.in_use) == (0, 0)
+        assert (upstream.connections, transport.busy) == (0, 0)
 
 
 @pytest.mark.anyio
@@ -267,7 +267,7 @@ async def test_a_name_that_turns_inside_between_two_connections_is_judged_again(
             request = httpx.Request("GET", url, headers={"connection": "close"})
             if expected == "answered":
                 await (await transport.handle_async_request(request)).aread()
-                transport._connector._close_oldest_idle()  # type: ignore[union-attr]
+                transport.close_idle()
             else:
                 with pytest.raises(AddressRefused):
                     await transport.handle_async_request(request)
@@ -282,13 +282,13 @@ async def test_the_address_that_was_judged_is_the_one_connected_to(
     """One look-up per connection: there is no second answer that could differ from the judged one."""
     asked: list[str] = []
     transport = new_transport(guard=AddressGuard(["127.0.0.0/8"]))
-    resolve = aiohttp.resolver.ThreadedResolver.resolve
+    resolve = Resolver.resolve
 
     async def counting(self: object, host: str, port: int = 0, family: int = 0) -> list[dict[str, object]]:
         asked.append(host)
         return await resolve(self, host, port, family)  # type: ignore[arg-type, return-value]
 
-    monkeypatch.setattr(aiohttp.resolver.ThreadedResolver, "resolve", counting)
+    monkeypatch.setattr(Resolver, "resolve", counting)
     async with FakeUpstream(polite) as upstream:
         dns.append(["127.0.0.1"])
         response = await transport.handle_async_request(httpx.Request("GET", f"http://name.example:{upstream.port}/"))

@@ -54,7 +54,7 @@ def test_the_app_builds_the_process_client_when_django_is_ready() -> None:
 def test_building_opens_nothing() -> None:
     """It happens before the fork, where no loop runs."""
     built = build_client(settings())
-    assert built.door.pool.opened == 0
+    assert not list(built.door.pools)
     assert not built.follow_redirects
     assert not built.trust_env
 
@@ -77,7 +77,7 @@ async def test_the_counts_follow_a_call_from_beginning_to_end(client: UpstreamCl
         response = await send(ask(upstream.url), upstream="gateway-1")
         assert (stats()["in_flight"], stats()["in_flight_by_upstream"]) == (1, {"gateway-1": 1})
         await read_body(response, 10)
-        await read_body(await send(ask(upstream.url)), 10)
+        await read_body(await send(ask(upstream.url), upstream="gateway-1"), 10)
         with pytest.raises(UpstreamUnreachable):
             await send(ask(f"http://127.0.0.1:{closed_port()}/"))
     seen = stats()
@@ -109,7 +109,8 @@ async def test_a_full_pool_is_our_own_503_with_a_reason(install: Callable[..., U
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     error = caught.value
-    assert (error.status, error.reason, error.retry_after_s, error.maybe_sent) == (503, "upstream_pool_full", 1, False)
+    assert (error.status, error.reason, error.maybe_sent) == (503, "upstream_pool_full", False)
+    assert error.retry_after_s in range(1, 5)
 
 
 @pytest.mark.anyio

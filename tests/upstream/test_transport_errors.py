@@ -6,13 +6,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp.resolver
 import httpx
 import pytest
 import trustme
 
 from proxy_app.upstream.failures import HeadersTooLarge, NothingReceived, TlsError, may_have_been_sent
-from proxy_app.upstream.limits import Limits
+from proxy_app.upstream.resolver import Resolver
 from proxy_app.upstream.transport import AiohttpTransport
 from tests.upstream.fakes import (
     FakeUpstream,
@@ -43,7 +42,7 @@ async def failure(transport: AiohttpTransport, url: str, **request: object) -> h
     """The error of an exchange that must fail, after which every slot must be back."""
     with pytest.raises(httpx.TransportError) as caught:
         await exchange(transport, url, **request)
-    assert transport.slots.in_use == 0
+    assert transport.busy == 0
     return caught.value
 
 
@@ -124,7 +123,7 @@ async def test_a_name_that_does_not_resolve_is_a_connect_error(
     async def unknown(*args: object, **options: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(aiohttp.resolver.ThreadedResolver, "resolve", unknown)
+    monkeypatch.setattr(Resolver, "resolve", unknown)
     error = await failure(transport, "http://nowhere.example/")
     assert type(error) is httpx.ConnectError
     assert not may_have_been_sent(error)
@@ -136,47 +135,9 @@ async def test_a_resolver_that_hangs_counts_as_connecting(
     async def hang(*args: object, **options: object) -> None:
         await asyncio.sleep(30)
 
-    monkeypatch.setattr(aiohttp.resolver.ThreadedResolver, "resolve", hang)
+    monkeypatch.setattr(Resolver, "resolve", hang)
     error = await failure(transport, "http://slow.example/", extensions={"timeout": {"connect": 0.1}})
     assert type(error) is httpx.ConnectTimeout
-
-
-async def test_waiting_too_long_for_a_slot_is_a_pool_timeout(few_connections: AiohttpTransport) -> None:
-    async with FakeUpstream(mute) as upstream:
-        busy = [asyncio.create_task(exchange(few_connections, upstream.url)) for _ in range(2)]
-        await asyncio.sleep(0.05)
-        with pytest.raises(httpx.PoolTimeout) as caught:
-            await exchange(few_connections, upstream.url, extensions={"timeout": {"pool": 0.05}})
-        assert not may_have_been_sent(caught.value)
-        assert few_connections.slots.in_use == 2
-        await asyncio.gather(*busy, return_exceptions=True)
-    assert few_connections.slots.in_use == 0
-
-
-async def test_a_queue_that_is_full_refuses_at_once(new_transport: Callable[..., AiohttpTransport]) -> None:
-    transport = new_transport(limits=Limits(max_connections=1))
-    transport.slots.max_waiting = 1
-    async with FakeUpstream(mute) as upstream:
-        tasks = [asyncio.create_task(exchange(transport, upstream.url)) for _ in range(2)]
-        await asyncio.sleep(0.05)
-        began = asyncio.get_running_loop().time()
-        with pytest.raises(httpx.PoolTimeout):
-            await exchange(transport, upstream.url)
-        assert asyncio.get_running_loop().time() - began < 0.05
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def test_a_host_that_hangs_leaves_connections_to_the_others(
-    new_transport: Callable[..., AiohttpTransport],
-) -> None:
-    transport = new_transport(limits=Limits(max_connections=3, max_per_host=2))
-    async with FakeUpstream(mute) as hung, FakeUpstream(polite) as well:
-        tasks = [asyncio.create_task(exchange(transport, hung.url)) for _ in range(10)]
-        await asyncio.sleep(0.05)
-        assert (transport.slots.in_use, transport.slots.waiting) == (2, 8)
-        assert await exchange(transport, well.url) == b"ok"
-        await asyncio.gather(*tasks, return_exceptions=True)
-    assert (transport.slots.in_use, transport.slots.waiting) == (0, 0)
 
 
 async def stops_reading(peer: Peer) -> None:
@@ -241,7 +202,7 @@ async def test_an_error_in_the_callers_own_body_comes_out_as_it_is(transport: Ai
     async with FakeUpstream(polite) as upstream:
         with pytest.raises(LookupError, match="ours"):
             await exchange(transport, upstream.url, content=broken())
-    assert transport.slots.in_use == 0
+    assert transport.busy == 0
 
 
 @pytest.mark.parametrize("length", [b"1", b"3"])
@@ -306,7 +267,7 @@ CERTIFICATES = {
 def tls_transport(new_transport: Callable[..., AiohttpTransport]) -> AiohttpTransport:
     context = ssl.create_default_context()
     CA.configure_trust(context)
-    return new_transport(tls=context)
+    return new_transport(tls=lambda: context)
 
 
 async def test_a_trusted_certificate_is_accepted(tls_transport: AiohttpTransport) -> None:

@@ -1,0 +1,50 @@
+"""Whom we believe to be an upstream, and as whom we come to it: TLS contexts, made once for each choice."""
+
+import ssl
+import tempfile
+from functools import cache, lru_cache
+
+import httpx
+
+from proxy_app.upstream.limits import NO_OPTIONS, Options
+
+
+def context_for(options: Options = NO_OPTIONS) -> ssl.SSLContext:
+    """Raises ValueError for certificates or keys that cannot be read, or that do not belong together."""
+    if options.verify_tls and not (options.ca_certificate or options.client_certificate):
+        return _trusting_context()
+    try:
+        return _special_context(
+            options.verify_tls, options.ca_certificate, options.client_certificate, options.client_key
+        )
+    except (ssl.SSLError, OSError) as exc:
+        raise ValueError("the certificates or the key of this upstream cannot be used") from exc
+
+
+@cache
+def _trusting_context() -> ssl.SSLContext:
+    return _new_context()
+
+
+def _new_context() -> ssl.SSLContext:
+    """Trusts the certificates of the system and those httpx brings: slim images often have no system store."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@lru_cache(maxsize=256)
+def _special_context(verify: bool, authorities: str, certificate: str, key: str) -> ssl.SSLContext:
+    context = _new_context()
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    if certificate:
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # readable by us only; OpenSSL takes no strings
+            file.write(f"{certificate.strip()}\n{key.strip()}\n")
+            file.flush()
+            context.load_cert_chain(file.name)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
