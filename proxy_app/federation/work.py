@@ -42,7 +42,17 @@ def begin_sync(gateway_id: UUID) -> Endpoint | None:
         gateway.registration_attempts += 1
         gateway.sync_step, gateway.sync_done, gateway.sync_total = "Connecting", 0, 0
         gateway.save(update_fields=["registration_attempts", "sync_step", "sync_done", "sync_total"])
-        return endpoint_of(gateway.pk, url=gateway.url, sealed_headers=gateway.sealed_headers)
+        return endpoint_of(
+            gateway.pk,
+            url=gateway.url,
+            sealed_headers=gateway.sealed_headers,
+            name=gateway.slug,
+            revision=gateway.version,
+            pool_options=gateway.pool_options,
+            ca_certificate=gateway.ca_certificate,
+            client_certificate=gateway.client_certificate,
+            sealed_client_key=gateway.sealed_client_key,
+        )
 
 
 def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:

@@ -3,6 +3,7 @@
 from proxy_app.models.attestation import Attestation
 from proxy_app.models.calls import Call
 from proxy_app.models.gateway import Gateway
+from proxy_app.models.lease import Lease
 from proxy_app.models.prompt import Prompt
 from proxy_app.models.registered import Registered, Visibility
 from proxy_app.models.resource import Resource
@@ -14,6 +15,7 @@ __all__ = [
     "Attestation",
     "Call",
     "Gateway",
+    "Lease",
     "Prompt",
     "Registered",
     "Resource",

@@ -23,7 +23,7 @@ class Call(models.Model):
     upstream_ms = models.FloatField(null=True)
     # Of requests through a proxy route only, whose method is that of HTTP. The path has no query: secrets travel there.
     route_id = models.UUIDField(null=True)
-    path = models.CharField(max_length=500, blank=True)
+    path = models.CharField(max_length=500, blank=True, db_default="")
     status = models.PositiveSmallIntegerField(null=True)
     request_bytes = models.BigIntegerField(null=True)
     response_bytes = models.BigIntegerField(null=True)

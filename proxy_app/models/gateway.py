@@ -29,6 +29,14 @@ class Gateway(Registered):
     # The headers that carry the credential, sealed (proxy_app.upstream.secrets); empty without one.
     sealed_headers = models.TextField(blank=True)
 
+    # Limits, time-outs and checks where they differ from the gateway's own settings, as the JSON body names them: see
+    # proxy_app.upstream.limits.Options.
+    pool_options = models.JSONField(default=dict, blank=True)
+    # Whom else than the public authorities we believe, and as whom we come; PEM, the key sealed.
+    ca_certificate = models.TextField(blank=True)
+    client_certificate = models.TextField(blank=True)
+    sealed_client_key = models.TextField(blank=True)
+
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     status_message = models.TextField(null=True, blank=True)
     last_error = models.TextField(null=True, blank=True)
@@ -40,6 +48,10 @@ class Gateway(Registered):
 
     reachable = models.BooleanField(default=False)
     last_seen = models.DateTimeField(null=True, blank=True)
+    # What the last check found; empty before the first. Written when it changes.
+    health = models.CharField(max_length=12, blank=True)
+    health_reason = models.CharField(max_length=300, blank=True)
+    health_since = models.DateTimeField(null=True, blank=True)
     last_refresh_at = models.DateTimeField(null=True, blank=True)
     # What the handshake told us.
     era = models.CharField(max_length=10, blank=True)

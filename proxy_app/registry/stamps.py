@@ -15,7 +15,7 @@ from gatewaysite.phases import during
 from proxy_app.registry.kind import Change, Kind
 from proxy_app.registry.validation import NOT_IN_A_LINE
 
-NEVER_SHOWN = frozenset({"sealed_headers"})
+NEVER_SHOWN = frozenset({"sealed_headers", "sealed_client_key"})
 
 
 @dataclass(frozen=True, kw_only=True)

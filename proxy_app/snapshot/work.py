@@ -18,6 +18,10 @@ from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
 from proxy_app.upstream.secrets import CannotUnseal
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
+REACHED_BY = (
+    "url", "sealed_headers", "era", "version",
+    "pool_options", "ca_certificate", "client_certificate", "sealed_client_key",
+)  # fmt: skip
 
 
 def read_versions() -> dict[str, int]:
@@ -48,9 +52,7 @@ def load_registry() -> Registry:
     with transaction.atomic(durable=True):
         _read_one_moment()
         version = read_versions().get("registry", 0)
-        gateway_rows = list(
-            Gateway.objects.filter(enabled=True).values(*OWNERSHIP, "slug", "url", "sealed_headers", "era")
-        )
+        gateway_rows = list(Gateway.objects.filter(enabled=True).values(*OWNERSHIP, "slug", *REACHED_BY))
         tool_rows = list(
             Tool.objects.filter(enabled=True, gateway__enabled=True)
             .order_by("name", "id")
@@ -98,7 +100,18 @@ def _registry(
 def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
     """None when its credential cannot be opened: calls to it then fail by name, and the others go on."""
     try:
-        endpoint = endpoint_of(row["id"], url=row["url"], sealed_headers=row["sealed_headers"], era=row["era"] or None)
+        endpoint = endpoint_of(
+            row["id"],
+            url=row["url"],
+            sealed_headers=row["sealed_headers"],
+            era=row["era"] or None,
+            name=row["slug"],
+            revision=row["version"],
+            pool_options=row["pool_options"],
+            ca_certificate=row["ca_certificate"],
+            client_certificate=row["client_certificate"],
+            sealed_client_key=row["sealed_client_key"],
+        )
     except CannotUnseal:
         return None
     return GatewayEntry(**_owned(row), slug=row["slug"], endpoint=endpoint)

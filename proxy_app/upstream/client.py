@@ -1,5 +1,6 @@
 """The one upstream client of this process, and the only way a request leaves it."""
 
+import asyncio
 import logging
 from collections import Counter
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from gatewaysite.phases import during
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.errors import as_upstream_error
 from proxy_app.upstream.limits import Settings, Timeouts, house_rules_of, rules_of
-from proxy_app.upstream.pool import House
+from proxy_app.upstream.pool import House, Upstream
 from proxy_app.upstream.pools import Pools
 
 log = logging.getLogger(__name__)
@@ -87,26 +88,37 @@ def client() -> UpstreamClient:
 
 
 async def send(
-    request: httpx.Request, *, upstream: str | None = None, share: str = "", idempotent: bool = False
+    request: httpx.Request, *, upstream: Upstream | str | None = None, share: str = "", idempotent: bool = False
 ) -> httpx.Response:
     """Send a prebuilt request; the response comes back with its body unread. Raises UpstreamError.
 
     Whoever calls closes the response: `read_body`, `iter_body`, or `await response.stream.aclose()`. Goes straight to
     the door: the client's own layers (cookies, redirects, auth, decoding) are off and cost 45 us per call.
 
+    What never left, or may be done twice (`idempotent`), is sent again where that may help: see retry.py.
+
     What the request says of itself in its extensions: `upstream` (an Upstream, or the name of a pool), `share` (whose
-    share of the slots it takes), `timeout`, `streams` (its answer may last), `check` (a health check, which an open
-    circuit lets through).
+    share of the slots it takes), `timeout`, `streams` (its answer may last), `idempotent`, `check` (a health check,
+    which an open circuit lets through).
     """
     if upstream is not None:
         request.extensions["upstream"] = upstream
     if share:
         request.extensions["share"] = share
-    try:
-        return await client().door.handle_async_request(request)
-    except httpx.HTTPError as exc:
-        log.info("upstream call failed", extra={"error": type(exc).__name__, "detail": str(exc)})
-        raise as_upstream_error(exc) from exc
+    if idempotent:
+        request.extensions["idempotent"] = True
+    door = client().door
+    attempt = 0
+    while True:
+        try:
+            return await door.handle_async_request(request)
+        except httpx.HTTPError as exc:
+            log.info("upstream call failed", extra={"error": type(exc).__name__, "detail": str(exc)})
+            attempt += 1
+            pause_s = door.pools.of(request).retries.pause_before(attempt, request, exc)
+            if pause_s is None:
+                raise as_upstream_error(exc) from exc
+        await asyncio.sleep(pause_s)
 
 
 def stats() -> dict[str, Any]:

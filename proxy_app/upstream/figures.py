@@ -61,7 +61,6 @@ class Figures:
     abandoned: int = 0
     refused: Counter[str] = field(default_factory=Counter)  # by reason: never sent, because of us
     errors: Counter[str] = field(default_factory=Counter)  # by kind
-    retries: int = 0
     bytes_in: int = 0
     wait: Times = field(default_factory=Times)
     connect: Times = field(default_factory=Times)

@@ -1,9 +1,8 @@
 """What calls obey: how many connections and waiters, how long to wait for what; for one upstream, and for all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
-
-import httpx
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,9 +184,8 @@ def house_rules_of(settings: Settings) -> HouseRules:
     )
 
 
-def timeouts_of(request: httpx.Request, default: Timeouts) -> Timeouts:
-    """The upstream's time-outs with those that the request sets itself."""
-    given = request.extensions.get("timeout")
+def timeouts_of(given: Any, default: Timeouts) -> Timeouts:
+    """The upstream's time-outs with those that a request sets itself, in its extension of that name."""
     if not given:
         return default
     if isinstance(given, Timeouts):
@@ -203,10 +201,17 @@ def timeouts_of(request: httpx.Request, default: Timeouts) -> Timeouts:
     )
 
 
-def options_of(stored: dict[str, Any], client_key: str = "") -> Options:
-    """What a row stores as options. A name this release does not know is of another one, and is passed over."""
-    known = {field.name for field in fields(Options)} - {"client_key"}
-    return Options(**{name: value for name, value in stored.items() if name in known}, client_key=client_key)
+def options_of(stored: Mapping[str, Any], **more: Any) -> Options:
+    """What a row stores, by the names of the JSON body; one this release does not know is passed over."""
+    return Options(**{_STORED[name]: value for name, value in stored.items() if name in _STORED}, **more)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+_STORED = {_camel(field.name): field.name for field in fields(Options) if field.type != "str" and field.type is not str}
 
 
 def _replaced[R: Limits | Timeouts | Breaking](record: R, **values: Any) -> R:

@@ -18,10 +18,11 @@ from proxy_app.upstream.connector import Shelf
 from proxy_app.upstream.failures import AddressRefused, CircuitOpen, StreamCap
 from proxy_app.upstream.figures import Figures
 from proxy_app.upstream.health import Health
-from proxy_app.upstream.limits import NO_OPTIONS, HouseRules, Options, Rules, timeouts_of
+from proxy_app.upstream.limits import NO_OPTIONS, HouseRules, Options, Rules, Timeouts, timeouts_of
 from proxy_app.upstream.outgoing import outgoing_of
+from proxy_app.upstream.retry import Retries
 from proxy_app.upstream.slots import Crowd, QueueFull, SharedSlots, Slots
-from proxy_app.upstream.transport import AiohttpTransport, Outcome
+from proxy_app.upstream.transport import AiohttpTransport, IncomingStream, Outcome
 
 EVENTS_KEPT = 100
 # A caller's own deadline begins a moment before the call does.
@@ -114,6 +115,7 @@ class Pool:
         self.breaker = Breaker(self.rules.breaking, self._circuit_changed)
         self.in_flight = 0
         self.used_at = time.monotonic()
+        self.retries = Retries(house.rules.retry_percent, house.rules.retry_max)
         self.last_check: dict[str, Any] | None = None
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         limits = self.rules.limits
@@ -127,14 +129,16 @@ class Pool:
         self.generation = Generation(1, self._new_transport())
         self.draining: list[Generation] = []
         self._turns_before = self._opened_before = 0
+        self._timeouts_given: Any = None
+        self._timeouts_made = self.rules.timeouts
         self._renewed_at = float("-inf")
 
     # --- Sending --------------------------------------------------------------------------------------------------
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        timeouts = timeouts_of(request, self.rules.timeouts)
-        outgoing, upload = outgoing_of(request, timeouts)
         asked = request.extensions
+        timeouts = self._timeouts(asked.get("timeout"))
+        outgoing, upload = outgoing_of(request, timeouts)
         call = Call(self, asked.get("share", ""), timeouts.total)
         self._admit(call, asked)
         try:
@@ -149,6 +153,12 @@ class Pool:
         self._answering(call, response)
         return response
 
+    def _timeouts(self, given: Any) -> Timeouts:
+        """Most calls to one upstream say the same about time, with the very same object."""
+        if given is not self._timeouts_given:
+            self._timeouts_given, self._timeouts_made = given, timeouts_of(given, self.rules.timeouts)
+        return self._timeouts_made
+
     def _admit(self, call: Call, asked: dict[str, Any]) -> None:
         house, figures = self.house, self.figures
         if asked.get("streams") and house.streams >= house.rules.max_streams:
@@ -160,6 +170,7 @@ class Pool:
             figures.refused["circuit_open"] += 1
             raise
         figures.calls += 1
+        self.retries.called()
         self.used_at = call.began
         self.in_flight += 1
 
@@ -184,7 +195,7 @@ class Pool:
         if call.finds_out and call.status < 500:
             self.breaker.succeeded(probe=True)
             call.finds_out = False
-        if response.headers.get("content-type", "").startswith("text/event-stream"):
+        if isinstance(response.stream, IncomingStream) and response.stream.is_events:
             call.streams, call.total_s = True, None
             self.house.streams += 1
             for listener in self.house.listeners:
@@ -297,6 +308,7 @@ class Pool:
         """The row was changed: new limits count at once, the rest with a new generation."""
         self.upstream = upstream
         self.rules = self.base.with_options(upstream.options)
+        self._timeouts_given, self._timeouts_made = None, self.rules.timeouts
         limits = self.rules.limits
         self.slots.own.resize(
             limits.max_connections,

@@ -8,6 +8,9 @@ import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
+# Under which name the key of a client certificate is sealed.
+CLIENT_KEY = "client_key"
+
 
 class CannotUnseal(Exception):
     """A stored credential was sealed with a key that ENCRYPTION_KEYS no longer holds."""

@@ -46,7 +46,7 @@ def pool_data(pool: Pool) -> dict[str, Any]:
         "answered": figures.answered,
         "failed": figures.failed,
         "abandoned": figures.abandoned,
-        "retries": figures.retries,
+        "retries": pool.retries.total,
         "bytes_in": figures.bytes_in,
         "refused": dict(figures.refused),
         "errors": dict(figures.errors),

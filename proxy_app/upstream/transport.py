@@ -66,7 +66,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        timeouts = timeouts_of(request, self.timeouts)
+        timeouts = timeouts_of(request.extensions.get("timeout"), self.timeouts)
         return await self.exchange(request, *outgoing_of(request, timeouts), timeouts)
 
     async def exchange(
@@ -180,7 +180,8 @@ class IncomingStream(httpx.AsyncByteStream):
         self._enough = False
         self._alarm: asyncio.TimerHandle | None = None
         self._patience_s: float | None = None  # for the next event, once the first is here
-        if incoming.headers.get("Content-Type", "").startswith("text/event-stream"):
+        self.is_events = incoming.headers.get("Content-Type", "").startswith("text/event-stream")
+        if self.is_events:
             self._patience_s = timeouts.stream_idle
             if timeouts.stream_total is not None:  # through a weak reference: one that is dropped shall be closed
                 loop = asyncio.get_running_loop()

@@ -15,6 +15,9 @@ Row = dict[str, Any]
 SCHEMA = '{"type":"object"}'
 
 
+TLS = ("ca_certificate", "client_certificate", "sealed_client_key")
+
+
 @dataclass
 class World:
     """Rows to be published as the process's snapshot. Every gateway and tool is public unless told otherwise."""
@@ -42,6 +45,7 @@ class World:
     ) -> Row:
         name = row.pop("name", f"gw{len(self.gateways)}")
         values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
+        values |= {"version": 1, "pool_options": {}} | dict.fromkeys(TLS, "")
         self.gateways.append(_owned(name) | values | row)
         return self.gateways[-1]
 

@@ -18,7 +18,12 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
     ApiToken: ("access", {"secret_hash", "expires_at", "revoked_at", "user_id"}),
     User: ("access", {"email", "is_admin", "is_active"}),
     Membership: ("access", {"team_id", "user_id", "role"}),
-    Gateway: ("registry", OWNERSHIP | {"url", "sealed_headers", "era"}),
+    Gateway: (
+        "registry",
+        OWNERSHIP
+        | {"url", "sealed_headers", "era", "pool_options"}
+        | {"ca_certificate", "client_certificate", "sealed_client_key"},
+    ),
     Tool: (
         "registry",
         OWNERSHIP

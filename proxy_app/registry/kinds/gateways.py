@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from django.db.models import Count, Manager, Model, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, Manager, Model, OuterRef, Subquery, TextField, Value, When
+from django.db.models.functions import Coalesce, NullIf
 from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -15,13 +15,17 @@ from proxy_app.names import public_tool_name
 from proxy_app.registry.credentials import Credential, masked, sealed
 from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
+from proxy_app.registry.pooling import MASK, Pooling, pooled
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Name, Scoped
 from proxy_app.upstream.addresses import check_url
 
 CHILDREN = (Tool, Resource, Prompt)
+NOTHING = Value("", output_field=TextField())
 # A change of any of these is a new connection: what was learned from the old one proves nothing.
-CONNECTION = frozenset({"url", "transport", "auth_type", "sealed_headers"})
+CONNECTION = frozenset(
+    {"url", "transport", "auth_type", "sealed_headers", "ca_certificate", "client_certificate", "sealed_client_key"}
+)
 SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 
 
@@ -39,6 +43,10 @@ class GatewayData(RegisteredData):
     syncDone: int
     syncTotal: int
     reachable: bool
+    health: str
+    healthReason: str
+    healthSince: datetime | None
+    poolOptions: AnyObject
     lastSeen: datetime | None
     lastRefreshAt: datetime | None
     era: str
@@ -67,11 +75,11 @@ class GatewayData(RegisteredData):
     oauthConfig: Absent
     identityPropagation: Absent
     passthroughHeaders: Absent
-    caCertificate: Absent
+    caCertificate: str | None
     caCertificateSig: Absent
     signingAlgorithm: Absent
-    clientCert: Absent
-    clientKey: Absent
+    clientCert: str | None
+    clientKey: str | None
     refreshIntervalSeconds: Absent
     nextRetryAt: Absent
     lifecycleClaimedBy: Absent
@@ -92,13 +100,13 @@ Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 Transport = Annotated[Literal["STREAMABLEHTTP"], BeforeValidator(_transport)]
 
 
-class GatewayCreate(Scoped, Credential):
+class GatewayCreate(Scoped, Credential, Pooling):
     name: GatewayName
     url: Url
     transport: Transport = "STREAMABLEHTTP"
 
 
-class GatewayUpdate(Scoped, Credential):
+class GatewayUpdate(Scoped, Credential, Pooling):
     """A new name renames its tools and prompts too; a new URL or credential starts a new registration."""
 
     name: GatewayName = ""
@@ -108,14 +116,14 @@ class GatewayUpdate(Scoped, Credential):
 
 def complete(item: PlainRow) -> None:
     item.update(masked(item["authType"]))
-    embed(item, "capabilities", "skippedTools")
+    embed(item, "capabilities", "skippedTools", "poolOptions")
 
 
 def prepare(values: Values) -> Values:
     """Judge the URL and seal the credential, with no transaction open."""
     if "url" in values:
         check_url(values["url"], settings.UPSTREAM_ALLOWED_NETWORKS)
-    return sealed(values)
+    return pooled(sealed(values))
 
 
 def store(row: Gateway, values: Values) -> Values:
@@ -180,6 +188,13 @@ GATEWAYS = Kind(
         "syncDone": "sync_done",
         "syncTotal": "sync_total",
         "reachable": "reachable",
+        "health": "health",
+        "healthReason": "health_reason",
+        "healthSince": "health_since",
+        "poolOptions": as_text("pool_options"),
+        "caCertificate": NullIf("ca_certificate", NOTHING),
+        "clientCert": NullIf("client_certificate", NOTHING),
+        "clientKey": Case(When(sealed_client_key="", then=None), default=Value(MASK, output_field=TextField())),
         "lastSeen": "last_seen",
         "lastRefreshAt": "last_refresh_at",
         "era": "era",

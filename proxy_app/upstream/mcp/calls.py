@@ -1,7 +1,7 @@
 """Calling an MCP upstream in either era. What the data plane and the jobs use."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -35,6 +35,8 @@ from proxy_app.upstream.mcp.wire import (
     param_header,
 )
 
+type Post = Callable[[Endpoint, bytes, Headers], Awaitable[httpx.Response]]
+
 CANCEL_S = 5.0
 RESUME_WAIT_LIMIT_S = 5.0
 PAGE_LIMIT = 100
@@ -45,6 +47,8 @@ LIST_MEMBERS = {
     "resources/templates/list": "resourceTemplates",
     "prompts/list": "prompts",
 }
+# They change nothing (MCP, 2026-07-28), so they may be asked again when an answer is lost.
+READING = frozenset(LIST_MEMBERS) | {"server/discover", "ping", "resources/read", "prompts/get", "completion/complete"}
 
 
 async def call(
@@ -57,16 +61,22 @@ async def call(
     capabilities: bytes = b"{}",
     extra_headers: Headers = (),
     wait_for_first: bool = True,
+    share: str = "",
+    idempotent: bool = False,
 ) -> Answer | AnswerStream:
     """Ask one thing. `params` is raw JSON with the upstream's own names in it; `name` is what Mcp-Name says.
+
+    `share` is whose share of the upstream's slots it takes. `idempotent` says that asking twice does no harm; what only
+    reads by the protocol's own word needs not say so.
 
     A stream whose first message is the response is given as an Answer, unless `wait_for_first` is off: then the stream
     is handed over as soon as its headers are here. Raises UpstreamError.
     """
+    how = partial(post, share=share, idempotent=idempotent or method in READING)
     if (endpoint.era or await era_of(endpoint)) == "modern":
-        reply = await _modern(endpoint, method, params, name, param_headers, capabilities, extra_headers)
+        reply = await _modern(endpoint, method, params, name, param_headers, capabilities, extra_headers, how)
     else:
-        reply = await _legacy(endpoint, method, params, extra_headers)
+        reply = await _legacy(endpoint, method, params, extra_headers, how)
     if isinstance(reply, AnswerStream) and wait_for_first and (await reply.peek()).is_response:
         return await complete(reply)
     return reply
@@ -117,6 +127,7 @@ async def _modern(
     param_headers: Mapping[str, str] | None,
     capabilities: bytes,
     extra_headers: Headers,
+    post: Post,
 ) -> Answer | AnswerStream:
     version = MODERN_VERSIONS[0]
     headers = [(VERSION_HEADER, version.encode()), (METHOD_HEADER, header_value(method)), *extra_headers]
@@ -135,20 +146,20 @@ async def _modern(
 
 
 async def _legacy(
-    endpoint: Endpoint, method: str, params: bytes | None, extra_headers: Headers
+    endpoint: Endpoint, method: str, params: bytes | None, extra_headers: Headers, post: Post
 ) -> Answer | AnswerStream:
     params = messages.without_modern_meta(params)
     for _ in range(2):
         session = await sessions.get(endpoint)
         try:
-            return await _in_session(endpoint, session, method, params, extra_headers)
+            return await _in_session(endpoint, session, method, params, extra_headers, post)
         except SessionLost:
             sessions.forget(endpoint, session)
     raise UpstreamProtocol("The server forgot its session as soon as it was opened.")
 
 
 async def _in_session(
-    endpoint: Endpoint, session: Session, method: str, params: bytes | None, extra_headers: Headers
+    endpoint: Endpoint, session: Session, method: str, params: bytes | None, extra_headers: Headers, post: Post
 ) -> Answer | AnswerStream:
     request_id = messages.next_id()
     abandon = partial(_cancel_later, endpoint, session, request_id)

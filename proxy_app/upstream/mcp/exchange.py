@@ -157,18 +157,19 @@ class AnswerStream:
         self._attach(await self._resume(self._event_id, self._retry_ms / 1000))
 
 
-async def post(endpoint: Endpoint, body: bytes, headers: Headers) -> httpx.Response:
+async def post(
+    endpoint: Endpoint, body: bytes, headers: Headers, *, share: str = "", idempotent: bool = False
+) -> httpx.Response:
     """Send one message; the response comes back unread. The caller reads it with `reply_of` or closes it."""
     parts = prepared(endpoint)
-    return await client.send(
-        httpx.Request(
-            "POST",
-            parts.url,
-            headers=[*parts.headers, *headers],
-            stream=httpx.ByteStream(body),
-            extensions=parts.extensions,
-        )
+    request = httpx.Request(
+        "POST",
+        parts.url,
+        headers=[*parts.headers, *headers],
+        stream=httpx.ByteStream(body),
+        extensions=parts.extensions,
     )
+    return await client.send(request, share=share, idempotent=idempotent)
 
 
 async def reply_of(
