@@ -35,6 +35,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         super().connection_lost(exc)
         self._stop_watching()
 
+    def _is_websocket_upgrade(self, _request: Any) -> bool:
+        """Nothing here speaks it, so it is a request like any other, and its handler can say so."""
+        return False
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._look_later()

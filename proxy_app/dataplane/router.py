@@ -3,7 +3,7 @@
 import re
 
 from gatewaysite.types import AsgiApp
-from proxy_app.dataplane import health, ops, rpc
+from proxy_app.dataplane import health, ops, passthrough, rpc
 from proxy_app.dataplane.mcp import endpoint
 
 EXACT: dict[str, AsgiApp] = {
@@ -27,6 +27,10 @@ def handler_for(path: str) -> AsgiApp | None:
     """The data plane's handler, or None for a path of the control plane."""
     if handler := EXACT.get(path):
         return handler
+    if path.startswith("/proxy/"):
+        return passthrough.proxy
+    if not path.startswith(("/", "*")):
+        return passthrough.odd_target
     return endpoint.one_server if ONE_SERVER.fullmatch(path) else None
 
 

@@ -29,6 +29,12 @@ MCP_OPERATIONS = Histogram(
     ["mcp_method_name", "outcome"],
     buckets=OPERATION_BUCKETS,
 )
+PROXY_REQUESTS = Histogram(
+    "gateway_proxy_request_duration_seconds",
+    "Time to answer one request through a proxy route, from its head to the last byte of the answer.",
+    ["proxy_route", "outcome"],
+    buckets=OPERATION_BUCKETS,
+)
 REJECTIONS = Counter(
     "gateway_rejections_total",
     "Requests refused at once because of a limit or trouble of ours.",

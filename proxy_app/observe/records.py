@@ -20,3 +20,9 @@ class CallRecord(NamedTuple):
     outcome: str
     duration_ms: float
     upstream_ms: float | None
+    # Of requests through a proxy route.
+    route_id: UUID | None = None
+    path: str = ""
+    status: int | None = None
+    request_bytes: int | None = None
+    response_bytes: int | None = None

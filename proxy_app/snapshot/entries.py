@@ -9,6 +9,8 @@ from auth_app.actor import Actor
 from auth_app.policy import CLOSENESS, sees
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
+from proxy_app.upstream.passing import Base
+from proxy_app.upstream.pool import Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,38 @@ class ServerEntry(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class NameList:
+    """Names of headers that pass: exact ones, and beginnings; of those that begin so, not the `taken` ones."""
+
+    names: frozenset[bytes]
+    beginnings: tuple[bytes, ...] = ()
+    taken: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry(Entry):
+    """A proxy route, ready to be used: see snapshot/routes.py."""
+
+    slug: str
+    upstream: Upstream
+    readable: bool  # whether its credential could be opened
+    base: Base
+    address: str  # ours, with no slash at its end
+    path: str  # what the upstream's paths begin with
+    replaced: tuple[str, str] | None
+    methods: frozenset[str]
+    request_headers: NameList
+    response_headers: NameList
+    fixed: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+    query: str
+    parameters: frozenset[str]
+    body_limit_bytes: int
+    timeouts: Mapping[str, float]  # by phase; those that are the gateway's own are not in it
+    streaming: bool
+    redirects: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TokenEntry:
     actor: Actor
     expires_at: datetime | None
@@ -74,6 +108,7 @@ class Registry:
     tools: Mapping[UUID, ToolEntry] = field(default_factory=dict)
     tools_by_name: Mapping[str, tuple[ToolEntry, ...]] = field(default_factory=dict)
     servers: Mapping[str, tuple[ServerEntry, ...]] = field(default_factory=dict)  # by id (hex) and by slug
+    routes: Mapping[str, tuple[RouteEntry, ...]] = field(default_factory=dict)  # the same
     # Answers built from this version, dropped with it: see `dataplane.mcp.lists`.
     cache: dict[object, object] = field(default_factory=dict, compare=False)
 
@@ -84,6 +119,10 @@ class Registry:
     def server(self, actor: Actor, key: str) -> ServerEntry | None:
         """A server by id or slug. None when it is unknown or not for this actor: both look the same."""
         return closest(actor, self.servers.get(key, ()))
+
+    def route(self, actor: Actor, key: str) -> RouteEntry | None:
+        """A proxy route by id or slug. None when it is unknown or not for this actor: both look the same."""
+        return closest(actor, self.routes.get(key, ()))
 
     def visible_tools(self, actor: Actor) -> list[ToolEntry]:
         """One tool per name, in name order."""

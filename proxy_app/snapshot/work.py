@@ -11,8 +11,9 @@ from django.db import connection, transaction
 
 from auth_app.actor import Actor
 from auth_app.models import ApiToken, Membership, StateVersion
-from proxy_app.models import Gateway, Server, ServerTool, Tool
-from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, ServerEntry, TokenEntry, ToolEntry
+from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
+from proxy_app.snapshot import routes
+from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, RouteEntry, ServerEntry, TokenEntry, ToolEntry
 from proxy_app.upstream.mcp import endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
 from proxy_app.upstream.secrets import CannotUnseal
@@ -48,7 +49,7 @@ def load_access() -> Access:
 
 
 def load_registry() -> Registry:
-    """Everything enabled: gateways, their tools, and servers with the tools that are left."""
+    """Everything enabled: gateways, their tools, servers with the tools that are left, and proxy routes."""
     with transaction.atomic(durable=True):
         _read_one_moment()
         version = read_versions().get("registry", 0)
@@ -63,8 +64,9 @@ def load_registry() -> Registry:
         )  # fmt: skip
         # In one order in every process, as the tools are: the first of several with one name is the one that is meant.
         server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, "slug", "description"))
+        route_rows = list(Route.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *routes.COLUMNS))
         places = list(ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias"))
-    return _registry(version, gateway_rows, tool_rows, server_rows, places)
+    return _registry(version, gateway_rows, tool_rows, server_rows, places, route_rows)
 
 
 def _read_one_moment() -> None:
@@ -79,6 +81,7 @@ def _registry(
     tool_rows: list[dict[str, Any]],
     server_rows: list[dict[str, Any]],
     places: Iterable[tuple[UUID, UUID, str]],
+    route_rows: Iterable[dict[str, Any]] = (),
 ) -> Registry:
     gateways = {row["id"]: entry for row in gateway_rows if (entry := gateway_entry(row)) is not None}
     tools = {row["id"]: _tool_entry(row) for row in tool_rows}
@@ -94,7 +97,13 @@ def _registry(
         server = _server_entry(row, members[row["id"]])
         servers[server.id.hex] += (server,)
         servers[server.slug] += (server,)
-    return Registry(version, gateways, tools, dict(by_name), dict(servers))
+    by_key: defaultdict[str, tuple[RouteEntry, ...]] = defaultdict(tuple)
+    for row in route_rows:
+        if (route := routes.route_entry(row, _owned(row))) is None:
+            continue
+        by_key[route.id.hex] += (route,)
+        by_key[route.slug] += (route,)
+    return Registry(version, gateways, tools, dict(by_name), dict(servers), dict(by_key))
 
 
 def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:

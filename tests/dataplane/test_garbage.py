@@ -30,7 +30,7 @@ class Connection:
 async def test_a_call_slow_enough_to_be_watched_leaves_no_cycle(no_collector: None) -> None:
     connection = Connection()
     left_behind = weakref.ref(connection)
-    async with leaving_cancels(connection.receive):
+    with leaving_cancels(connection.receive):
         await asyncio.sleep(WATCH_AFTER_S * 2)
     del connection
     for _ in range(5):  # the watching task ends in a later turn of the loop

@@ -6,6 +6,12 @@ from uuid import UUID, uuid4
 
 from auth_app.actor import Actor
 from auth_app.tokens.secrets import hash_secret
+from proxy_app.proxy_rules import (
+    BODY_LIMIT_BYTES,
+    DEFAULT_METHODS,
+    DEFAULT_REQUEST_HEADERS,
+    DEFAULT_RESPONSE_HEADERS,
+)
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Access, Snapshot, TokenEntry
 from proxy_app.snapshot.keeper import keeper
@@ -26,6 +32,7 @@ class World:
     tools: list[Row] = field(default_factory=list)
     servers: list[Row] = field(default_factory=list)
     places: list[tuple[UUID, UUID, str]] = field(default_factory=list)
+    routes: list[Row] = field(default_factory=list)
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
     looks: int = 0
 
@@ -72,10 +79,39 @@ class World:
             self.places.append((self.servers[-1]["id"], tool["id"], (aliases or {}).get(tool["name"], "")))
         return self.servers[-1]
 
+    def route(
+        self, name: str = "api", url: str = "http://127.0.0.1:9", *, headers: Row | None = None, **row: Any
+    ) -> Row:
+        values = {
+            "slug": name,
+            "version": 1,
+            "upstream_url": url,
+            "methods": list(DEFAULT_METHODS),
+            "request_headers": list(DEFAULT_REQUEST_HEADERS),
+            "response_headers": list(DEFAULT_RESPONSE_HEADERS),
+            "added_headers": {},
+            "sealed_headers": seal(headers or {}),
+            "strip_prefix": True,
+            "replace_from": "",
+            "replace_to": "",
+            "query_policy": "pass",
+            "query_parameters": [],
+            "body_limit_bytes": BODY_LIMIT_BYTES,
+            "connect_timeout_ms": None,
+            "timeout_ms": None,
+            "stream_timeout_ms": None,
+            "total_timeout_ms": None,
+            "streaming": True,
+            "redirects": False,
+        }
+        self.routes.append(_owned(name) | values | row)
+        return self.routes[-1]
+
     def publish(self) -> None:
         """What the database would say becomes what the process knows."""
         tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
-        registry = work._registry(keeper.snapshot.registry.version + 1, self.gateways, tools, self.servers, self.places)
+        version = keeper.snapshot.registry.version + 1
+        registry = work._registry(version, self.gateways, tools, self.servers, self.places, self.routes)
         keeper.snapshot = Snapshot(Access(1, dict(self.tokens)), registry)
 
     async def look(self) -> None:

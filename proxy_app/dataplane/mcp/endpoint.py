@@ -104,7 +104,7 @@ class Visit:
         """Answer an exchange, and let it be recorded however it ends."""
         assert exchange.request.id is not None  # noqa: S101 (notifications were answered before)
         try:
-            async with leaving_cancels(receive):
+            with leaving_cancels(receive):
                 outcome = await answer(exchange)
                 if isinstance(outcome, Relay) and self.streams:
                     await self._relay(outcome)
