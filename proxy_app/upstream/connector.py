@@ -37,6 +37,7 @@ class Wire(ResponseHandler):
         self.lost: BaseException | None = None
         self.ended = False
         self.on_lost: Callable[[], None] | None = None
+        self._cut: BaseException | None = None
         self._ends_at = float("inf")
         if lifetime_s is not None:
             self._ends_at = loop.time() + lifetime_s * (1 - LIFETIME_SPREAD * random.random())  # noqa: S311
@@ -54,11 +55,23 @@ class Wire(ResponseHandler):
         self.turns += 1
         self.heard = 0
 
+    def be_patient(self, seconds: float) -> None:
+        """Another read time-out for the rest of this turn."""
+        self.read_timeout = seconds
+        self._reschedule_timeout()
+
+    def cut_off(self) -> None:
+        """End it in the middle, so that whoever reads it does not take what came for all there is."""
+        if self.transport is not None:
+            self._cut = ConnectionAbortedError("cut off by the gateway")
+            self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self.heard += len(data)
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        exc = exc or self._cut
         self.lost = exc
         self.ended = True
         super().connection_lost(exc)
@@ -150,6 +163,9 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     async def close(self, *, abort_ssl: bool = False) -> None:
         self._shelf.connectors.discard(self)
+        for protocol in tuple(self._acquired):
+            if isinstance(protocol, Wire):
+                protocol.cut_off()
         await super().close(abort_ssl=abort_ssl)
 
     def close_idle(self) -> None:

@@ -87,10 +87,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if watcher is not None:
             connection.add_callback(watcher.released)
             watcher.connected(wire)
+        socket = wire.transport
         try:
             incoming = await _exchange(outgoing, connection, wire, upload, timeouts)
         except BaseException:
-            _drop(connection, wire)
+            connection.close()
+            if socket is not None and socket.get_write_buffer_size():
+                socket.abort()  # what is still to be written would be waited for, however long nobody reads it
             raise
         return httpx.Response(
             incoming.status,
@@ -194,7 +197,8 @@ class IncomingStream(httpx.AsyncByteStream):
         try:
             if chunk := await self._incoming.content.readany():
                 if self._patience_s is not None:
-                    self._wire.read_timeout, self._patience_s = self._patience_s, None
+                    self._wire.be_patient(self._patience_s)
+                    self._patience_s = None
                 return chunk
             self._check_end()
         except (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError) as exc:
@@ -282,14 +286,6 @@ async def _open(connector: GuardedConnector, outgoing: ClientRequest, timeouts: 
         if not (wire.should_close or wire.outlived):
             return connection, wire
         connection.close()
-
-
-def _drop(connection: Connection, wire: Wire) -> None:
-    """Close it now. What is still to be written would otherwise be waited for, however long the other side takes."""
-    transport = wire.transport
-    connection.close()
-    if transport is not None and transport.get_write_buffer_size():
-        transport.abort()
 
 
 async def _exchange(
