@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 ('strip_prefix', models.BooleanField(default=True)),
                 ('replace_from', models.CharField(blank=True, max_length=500)),
                 ('replace_to', models.CharField(blank=True, max_length=500)),
-                ('query_policy', models.CharField(choices=[('pass', 'Pass'), ('listed', 'Listed'), ('refuse', 'Refuse')], default='pass', max_length=10)),
+                ('query_policy', models.CharField(choices=[('pass', 'As Is'), ('listed', 'Listed'), ('refuse', 'Refuse')], default='pass', max_length=10)),
                 ('query_parameters', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=100), blank=True, default=list)),
                 ('body_limit_bytes', models.BigIntegerField(default=104857600)),
                 ('connect_timeout_ms', models.PositiveIntegerField(blank=True, null=True)),
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='call',
             name='path',
-            field=models.CharField(blank=True, max_length=500),
+            field=models.CharField(blank=True, db_default='', max_length=500),
         ),
         migrations.AddField(
             model_name='call',
