@@ -7,7 +7,7 @@ and tells the log and the metrics where it happened; "off" looks away.
 import logging
 import time
 from collections.abc import Callable
-from contextvars import Token
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import Self
 
@@ -61,6 +61,8 @@ def refuse_database() -> None:
 
 def tell_left(hold: ledger.Hold) -> None:
     """Count a connection that its work left behind; the belt that takes it back reports it here. Raises nothing."""
+    if settings.GUARD_MODE == "off":
+        return
     request = hold.request
     route, request_id = (request.route, request.request_id) if request else (context.UNRESOLVED, "")
     violation = Violation("connection_left", hold.phase, route, request_id, hold.site, raised=False)
@@ -69,10 +71,13 @@ def tell_left(hold: ledger.Hold) -> None:
 
 
 class _During:
-    __slots__ = ("_before", "_holds", "_phase", "_token")
+    """What was raised inside is raised again at the end: templates, for one, take any error in `{% if %}` for "no"."""
+
+    __slots__ = ("_before", "_holds", "_phase", "_stretch", "_token", "violation")
 
     def __init__(self, phase: Phase) -> None:
         self._phase = phase
+        self.violation: PhaseViolation | None = None
 
     def __enter__(self) -> Self:
         outer = context.phase.get()
@@ -82,6 +87,7 @@ class _During:
         if self._holds:
             self._enter_holding()
         self._token: Token[Phase] = context.phase.set(self._phase)
+        self._stretch: Token[_During | None] = _innermost.set(self)
         return self
 
     def _enter_holding(self) -> None:
@@ -91,11 +97,24 @@ class _During:
         for hold in self._holds:
             hold.phase = self._phase
 
-    def __exit__(self, *_exception: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        _innermost.reset(self._stretch)
         context.phase.reset(self._token)
         if self._holds:
             for hold, before in zip(self._holds, self._before, strict=True):
                 hold.phase = before
+        if self.violation:
+            _remember(self.violation)
+            if error is None:
+                raise self.violation
+
+
+_innermost: ContextVar[_During | None] = ContextVar("gatewaysite.phases.innermost", default=None)
+
+
+def _remember(violation: PhaseViolation) -> None:
+    if around := _innermost.get():
+        around.violation = violation
 
 
 _logged_at: dict[tuple[str, str, str], float] = {}
@@ -115,7 +134,9 @@ def _broken(rule: str, phase: Phase) -> None:
     for tell in on_violation:
         tell(violation)
     if violation.raised:
-        raise PhaseViolation(_sentence(violation))
+        error = PhaseViolation(_sentence(violation))
+        _remember(error)
+        raise error
     _log_now_and_then(violation)
 
 

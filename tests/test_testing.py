@@ -51,6 +51,14 @@ def test_a_held_connection_counts_as_well(assert_no_database_during: NoDatabaseD
         pass
 
 
+def test_nothing_can_be_asserted_of_a_guard_that_is_off(
+    assert_no_database_during: NoDatabaseDuring, settings: Settings
+) -> None:
+    settings.GUARD_MODE = "off"
+    with pytest.raises(ValueError, match="off"), assert_no_database_during():
+        pass
+
+
 def test_a_phase_with_a_database_cannot_be_asked_for(assert_no_database_during: NoDatabaseDuring) -> None:
     with pytest.raises(ValueError, match="load"), assert_no_database_during("load"):
         pass

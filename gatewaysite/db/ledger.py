@@ -5,6 +5,7 @@ the database hangs.
 """
 
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -22,6 +23,8 @@ import psycopg_pool
 import whitenoise
 
 from gatewaysite.context import Phase, RequestContext, current, phase
+
+log = logging.getLogger(__name__)
 
 # Borrowing one that is free takes less.
 AT_ONCE_S = 0.001
@@ -68,7 +71,10 @@ class Hold(Entry):
     Written by the thread that holds it, read by any.
     """
 
-    __slots__ = ("backend_pid", "busy_s", "holder", "phase", "rested_at", "running_since", "sql", "statements")
+    __slots__ = (
+        "backend_pid", "busy_s", "holder", "phase", "rested_at", "running_since", "sql", "statements",
+        "was_in_transaction",
+    )  # fmt: skip
 
     def __init__(self, holder: Holder) -> None:
         super().__init__()
@@ -76,6 +82,7 @@ class Hold(Entry):
         self.backend_pid = 0
         self.phase = phase.get()
         self.statements = 0
+        self.was_in_transaction = False
         self.busy_s = 0.0
         self.running_since = 0.0
         self.rested_at = self.since
@@ -89,6 +96,7 @@ class Hold(Entry):
         if sql is not None:
             self.sql = sql
             self.statements += 1
+            self.was_in_transaction = self.was_in_transaction or self.holder.in_transaction
             if self.phase is Phase.LOAD and isinstance(sql, str) and sql.startswith(_WRITES):
                 self.phase = Phase.WRITE
         self.running_since = time.monotonic()
@@ -179,8 +187,7 @@ def enter(hold: Hold, backend_pid: int) -> None:
     _by_thread.setdefault(hold.thread_id, []).append(hold)
     _holds.add(hold)
     if waited_s > AT_ONCE_S:
-        for tell in on_wait:
-            tell(waited_s)
+        _tell(on_wait, waited_s)
 
 
 def leave(hold: Hold) -> None:
@@ -189,8 +196,16 @@ def leave(hold: Hold) -> None:
         return
     _holds.discard(hold)
     _by_thread[hold.thread_id].remove(hold)
-    for tell in on_return:
-        tell(hold)
+    _tell(on_return, hold)
+
+
+def _tell[T](observers: list[Callable[[T], None]], seen: T) -> None:
+    """Who watches must not steer: an observer that fails has no say in whether a connection goes back."""
+    for tell in observers:
+        try:
+            tell(seen)
+        except Exception:
+            log.exception("an observer of connections failed")
 
 
 @contextmanager

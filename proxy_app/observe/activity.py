@@ -8,7 +8,7 @@ from prometheus_client import Gauge
 IDLE_IN_TRANSACTION = """
     SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - state_change)), 0)::float
       FROM pg_stat_activity
-     WHERE datname = current_database() AND usename = current_user AND state LIKE 'idle in transaction%'
+     WHERE datname = current_database() AND application_name LIKE 'poolgate%' AND state LIKE 'idle in transaction%'
 """
 
 # Every process sees the same sessions, so the highest figure counts, not the sum.

@@ -84,7 +84,8 @@ class Longest:
                 self._best_s, self._minute_ends = {}, (minute + 1) * 60.0
             if held_s > self._best_s.get(key, -1.0):
                 self._best_s[key] = held_s
-                self._minutes[-1][1][key] = {**described(hold), "ended_at": now}
+                ended = {**described(hold), "in_transaction": hold.was_in_transaction}
+                self._minutes[-1][1][key] = {**ended, "ended_at": now}  # type: ignore[typeddict-item]
 
     def entries(self, minutes: int = MINUTES, most: int | None = None) -> list[HeldOnce]:
         """Those of the last minutes, this one included; longest first, and no more than `most`."""

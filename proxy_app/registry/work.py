@@ -135,7 +135,8 @@ def counts(actor: Actor) -> dict[str, dict[str, int]]:
         .annotate(total=Count("pk"), enabled=Count("pk", filter=Q(enabled=True)))
         for kind in KINDS
     )
-    found = {row.pop("kind"): row for row in first.union(*others, all=True)}
+    rows = first.union(*others, all=True)
+    found = {row["kind"]: {"total": row["total"], "enabled": row["enabled"]} for row in rows}
     return {kind.slug: found.get(kind.slug, {"total": 0, "enabled": 0}) for kind in KINDS}
 
 

@@ -32,6 +32,12 @@ def page_of_a_lazy_queryset(request: HttpRequest) -> HttpResponse:
     return render_page(request, "error.html", {"error": {"detail": ContentType.objects.all()}})
 
 
+def page_that_asks_in_an_if(request: HttpRequest) -> HttpResponse:
+    """Django's templates take an error in a condition for "no": the page would be whole, and wrong."""
+    page = _template("{% if things.count > 0 %}some{% else %}none{% endif %}")
+    return HttpResponse(page.render({"things": ContentType.objects.all()}, request))
+
+
 def page_in_a_block(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         return render_page(request, "error.html", {"error": {}})
@@ -120,6 +126,7 @@ def renders_in_a_block(get_response: GetResponse) -> View:
 # By route: the view, the phase it breaks, and how.
 BAD: dict[str, tuple[Any, str, str]] = {
     "page-of-a-lazy-queryset": (page_of_a_lazy_queryset, "render", "database_used"),
+    "page-that-asks-in-an-if": (page_that_asks_in_an_if, "render", "database_used"),
     "page-in-a-block": (page_in_a_block, "render", "connection_held"),
     "json-in-a-block": (json_in_a_block, "render", "connection_held"),
     "redirect-in-a-block": (redirect_in_a_block, "render", "connection_held"),

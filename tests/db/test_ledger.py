@@ -1,6 +1,7 @@
 """Who holds a connection, and whether this task or thread does."""
 
 import asyncio
+from contextlib import nullcontext
 from contextvars import Context
 from threading import Event, Thread
 
@@ -154,6 +155,41 @@ def test_whoever_wants_to_know_is_told_of_every_return(
         query(pooled, "SELECT 1")
         query(pooled, "SELECT 1")
     assert [hold.statements for hold in ended] == [1, 2]
+
+
+def test_an_observer_that_fails_keeps_no_connection(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_seen: object) -> None:
+        raise RuntimeError("a full disk, say")
+
+    monkeypatch.setattr(ledger, "on_return", [fail])
+    monkeypatch.setattr(ledger, "on_wait", [fail])
+    monkeypatch.setattr(ledger, "AT_ONCE_S", 0)
+    for _ in range(pooled.pool.max_size + 1):
+        assert query(pooled, "SELECT 1") == (1,)
+    assert out_of_pool(pooled) == 0
+    assert "an observer of connections failed" in caplog.text
+
+
+def test_portions_of_a_server_side_cursor_are_time_in_statements(pooled: DatabaseWrapper) -> None:
+    with transaction.atomic(using=ALIAS), pooled.chunked_cursor() as cursor:
+        (hold,) = holds()
+        cursor.execute("SELECT pg_sleep(0.05) FROM generate_series(1, 2)")
+        before = hold.busy_s
+        assert len(cursor.fetchmany(2)) == 2
+        assert hold.busy_s - before >= 0.09
+
+
+@pytest.mark.parametrize("in_block", [True, False])
+def test_a_hold_remembers_whether_it_was_a_transaction(
+    pooled: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch, in_block: bool
+) -> None:
+    ended: list[bool] = []
+    monkeypatch.setattr(ledger, "on_return", [lambda hold: ended.append(hold.was_in_transaction)])
+    with transaction.atomic(using=ALIAS) if in_block else nullcontext():
+        query(pooled, "SELECT 1")
+    assert ended == [in_block]
 
 
 def test_holds_are_listed_longest_first(pooled: DatabaseWrapper) -> None:

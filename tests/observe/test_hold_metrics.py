@@ -79,12 +79,14 @@ def test_only_waiting_for_a_connection_is_measured(monkeypatch: pytest.MonkeyPat
 @pytest.mark.anyio
 async def test_idle_transactions_are_sampled_from_the_server() -> None:
     watcher = await psycopg.AsyncConnection.connect(database_url(), autocommit=True)
-    sinner = await psycopg.AsyncConnection.connect(database_url())
-    async with watcher, sinner:
+    sinner = await psycopg.AsyncConnection.connect(database_url(), application_name="poolgate")
+    stranger = await psycopg.AsyncConnection.connect(database_url(), application_name="psql")
+    async with watcher, sinner, stranger:
+        await stranger.execute("SELECT 1")
         await sinner.execute("SELECT 1")
         await watcher.execute("SELECT pg_sleep(0.05)")
         await activity.sample(watcher)
-        assert sample("gateway_db_idle_in_transaction") >= 1
+        assert sample("gateway_db_idle_in_transaction") == 1
         assert sample("gateway_db_idle_in_transaction_age_seconds_max") >= 0.05
         await sinner.rollback()
         await activity.sample(watcher)

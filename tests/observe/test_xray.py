@@ -204,7 +204,7 @@ class AHold(Hold):
         self._seconds = seconds
         self.request, self.file, self.line, self.function = None, "f.py", 1, "f"
         self.phase, self.statements, self.busy_s, self.running_since = context.Phase.LOAD, 0, 0.0, 0.0
-        self.rested_at, self.sql, self.backend_pid = 0.0, "", 1
+        self.rested_at, self.sql, self.backend_pid, self.was_in_transaction = 0.0, "", 1, False
         self.holder = cast("Any", type("Holder", (), {"alias": "x", "in_use": False, "in_transaction": False}))
 
     @property

@@ -48,6 +48,14 @@ class _Reporting:
         with self.db.noted(sql):
             return super()._executemany(sql, param_list, *ignored)  # type: ignore[misc]
 
+    def fetchmany(self, *args: Any) -> Any:
+        """Rows of a server-side cursor are asked for in portions, which is work of the server like the statement."""
+        with self.db.wrap_database_errors:
+            if not isinstance(self.cursor, psycopg.ServerCursor):
+                return self.cursor.fetchmany(*args)
+            with self.db.noted(None):
+                return self.cursor.fetchmany(*args)
+
     def copy(self, statement: Any, *args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
         return self._noted_copy(statement, self.cursor.copy(statement, *args, **kwargs))
 
@@ -194,8 +202,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self._soiled:
                 self._wash(self.connection)
             self.connection.returned_at = time.monotonic()
-            ledger.leave(self._hold)
-            self._hold = None
+            hold, self._hold = self._hold, None
+            ledger.leave(hold)
         super()._close()  # type: ignore[misc]
 
     def _close_cursors(self) -> None:
