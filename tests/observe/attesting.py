@@ -10,6 +10,7 @@ from proxy_app.observe.shapes import HeardPart
 from tests.observe.xrays import a_part, some_holds
 
 BEGAN_AT = 1_800_000_000.0
+ENDED_AT = BEGAN_AT + 10
 # By default so many samples, one each tenth of a second.
 SAMPLES = 100
 
@@ -29,12 +30,12 @@ def a_sample(*sessions: Session, at: float = BEGAN_AT + 1, listeners: int = 1) -
 
 
 def a_tally(*samples: Sample, due: int = SAMPLES, away: int = 0) -> Tally:
-    """These samples, and dull ones for the rest that was not away."""
+    """These samples, and dull ones of a pooled connection at rest for the rest that was not away."""
     tally = Tally(due / 10, BEGAN_AT, due=due, away=away)
     for sample in samples:
         tally.add(sample)
     while tally.taken < due - away:
-        tally.add(a_sample(at=BEGAN_AT + tally.taken / 10))
+        tally.add(a_sample(a_session(pid=1), at=BEGAN_AT + tally.taken / 10))
     return tally
 
 
@@ -43,8 +44,14 @@ def told(process: str = "here:1", *routes: Any, **values: Any) -> HeardPart:
 
 
 def a_window(*parts: HeardPart, tally: Tally | None = None) -> Seen:
-    """What a process told before it is dull; `parts` are what it told in the end, by default of 200 quick requests."""
+    """What processes told before is dull; `parts` are what they told in the end, by default of 200 quick requests."""
     ledgers = Ledgers(BEGAN_AT)
-    ledgers.add([told()])
-    ledgers.add(parts or [told("here:1", some_holds("page-tools", up_to_5_ms=200))])
-    return Seen(tally or a_tally(), ledgers, 0.1, BEGAN_AT, BEGAN_AT + 10, "18.0", 100)
+    in_the_end = parts or [told("here:1", some_holds("page-tools", up_to_5_ms=200))]
+    early = {part["process"]["id"]: told(part["process"]["id"], told_at=BEGAN_AT) for part in in_the_end}
+    ledgers.add(early.values(), BEGAN_AT)
+    ledgers.add([{**part, "told_at": ENDED_AT} for part in in_the_end], ENDED_AT)
+    return seen(ledgers, tally)
+
+
+def seen(ledgers: Ledgers, tally: Tally | None = None) -> Seen:
+    return Seen(tally or a_tally(), ledgers, 0.1, BEGAN_AT, ENDED_AT, "18.0", 100)

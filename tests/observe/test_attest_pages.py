@@ -178,6 +178,7 @@ def test_a_report_says_what_was_promised_who_broke_it_and_where(admin: Visitor) 
 
 def test_a_report_without_a_verdict_says_why_and_claims_nothing(admin: Visitor) -> None:
     page = admin.text(f"{PLACE}/{a_kept_one(a_window(told())).hex}")
+    assert "Why there is none:" in page
     assert "Only 0 requests used a connection; silence proves nothing" in page
     assert '<span class="state ok">met</span>' not in page
     assert page.count("not proven") == 6

@@ -6,26 +6,30 @@ import pytest
 
 from proxy_app.observe.attest.ledgers import Ledgers
 from proxy_app.observe.attest.report import make_report, summary
+from proxy_app.observe.attest.sessions import DISABLED, HIDDEN
 from proxy_app.observe.attest.text import as_text
 from proxy_app.observe.attest.watch import Seen
+from proxy_app.observe.shapes import BrokenRules, HeardPart, RouteSums
 from tests.observe.attesting import (
     BEGAN_AT,
+    ENDED_AT,
     a_sample,
     a_session,
     a_tally,
     a_window,
     idle_in_transaction,
+    seen,
     told,
 )
 from tests.observe.xrays import held_long, held_now, some_holds
 
 
-def verdict(seen: Seen, **more: Any) -> str:
-    return str(make_report(seen, **more)["verdict"])
+def verdict(window: Seen, **more: Any) -> str:
+    return str(make_report(window, **more)["verdict"])
 
 
-def met(seen: Seen) -> dict[str, bool | None]:
-    return {target["name"]: target["met"] for target in make_report(seen)["targets"]}
+def met(window: Seen) -> dict[str, bool | None]:
+    return {target["name"]: target["met"] for target in make_report(window)["targets"]}
 
 
 def test_a_window_in_which_all_went_well_passes() -> None:
@@ -97,10 +101,8 @@ def test_only_what_was_held_during_the_window_counts() -> None:
     after = some_holds("page-tools", longer=50, up_to_5_ms=300)
     broken = {"route": "page-tools", "phase": "render", "action": "counted", "count": 7}
     early = told("here:1", before, violations=[broken])
-    early["process"] = {"id": "here:1", "started_at": BEGAN_AT - 60}
-    late = {**early, "routes": [after]}
-    ledgers.add([early])
-    ledgers.add([late])  # type: ignore[list-item]
+    ledgers.add([early], BEGAN_AT)
+    ledgers.add([{**early, "routes": [after]}], ENDED_AT)
     (route,) = ledgers.routes()
     assert (route["holds"], route["over_budget"]) == (200, 0)
     assert ledgers.rules_broken() == []
@@ -117,8 +119,8 @@ def test_a_broken_phase_rule_fails() -> None:
 # --- Proving nothing -------------------------------------------------------------------------------------------------
 
 
-def reasons(seen: Seen, **more: Any) -> str:
-    report = make_report(seen, **more)
+def reasons(window: Seen, **more: Any) -> str:
+    report = make_report(window, **more)
     assert report["verdict"] == "no verdict"
     assert all(target["met"] is not True for target in report["targets"]), "nothing is proven"
     return " ".join(report["reasons"])
@@ -130,16 +132,22 @@ def test_silence_proves_nothing() -> None:
 
 @pytest.mark.parametrize("route", ["snapshot", "recorder", "jobs", "job-sync-gateway", "page-attestations-progress"])
 def test_background_loops_and_whoever_watches_are_no_requests(route: str) -> None:
-    seen = a_window(told("here:1", some_holds(route, up_to_5_ms=500)))
-    assert seen.ledgers.requests == (500 if route == "recorder" else 0)
+    window = a_window(told("here:1", some_holds(route, up_to_5_ms=500)))
+    assert window.ledgers.requests == (500 if route == "recorder" else 0)
 
 
-def test_a_database_that_was_away_for_a_moment_proves_nothing_whatever_else_was_seen() -> None:
-    tally = a_tally(a_sample(idle_in_transaction(900)), away=3)
+def test_a_database_that_was_away_for_a_moment_proves_nothing() -> None:
+    assert reasons(a_window(tally=a_tally(away=3))) == "The database did not answer for 0.3 s of the window."
+
+
+@pytest.mark.parametrize("state", ["active", HIDDEN])
+def test_what_was_seen_fails_whatever_was_not_and_the_rest_is_not_proven(state: str) -> None:
+    tally = a_tally(a_sample(idle_in_transaction(900), a_session(state)), away=3)
     report = make_report(a_window(tally=tally))
-    assert report["verdict"] == "no verdict"
-    assert report["reasons"] == ["The database did not answer for 0.3 s of the window."]
-    assert {target["name"]: target["met"] for target in report["targets"]}["idle_too_long"] is False, "it was seen"
+    assert report["verdict"] == "failed"
+    assert "The database did not answer for 0.3 s of the window." in report["reasons"]
+    assert {target["met"] for target in report["targets"] if target["name"] != "idle_too_long"} == {None}
+    assert "not seen: The database did not answer for 0.3 s" in as_text(signed(report))
 
 
 def test_a_database_that_never_answered_proves_nothing() -> None:
@@ -156,9 +164,12 @@ def test_too_few_samples_prove_nothing_but_are_enough_to_fail() -> None:
 
 
 def test_a_gateway_that_tells_nothing_proves_nothing() -> None:
-    seen = a_window()
-    silent = Seen(seen.tally, Ledgers(BEGAN_AT), 0.1, BEGAN_AT, BEGAN_AT + 10, "18.0", 100)
-    assert "No process of the gateway told anything" in reasons(silent)
+    assert "No process of the gateway told anything" in reasons(seen(Ledgers(BEGAN_AT)))
+
+
+def test_requests_without_one_pooled_session_prove_nothing() -> None:
+    only_others = [a_sample(a_session("idle", kind="other"), at=BEGAN_AT + number / 10) for number in range(100)]
+    assert "no session called poolgate was ever seen" in reasons(a_window(tally=a_tally(*only_others)))
 
 
 def test_another_database_than_the_gateways_proves_nothing() -> None:
@@ -172,17 +183,118 @@ def test_a_process_that_only_the_database_knows_of_proves_nothing() -> None:
     assert "3 processes follow the database, but only 1 told" in reasons(a_window(tally=tally))
 
 
-def test_sessions_whose_state_cannot_be_seen_prove_nothing() -> None:
-    tally = a_tally(a_sample(a_session("")))
-    assert "may not see" in reasons(a_window(tally=tally))
+@pytest.mark.parametrize("state", [HIDDEN, DISABLED])
+def test_sessions_whose_state_cannot_be_seen_prove_nothing(state: str) -> None:
+    assert "may not see" in reasons(a_window(tally=a_tally(a_sample(a_session(state)))))
 
 
-def test_a_process_too_busy_to_tell_its_hold_times_proves_nothing() -> None:
-    crowded = told("there:2", some_holds("page-tools", up_to_5_ms=200))
-    crowded["routes"] = []
-    assert "No hold times were told by there:2." in reasons(
-        a_window(told("here:1", some_holds("page-tools", up_to_5_ms=200)), crowded)
-    )
+@pytest.mark.parametrize("state", ["", "starting"])
+def test_a_session_that_begins_is_nothing_out_of_the_ordinary(state: str) -> None:
+    assert verdict(a_window(tally=a_tally(a_sample(a_session(state))))) == "passed"
+
+
+# --- Processes that stop telling -------------------------------------------------------------------------------------
+
+BROKEN: BrokenRules = {"route": "page-tools", "phase": "render", "action": "counted", "count": 99}
+
+
+def heard(*readings: list[HeardPart], began_at: float = BEGAN_AT) -> Seen:
+    """What was read in the window, evenly over it: the first at its start, the last at its end."""
+    ledgers = Ledgers(began_at)
+    for number, parts in enumerate(readings):
+        ledgers.add(parts, BEGAN_AT + (ENDED_AT - BEGAN_AT) * number / (len(readings) - 1))
+    return seen(ledgers)
+
+
+def part(
+    second: float, *routes: RouteSums, process: str = "here:1", started_at: float = BEGAN_AT - 60,
+    age_s: float = 0.0, without: bool = False, **values: Any,
+) -> HeardPart:  # fmt: skip
+    """What a process told so many seconds after the window began; each second it served 20 requests.
+
+    `without` its hold times, as a notification that is crowded.
+    """
+    served = some_holds("page-tools", up_to_5_ms=1000 + round(second) * 20)
+    found = told(process, *(routes or [served]), told_at=BEGAN_AT + second, age_s=age_s, **values)
+    found["process"] = {"id": process, "started_at": started_at}
+    if without:
+        found["routes"] = []
+    return found
+
+
+def test_a_process_that_stops_telling_in_between_proves_nothing() -> None:
+    fine = [[part(second)] for second in range(11)]
+    assert verdict(heard(*fine)) == "passed"
+    hanging = [
+        [*here, part(min(second, 1), process="here:2", age_s=max(0, second - 1))] for second, here in enumerate(fine)
+    ]
+    assert "here:2 told no hold times after 1.0 s of the window." in reasons(heard(*hanging))
+
+
+def test_a_process_that_is_heard_late_proves_nothing_unless_it_began_late() -> None:
+    fine = [[part(second)] for second in range(11)]
+
+    def with_a_late_one(**values: Any) -> Seen:
+        late = [[*here, part(second, process="here:2", **values)] for second, here in enumerate(fine[5:], 5)]
+        return heard(*fine[:5], *late)
+
+    assert "here:2 told no hold times before 5.0 s of the window." in reasons(with_a_late_one())
+    assert verdict(with_a_late_one(started_at=BEGAN_AT + 4.8)) == "passed"
+
+
+def test_a_process_that_ends_takes_its_word_away_and_is_not_missed() -> None:
+    until_the_fourth = [[part(second), part(second, process="here:2")] for second in range(5)]
+    restarted = heard(*until_the_fourth, *([part(second)] for second in range(5, 11)))
+    assert verdict(restarted) == "passed"
+    assert [(row["id"], row["seen_to_the_end"], row["ended"]) for row in make_report(restarted)["processes"]] == [
+        ("here:1", True, False),
+        ("here:2", False, True),
+    ]
+
+
+def test_the_dead_do_not_count_among_those_that_told() -> None:
+    until_the_fourth = [[part(second), part(second, process="here:2")] for second in range(5)]
+    window = heard(*until_the_fourth, *([part(second)] for second in range(5, 11)))
+    two_follow = a_tally(*[a_sample(a_session(), listeners=2, at=BEGAN_AT + at / 10) for at in range(100)])
+    assert "2 processes follow the database, but only 1 told" in reasons(seen(window.ledgers, two_follow))
+
+
+def test_what_a_crowded_process_tells_without_its_hold_times_counts() -> None:
+    crowded = [[part(second, without=True, violations=[BROKEN])] for second in range(9, 11)]
+    window = heard(*([part(second)] for second in range(9)), *crowded)
+    assert make_report(window)["rules_broken"] == [BROKEN]
+    assert verdict(window) == "failed"
+
+
+def test_hold_times_that_stop_prove_nothing_and_those_that_never_come_neither() -> None:
+    early = [[part(second)] for second in range(5)]
+    crowded = [[part(second, without=True)] for second in range(5, 11)]
+    assert "here:1 told no hold times after 4.0 s of the window." in reasons(heard(*early, *crowded))
+    assert "No hold times were told by here:1." in reasons(heard(*crowded))
+
+
+def test_hold_times_are_counted_from_the_first_that_were_told() -> None:
+    """Else what a crowded process held in the days before would count."""
+    late = [[part(second, some_holds("page-tools", longer=900, up_to_5_ms=200 + second))] for second in range(5, 11)]
+    crowded = [[part(second, without=True)] for second in range(5)]
+    (route,) = heard(*crowded, *late).ledgers.routes()
+    assert (route["holds"], route["over_budget"]) == (5, 0)
+
+
+@pytest.mark.parametrize("ahead_s", [-3600.0, 3600.0])
+def test_a_process_whose_clock_is_wrong_is_understood_by_the_age_of_its_word(ahead_s: float) -> None:
+    held = some_holds("page-tools", longer=50, up_to_5_ms=200)
+    before = held_long(route="page-tools", held_ms=900, ended_at=BEGAN_AT + ahead_s - 3)
+    during = held_long(route="page-tools", held_ms=40, ended_at=BEGAN_AT + ahead_s + 3)
+    later = some_holds("page-tools", longer=50, up_to_5_ms=500)
+    readings = [
+        [part(ahead_s + at, row, started_at=BEGAN_AT + ahead_s - 60, recent=[before, during])]
+        for at, row in ((0.0, held), (10.0, later))
+    ]
+    window = heard(*readings)
+    (route,) = window.ledgers.routes()
+    assert (route["holds"], route["over_budget"], route["longest"]["held_ms"]) == (300, 0, 40)
+    assert verdict(window) == "passed"
 
 
 def test_a_load_that_was_not_answered_proves_nothing() -> None:

@@ -19,7 +19,7 @@ Plain = dict[str, Any]
 def make_report(seen: Seen, *, load: Plain | None = None, key: uuid.UUID | None = None) -> Plain:
     """`load` is what an own load was and how it was answered; None when the gateway's users made it."""
     found = targets(seen)
-    word, reasons = verdict(seen, found, load)
+    word, doubts = verdict(seen, found, load)
     report: Plain = {
         "format": FORMAT,
         "id": (key or uuid.uuid4()).hex,
@@ -28,12 +28,12 @@ def make_report(seen: Seen, *, load: Plain | None = None, key: uuid.UUID | None 
         "ended_at": _moment(seen.ended_at),
         "seconds": seen.tally.seconds,
         "verdict": word,
-        "reasons": reasons,
-        "targets": [target.as_plain(word) for target in found],
+        "reasons": doubts,
+        "targets": [target.as_plain(proven=not doubts) for target in found],
         "samples": _samples(seen),
         "idle_in_transaction": _idle(seen),
         "connections": _connections(seen),
-        "processes": seen.ledgers.processes,
+        "processes": seen.ledgers.processes(seen.ended_at),
         "requests": seen.ledgers.requests,
         "routes": seen.ledgers.routes()[:ROUTES_SHOWN],
         "rules_broken": seen.ledgers.rules_broken(),

@@ -15,17 +15,24 @@ from gatewaysite.db.options import DEAD_AFTER
 NAME = "poolgate attest"
 # What the gateway's own connections call themselves; every other session of the database is somebody else's.
 KINDS = {"poolgate": "pool", "poolgate listener": "listener", "poolgate jobs": "jobs"}
+# PgBouncer can add where a session comes from: "poolgate - 10.0.0.1:5432".
+BEFORE_WHERE_FROM = " - "
+# The states of sessions that nobody can judge: this role may not look into them, or their server keeps no states.
+HIDDEN, DISABLED = "hidden", "disabled"
 CONNECT_WITHIN_S = 2.0
 # A server that takes longer to say what its sessions do is away, as far as sampling is concerned.
 ANSWER_WITHIN_S = 2.0
 AGAIN_AFTER_S = 0.5
-# A session without a state is one that this role may not look into, or whose server keeps no states.
+# A session that begins has no state and no type yet either: only the words instead of its query say that it is hidden.
 SESSIONS = """
-    SELECT pid, application_name, state, greatest(extract(epoch FROM now() - state_change), 0)::float8,
+    SELECT pid, application_name,
+           CASE WHEN state IS NULL AND query = '<insufficient privilege>' THEN 'hidden' ELSE state END,
+           greatest(extract(epoch FROM now() - state_change), 0)::float8,
            extract(epoch FROM xact_start)::float8,
            CASE WHEN state LIKE 'idle in transaction%%' THEN left(query, 2000) ELSE '' END
       FROM pg_stat_activity
-     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+     WHERE datname = current_database() AND coalesce(backend_type, 'client backend') = 'client backend'
+       AND pid <> pg_backend_pid()
 """
 SERVER = "SELECT current_setting('server_version'), current_setting('max_connections')::int"
 
@@ -50,6 +57,10 @@ class Session:
     @property
     def in_use(self) -> bool:
         return self.state != "idle"
+
+    @property
+    def unreadable(self) -> bool:
+        return self.state in (HIDDEN, DISABLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +123,18 @@ class Eye:
         return connection
 
 
+def kind_of(name: str) -> str:
+    """Whose session it is, by what it calls itself."""
+    return KINDS.get(name.partition(BEFORE_WHERE_FROM)[0], "other")
+
+
 async def _sample(connection: psycopg.AsyncConnection[Any]) -> Sample:
     began = time.perf_counter()
     async with asyncio.timeout(ANSWER_WITHIN_S):
         cursor = await connection.execute(SESSIONS, (), prepare=True)
         rows = await cursor.fetchall()
     sessions = [
-        Session(pid, KINDS.get(name or "", "other"), state or "", age_s or 0.0, transaction or 0.0, statement or "")
+        Session(pid, kind_of(name or ""), state or "", age_s or 0.0, transaction or 0.0, statement or "")
         for pid, name, state, age_s, transaction, statement in rows
     ]
     return Sample(time.time(), sessions, time.perf_counter() - began)

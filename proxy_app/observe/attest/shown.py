@@ -10,6 +10,8 @@ from proxy_app.observe.attest.targets import FAILED, NO_VERDICT, PASSED
 from proxy_app.observe.attest.text import place
 
 TONES = {PASSED: "ok", FAILED: "bad", NO_VERDICT: "warn"}
+# What stands above what could not be seen. Of what failed, that is not the reason.
+REASONS_LEAD = {PASSED: "", FAILED: "It failed for what was seen. This was not:", NO_VERDICT: "Why there is none:"}
 MET = {True: ("met", "ok"), False: ("not met", "bad"), None: ("not proven", "warn")}
 BARS = {"published": "published elsewhere", "ours": "ours"}
 # The drawing's own units; the page scales it.
@@ -53,6 +55,7 @@ def report_context(document: Plain) -> Plain:
     idle, connections, samples = report["idle_in_transaction"], report["connections"], report["samples"]
     return {
         "reasons": report["reasons"],
+        "reasons_lead": REASONS_LEAD[report["verdict"]],
         "targets": [_target(target) for target in report["targets"]],
         "facts": _facts(report),
         "ages": [_age(row, idle["seen"]) for row in idle["ages"] if row["seen"]],

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,7 +67,7 @@ class Tally:
     due: int = 0
     taken: int = 0
     away: int = 0
-    # Sessions of ours whose state this role may not see, or the server does not keep.
+    # Sessions of ours that nobody can judge.
     unreadable: int = 0
     cost_s: float = 0.0
     idle_most: int = 0
@@ -92,7 +92,7 @@ class Tally:
             self.open_most[kind] = max(self.open_most.get(kind, 0), len(sessions))
             in_use = sum(session.in_use for session in sessions)
             self.in_use_most[kind] = max(self.in_use_most.get(kind, 0), in_use)
-        self.unreadable = max(self.unreadable, sum(session.state in ("", "disabled") for session in sample.ours))
+        self.unreadable = max(self.unreadable, sum(session.unreadable for session in sample.ours))
         self.listeners.append(len(sample.of("listener")))
         idle = [session for session in sample.ours if session.idle_in_transaction]
         self.idle_most = max(self.idle_most, len(idle))
@@ -164,8 +164,17 @@ class Tally:
     @property
     def listening(self) -> int:
         """Processes of the gateway by the database's own account: each has one listener. The usual number counts."""
-        return sorted(self.listeners)[len(self.listeners) // 2] if self.listeners else 0
+        return _usual(self.listeners)
+
+    @property
+    def listening_in_the_end(self) -> int:
+        """The same of the window's last quarter."""
+        return _usual(self.listeners[-max(1, len(self.listeners) // 4) :])
 
 
 def samples_due(seconds: float, every_s: float) -> int:
     return max(1, math.floor(seconds / every_s + 1e-9))
+
+
+def _usual(numbers: Sequence[int]) -> int:
+    return sorted(numbers)[len(numbers) // 2] if numbers else 0

@@ -1,6 +1,6 @@
 """What is promised, whether the window kept it, and when a window proves nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,7 @@ class Target:
     def exceeded(self) -> bool:
         return self.measured > self.limit
 
-    def as_plain(self, verdict: str) -> Plain:
+    def as_plain(self, *, proven: bool) -> Plain:
         """`met` is null where nothing was exceeded, but too little was seen to say that it was met."""
         return {
             "name": self.name,
@@ -41,7 +41,7 @@ class Target:
             "limit": self.limit,
             "measured": round(self.measured, 1),
             "unit": self.unit,
-            "met": False if self.exceeded else None if verdict == NO_VERDICT else True,
+            "met": False if self.exceeded else True if proven else None,
         }
 
 
@@ -63,53 +63,59 @@ def targets(seen: Seen) -> list[Target]:
 
 
 def verdict(seen: Seen, found: Sequence[Target], load: Plain | None) -> tuple[str, list[str]]:
-    """The verdict, and why there is none. Where something could not be seen at all, what was seen decides nothing.
+    """The verdict, and what could not be seen.
 
-    Where too little was seen, it is enough to fail but not to pass.
+    What was seen is proof, so it fails whatever else was not. To pass, everything has to be seen.
     """
-    if reasons := [*_blind(seen)]:
-        return NO_VERDICT, reasons
-    thin = _thin(seen, load)
+    if not seen.tally.taken:
+        return NO_VERDICT, ["The database did not answer once."]
+    doubts = [*_blind(seen), *_thin(seen, load)]
     if any(target.exceeded for target in found):
-        return FAILED, thin
-    return (NO_VERDICT, thin) if thin else (PASSED, [])
+        return FAILED, doubts
+    return NO_VERDICT if doubts else PASSED, doubts
 
 
-def _blind(seen: Seen) -> list[str]:
-    tally = seen.tally
-    if not tally.taken:
-        return ["The database did not answer once."]
-    reasons = []
+def _blind(seen: Seen) -> Iterator[str]:
+    """What could not be seen at all."""
+    tally, ledgers = seen.tally, seen.ledgers
     if tally.away:
-        away_s = tally.away * seen.every_s
-        reasons.append(f"The database did not answer for {away_s:.1f} s of the window.")
+        yield f"The database did not answer for {tally.away * seen.every_s:.1f} s of the window."
     if tally.unreadable:
-        reasons.append(
+        yield (
             "This role may not see what the gateway's sessions do; it needs pg_read_all_stats or the gateway's own"
             " role, and track_activities."
         )
-    if not seen.ledgers.processes:
-        reasons.append("No process of the gateway told anything of itself.")
-    if not tally.listening:
-        reasons.append("No process of the gateway follows this database.")
-    return reasons
-
-
-def _thin(seen: Seen, load: Plain | None) -> list[str]:
-    tally, ledgers = seen.tally, seen.ledgers
-    reasons = []
-    if tally.taken < tally.due * SAMPLES_AT_LEAST:
-        reasons.append(f"Only {tally.taken} of {tally.due} samples were taken; {SAMPLES_AT_LEAST:.0%} have to be.")
-    if len(ledgers.processes) < tally.listening:
-        reasons.append(
-            f"{tally.listening} processes follow the database, but only {len(ledgers.processes)} told what they hold."
+    if ledgers.requests and not tally.open_most["pool"]:
+        yield (
+            f"{ledgers.requests} requests used a connection, but no session called poolgate was ever seen; does a"
+            " pooler call them otherwise?"
         )
-    if ledgers.without_routes:
-        reasons.append(f"No hold times were told by {', '.join(ledgers.without_routes)}.")
+    if not ledgers.processes(seen.ended_at):
+        yield "No process of the gateway told anything of itself."
+    if not tally.listening:
+        yield "No process of the gateway follows this database."
+
+
+def _thin(seen: Seen, load: Plain | None) -> Iterator[str]:
+    """What was seen too little of."""
+    tally, ledgers = seen.tally, seen.ledgers
+    if tally.taken < tally.due * SAMPLES_AT_LEAST:
+        yield f"Only {tally.taken} of {tally.due} samples were taken; {SAMPLES_AT_LEAST:.0%} have to be."
+    yield from _untold(seen)
+    yield from ledgers.silences(seen.ended_at)
     if ledgers.requests < REQUESTS_AT_LEAST:
-        reasons.append(
+        yield (
             f"Only {ledgers.requests} requests used a connection; silence proves nothing, {REQUESTS_AT_LEAST} have to."
         )
     if load and load["failed"] > load["requests"] * FAILED_AT_MOST:
-        reasons.append(f"{load['failed']} of {load['requests']} requests of the load were not answered as they should.")
-    return reasons
+        yield f"{load['failed']} of {load['requests']} requests of the load were not answered as they should."
+
+
+def _untold(seen: Seen) -> Iterator[str]:
+    """Processes that only the database knows of: over the window, or in the end, when some are gone that once told."""
+    processes = seen.ledgers.processes(seen.ended_at)
+    to_the_end = sum(process["seen_to_the_end"] for process in processes)
+    for follow, told in ((seen.tally.listening, len(processes)), (seen.tally.listening_in_the_end, to_the_end)):
+        if told < follow:
+            yield f"{follow} processes follow the database, but only {told} told what they hold."
+            return

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from proxy_app.observe.attest.targets import FAILED
+
 ROUTES_SHOWN, OFFENDERS_SHOWN = 12, 8
 
 Plain = dict[str, Any]
@@ -29,7 +31,9 @@ def as_text(document: Plain) -> str:
 def _head(report: Plain) -> Iterator[str]:
     samples = report["samples"]
     yield f"ATTESTATION: {report['verdict'].upper()}"
-    yield from (f"  {reason}" for reason in report["reasons"])
+    # Of what failed, these are not the reasons: they say what may have failed as well.
+    lead = "not seen: " if report["verdict"] == FAILED else ""
+    yield from (f"  {lead}{reason}" for reason in report["reasons"])
     yield f"{report['installation']}, version {report['version']}, code {report['code'][:12]}"
     yield f"{report['began_at']} to {report['ended_at']}, {report['seconds']:g} s"
     cost = "" if samples["cost_ms"] is None else f", each in {samples['cost_ms']:g} ms"

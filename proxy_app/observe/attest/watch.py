@@ -46,6 +46,8 @@ class Watch:
         self._eye = Eye(database_url, hear=None if self._inside else self._hear, channel=CHANNEL)
         self._stop = threading.Event()
         self._began = 0.0
+        # Whether some processes leave no file here. They tell only while they are asked, so it goes on to the end.
+        self._asking = False
 
     @property
     def elapsed_s(self) -> float:
@@ -95,10 +97,10 @@ class Watch:
 
     async def _take_ledgers(self, tally: Tally, ledgers: Ledgers) -> None:
         parts = await asyncio.to_thread(self._parts)
-        ledgers.add(parts)
+        ledgers.add(parts, time.time())
         tally.explain(parts)
-        connection = self._eye.connection
-        if connection and not self._inside and len(parts) < tally.listening:
+        self._asking = self._asking or (not self._inside and len(parts) < tally.listening)
+        if self._asking and (connection := self._eye.connection):
             await self._ask(connection)
 
     def _parts(self) -> list[HeardPart]:
@@ -107,7 +109,7 @@ class Watch:
         return parts if self._inside else parts[1:]
 
     async def _ask(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Some processes leave no file here: they are elsewhere, and answer a notification."""
+        """Processes elsewhere answer a notification; what they told meanwhile comes with it."""
         try:
             await self._board.exchange(connection)
         except (psycopg.Error, OSError):
