@@ -5,14 +5,13 @@ elsewhere are asked with a notification, and answer with one, over the connectio
 """
 
 import asyncio
-import base64
 import logging
 import os
 import re
 import socket
+import stat
 import time
-import zlib
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,21 +21,28 @@ import psycopg
 from django.conf import settings
 
 from gatewaysite.context import begin_background
+from proxy_app.observe.parts import EDGES, EDITION, NAME, packed, understood, unpacked
 from proxy_app.observe.shapes import HeardPart, ToldPart
 from proxy_app.observe.xray import xray_here
 
 CHANNEL = "poolgate_board"
-# Raised with every change of a part's shape: processes of two releases do not read each other's.
-EDITION = 2
 TELL_EVERY_S = 0.5
 # A process that has told nothing for so long is gone. Until then what it said last is shown, with its age.
 GONE_AFTER_S = 30.0
 # For so long after somebody looked do the processes elsewhere go on telling.
 WANTED_FOR_S = 5.0
-# PostgreSQL takes 8,000 bytes in a notification.
-PAYLOAD_BYTES = 7_900
+# The whole part is in the file. When that is older, what came by notification is the better one.
+FILE_COUNTS_FOR_S = 3.0
+# A file that nobody has written for so long was left behind by a process that was killed, here or elsewhere.
+ABANDONED_AFTER_S = 3600.0
+# A file larger than this is none of ours.
+FILE_BYTES = 4_000_000
+# Processes elsewhere that are listened to, and holds that one tells of itself, the longest; all are counted.
+HEARD_AT_MOST, HOLDS_TOLD = 200, 100
 
 log = logging.getLogger(__name__)
+# Telling takes up to 50 ms when hundreds of connections are out, and a disk may hang: none of it on the event loop.
+_thread = ThreadPoolExecutor(1, thread_name_prefix="board")
 
 
 class Board:
@@ -45,9 +51,10 @@ class Board:
     def __init__(self) -> None:
         self.process = _name()
         self._started_at = time.time()
-        # By process: when it was heard, and what it told.
-        self._heard: dict[str, tuple[float, ToldPart]] = {}
+        # By process: when it was heard, and what it told, as it came.
+        self._heard: dict[str, tuple[float, str]] = {}
         self._wanted_until = self._looked_at = self._exchanged_at = float("-inf")
+        self._in_file = False  # whether the last word is in the file, for the others to read
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -58,28 +65,29 @@ class Board:
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
+        self._in_file = False
         with suppress(OSError):
-            _file(self.process).unlink()
+            await asyncio.get_running_loop().run_in_executor(_thread, _file(self.process).unlink)
 
     def parts(self) -> list[HeardPart]:
         """Every process's part with its age; this one's first, as of now."""
         if not self._looking:
             self._heard.clear()  # nobody was asked meanwhile, so what they said last says nothing about now
         self._looked_at = time.monotonic()
-        others = {**self._elsewhere(), **self._neighbours()}
+        files = self._neighbours()
+        fresh = {name: part for name, part in files.items() if part["age_s"] <= FILE_COUNTS_FOR_S}
+        others = files | self._elsewhere() | fresh
         others.pop(self.process, None)
         recent = [part for part in others.values() if part["age_s"] <= GONE_AFTER_S]
         return [{**self._here(), "age_s": 0.0}, *sorted(recent, key=lambda part: part["process"]["id"])]
 
-    def _elsewhere(self) -> dict[str, HeardPart]:
-        now = time.monotonic()
-        heard = self._heard.copy()
-        return {name: {**part, "age_s": round(now - heard_at, 1)} for name, (heard_at, part) in heard.items()}
-
     def _here(self) -> ToldPart:
+        part = xray_here(self.process)
         return {
-            **xray_here(self.process),
+            **part,
+            "holds": part["holds"][:HOLDS_TOLD],
             "edition": EDITION,
+            "edges": EDGES,
             "process": {"id": self.process, "started_at": self._started_at},
             "told_at": time.time(),
         }
@@ -88,34 +96,38 @@ class Board:
 
     async def _run(self) -> None:
         begin_background("board")
+        loop = asyncio.get_running_loop()
         said = ""
         while True:
             try:
-                self._write()
-                said = ""
-            except OSError as error:
-                if str(error) != said:
+                await loop.run_in_executor(_thread, self._write)
+                self._in_file, said = True, ""
+            except Exception as error:
+                self._in_file = False
+                if str(error) != said:  # once per trouble, not twice a second
                     said = str(error)
-                    log.warning("this process cannot be seen by the others of this machine", extra={"error": said})
+                    words, extra = "this process cannot be seen by the others of this machine", {"error": said}
+                    log.warning(words, extra=extra, exc_info=not isinstance(error, OSError))
             await asyncio.sleep(TELL_EVERY_S)
 
     def _write(self) -> None:
-        settings.RUN_DIR.mkdir(parents=True, exist_ok=True)
+        settings.RUN_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = _file(self.process)
         new = file.with_suffix(".new")
-        new.write_bytes(orjson.dumps(self._here()))
+        with open(new, "wb", opener=_for_us_alone) as opened:
+            opened.write(orjson.dumps(self._here()))
         new.replace(file)
 
     def _neighbours(self) -> dict[str, HeardPart]:
         found: dict[str, HeardPart] = {}
-        for file in settings.RUN_DIR.glob("*.json"):
+        for file in settings.RUN_DIR.glob("*.board.*"):
             with suppress(OSError, ValueError):
-                part = _understood(file.read_bytes())
-                name = part["process"]["id"]
-                if _has_ended(name):
-                    file.unlink()  # it was killed, and could not do it itself
-                    continue
-                found[name] = {**part, "age_s": max(0.0, round(time.time() - part["told_at"], 1))}
+                part = _part_in(file)
+                if part and not _has_ended(part["process"]["id"]):
+                    age_s = max(0.0, round(time.time() - part["told_at"], 1))
+                    found[part["process"]["id"]] = {**part, "age_s": age_s}
+                else:
+                    file.unlink()  # its process was killed, and could not do it itself
         return found
 
     # --- Notifications --------------------------------------------------------------------------------------------
@@ -145,75 +157,85 @@ class Board:
         if self._looking:
             await _notify(connection, f"ask {self.process}")
         if self._wanted:
-            await _notify(connection, f"tell {packed(self._here())}")
+            told = await asyncio.get_running_loop().run_in_executor(_thread, lambda: packed(self._here()))
+            await _notify(connection, f"tell {self.process} {told}")
 
     def hear(self, payload: str) -> None:
-        """Take a notification of another process. What cannot be read is of another release, and is passed over."""
+        """Take a notification, which anybody in the database may send. What cannot be understood is passed over.
+
+        A part is only kept here: it is read when somebody looks, and not on the event loop.
+        """
         verb, _, rest = payload.partition(" ")
-        if verb == "ask" and rest != self.process and not _file(rest).exists():
+        name, _, text = rest.partition(" ")
+        if not NAME.fullmatch(name) or name == self.process:
+            return
+        if verb == "ask" and not self._is_read_by(name):
             self._wanted_until = time.monotonic() + WANTED_FOR_S
         elif verb == "tell" and self._looking:
+            self._keep(name, text)
+
+    def _is_read_by(self, process: str) -> bool:
+        """Whether it is one of this machine, where this one's file says more than a notification can."""
+        return self._in_file and os.path.exists(_file(process))
+
+    def _keep(self, process: str, text: str) -> None:
+        now = time.monotonic()
+        if len(self._heard) >= HEARD_AT_MOST:
+            heard = self._heard.copy().items()
+            self._heard = {name: told for name, told in heard if now - told[0] <= GONE_AFTER_S}
+        if process in self._heard or len(self._heard) < HEARD_AT_MOST:
+            self._heard[process] = (now, text)
+
+    def _elsewhere(self) -> dict[str, HeardPart]:
+        now = time.monotonic()
+        found: dict[str, HeardPart] = {}
+        for name, (heard_at, text) in self._heard.copy().items():
             with suppress(ValueError):
-                part = unpacked(rest)
-                self._heard[part["process"]["id"]] = (time.monotonic(), part)
-
-
-def packed(part: ToldPart) -> str:
-    """A part small enough for a notification. What does not fit is left out, the least urgent first."""
-    for less in _less_and_less(part):
-        text = base64.b85encode(zlib.compress(orjson.dumps(less))).decode()
-        if len(text) <= PAYLOAD_BYTES:
-            return text
-    raise ValueError("not even the figures of one process fit into a notification")
-
-
-def unpacked(text: str) -> ToldPart:
-    """Raises ValueError for what is no part, or one of another edition."""
-    try:
-        return _understood(zlib.decompress(base64.b85decode(text)))
-    except zlib.error as error:
-        raise ValueError("not a part") from error
-
-
-def _less_and_less(part: ToldPart) -> Iterator[ToldPart]:
-    yield part
-    part = {**part, "recent": []}
-    yield part
-    part = {**part, "longest": []}
-    yield part
-    part = {**part, "routes": []}
-    yield part
-    while part["waits"] or part["holds"]:
-        # Both lists have the longest first.
-        part = {**part, "waits": part["waits"][: len(part["waits"]) // 2]}
-        yield part
-        part = {**part, "holds": part["holds"][: len(part["holds"]) * 2 // 3]}
-        yield part
-
-
-def _understood(told: bytes) -> ToldPart:
-    part = orjson.loads(told)
-    if not isinstance(part, dict) or part.get("edition") != EDITION:
-        raise ValueError("of another edition")
-    return part  # type: ignore[return-value]  # its edition says so
+                part = unpacked(text)
+                if part["process"]["id"] == name:
+                    found[name] = {**part, "age_s": round(now - heard_at, 1)}
+        return found
 
 
 async def _notify(connection: psycopg.AsyncConnection[Any], payload: str) -> None:
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
 
 
+def _part_in(file: Path) -> ToldPart | None:
+    """None when its process has long left it behind. Raises OSError or ValueError for what is not to be read."""
+    seen = file.lstat()
+    if not stat.S_ISREG(seen.st_mode):
+        raise ValueError("no process writes such a file")
+    if time.time() - seen.st_mtime > ABANDONED_AFTER_S:
+        return None
+    if seen.st_size > FILE_BYTES or file.suffix != ".json":
+        raise ValueError("not a part, or not yet")
+    part = understood(file.read_bytes())
+    if _file(part["process"]["id"]).name != file.name:
+        raise ValueError("another process's")
+    return part
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
 def _file(process: str) -> Path:
-    return Path(settings.RUN_DIR) / f"{re.sub(r'[^A-Za-z0-9.-]', '-', process)}.json"
+    return Path(settings.RUN_DIR) / f"{process.replace(':', '-')}.board.json"
 
 
 def _name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{_host()}:{os.getpid()}"
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100] or "localhost"
 
 
 def _has_ended(process: str) -> bool:
     """Whether it was one of this machine, and is no more."""
     host, _, pid = process.rpartition(":")
-    if host != socket.gethostname():
+    if host != _host():
         return False
     try:
         os.kill(int(pid), 0)

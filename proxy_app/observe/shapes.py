@@ -1,6 +1,13 @@
 """The plain data of the connection X-ray: what processes tell each other, and what /ops/connections answers."""
 
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
+
+from msgspec import Meta
+
+# Others tell these. Within these bounds they can be added up, shown as times, and written as JSON.
+Number = Annotated[float, Meta(ge=-1e12, le=1e15)]
+Count = Annotated[int, Meta(ge=0, le=10**15)]
+Timestamp = Annotated[float, Meta(ge=0, le=32e9)]
 
 type Rule = Literal["held_in_render", "held_in_stream", "held_in_upstream", "idle_in_transaction", "over_budget"]
 
@@ -12,7 +19,7 @@ class AskedBy(TypedDict):
     request_id: str
     who: str
     file: str
-    line: int
+    line: Count
     function: str
 
 
@@ -20,16 +27,16 @@ class Held(AskedBy):
     """A connection out of the pool. `held_ms` is `statements_ms` plus `idle_ms`; `resting_ms` since the last one."""
 
     phase: str
-    held_ms: float
-    statements_ms: float
-    idle_ms: float
-    resting_ms: float
+    held_ms: Number
+    statements_ms: Number
+    idle_ms: Number
+    resting_ms: Number
     in_transaction: bool
-    statements: int
+    statements: Count
     running: bool
     statement: str
     fingerprint: str
-    backend_pid: int
+    backend_pid: Count
 
 
 class HeldNow(Held):
@@ -42,7 +49,7 @@ class HeldNow(Held):
 class HeldOnce(Held):
     """A hold as it was when it ended."""
 
-    ended_at: float
+    ended_at: Timestamp
 
 
 class HeldLong(HeldOnce):
@@ -56,7 +63,7 @@ class Waiting(AskedBy):
 
     process: str
     waits_for: str
-    waiting_ms: float
+    waiting_ms: Number
 
 
 class BrokenRules(TypedDict):
@@ -65,7 +72,7 @@ class BrokenRules(TypedDict):
     route: str
     phase: str
     action: str
-    count: int
+    count: Count
 
 
 class RouteSums(TypedDict):
@@ -73,14 +80,14 @@ class RouteSums(TypedDict):
 
     route: str
     phase: str
-    buckets: list[float]
-    held_s: float
-    idle_s: float
+    buckets: list[Number]
+    held_s: Number
+    idle_s: Number
 
 
 class ProcessName(TypedDict):
     id: str
-    started_at: float
+    started_at: Timestamp
 
 
 class Part(TypedDict):
@@ -90,23 +97,24 @@ class Part(TypedDict):
     """
 
     holds: list[HeldNow]
-    held: int
+    held: Count
     waits: list[Waiting]
-    waiting: int
+    waiting: Count
     longest: list[HeldLong]
     recent: list[HeldOnce]
     routes: list[RouteSums]
     violations: list[BrokenRules]
-    pool: dict[str, int]
-    units: dict[str, int]
+    pool: dict[str, Count]
+    units: dict[str, Count]
 
 
 class ToldPart(Part):
-    """A part on its way: whose, made when, in which edition of these shapes."""
+    """A part on its way: whose, made when, in which edition of these shapes, with which edges between its buckets."""
 
-    edition: int
+    edition: Count
+    edges: list[float]
     process: ProcessName
-    told_at: float
+    told_at: Timestamp
 
 
 class HeardPart(ToldPart):
@@ -136,7 +144,7 @@ class ProcessNow(TypedDict):
     connections_max: int
     connections_open: int
     connections_out: int
-    waiting: int
+    waiting: Count
     refused_total: int
 
 
@@ -148,7 +156,7 @@ class Xray(TypedDict):
     processes: list[ProcessNow]
     holds: list[HeldNow]
     waits: list[Waiting]
-    waiting: int
+    waiting: Count
     longest: list[HeldLong]
     routes: list[RouteCost]
     violations: list[BrokenRules]

@@ -1,10 +1,13 @@
 """The board: what processes tell each other, through files on one machine and through notifications elsewhere."""
 
 import asyncio
+import base64
 import os
+import stat
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +18,11 @@ import pytest
 from pytest_django import Settings
 
 from proxy_app.observe import board as module
-from proxy_app.observe.board import CHANNEL, EDITION, GONE_AFTER_S, PAYLOAD_BYTES, Board, packed, unpacked
+from proxy_app.observe.board import ABANDONED_AFTER_S, CHANNEL, FILE_BYTES, GONE_AFTER_S, HEARD_AT_MOST, Board
+from proxy_app.observe.parts import EDGES, EDITION, PAYLOAD_BYTES, packed, understood, unpacked
 from proxy_app.observe.shapes import HeardPart
+from proxy_app.observe.showing import connections_context
+from proxy_app.observe.xray import merged
 from tests.committed import database_url
 from tests.observe.xrays import a_part, a_wait, held_long, held_now, some_holds
 
@@ -71,11 +77,53 @@ def test_a_process_of_this_machine_that_was_killed_is_forgotten_at_once(db: None
     assert not list(settings.RUN_DIR.glob(f"*{dead.pid}*"))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", orjson.dumps(a_part("here:2", edition=EDITION + 1))])
-def test_a_file_that_cannot_be_read_is_passed_over(db: None, settings: Settings, content: bytes) -> None:
-    settings.RUN_DIR.mkdir()
-    (settings.RUN_DIR / "here-2.json").write_bytes(content)
+def as_file(settings: Settings, content: bytes, name: str = "here-2.board.json") -> Path:
+    settings.RUN_DIR.mkdir(exist_ok=True)
+    file = Path(settings.RUN_DIR) / name
+    file.write_bytes(content)
+    return file
+
+
+def test_a_file_is_read_by_its_name(db: None, settings: Settings) -> None:
+    file = as_file(settings, orjson.dumps(a_part("here:2", told_at=time.time())))
+    assert names(a_board("here:1").parts()) == ["here:1", "here:2"]
+    file.rename(file.with_name("here-3.board.json"))
     assert names(a_board("here:1").parts()) == ["here:1"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"{}", b'{"edition":3}', b"[" * 100_000, b'{"x":' * 100_000, b" " * (FILE_BYTES + 1)],
+    ids=lambda content: repr(content[:13]),
+)
+def test_a_file_that_cannot_be_read_is_passed_over(db: None, settings: Settings, content: bytes) -> None:
+    as_file(settings, content)
+    assert names(a_board("here:1").parts()) == ["here:1"]
+
+
+def test_what_is_no_file_is_passed_over(db: None, settings: Settings, tmp_path: Path) -> None:
+    real = as_file(settings, orjson.dumps(a_part("here:2", told_at=time.time())))
+    real.rename(tmp_path / "elsewhere")
+    real.symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(settings.RUN_DIR / "here-3.board.json")
+    (settings.RUN_DIR / "here-4.board.json").mkdir()
+    assert names(a_board("here:1").parts()) == ["here:1"]
+
+
+def test_what_was_left_behind_on_another_machine_is_removed_in_the_end(db: None, settings: Settings) -> None:
+    files = [as_file(settings, b"of an older release", name) for name in ("x-1.board.json", "x-1.board.new", "other")]
+    for age_s, left in ((ABANDONED_AFTER_S - 60, 3), (ABANDONED_AFTER_S + 60, 1)):
+        for file in files:
+            os.utime(file, (time.time() - age_s,) * 2)
+        a_board("here:1").parts()
+        assert len(list(settings.RUN_DIR.iterdir())) == left
+    assert files[2].exists()
+
+
+def test_nobody_else_reads_what_is_told(db: None, settings: Settings) -> None:
+    a_board("here:1")._write()
+    (file,) = settings.RUN_DIR.iterdir()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (settings.RUN_DIR, file)] == [0o700, 0o600]
 
 
 async def test_a_process_tells_twice_a_second_and_takes_its_word_back_at_the_end(db: None, settings: Settings) -> None:
@@ -99,6 +147,23 @@ async def test_a_folder_that_cannot_be_written_costs_only_the_neighbours(db: Non
     await asyncio.sleep(0.01)
     assert names(board.parts()) == [board.process]
     await board.stop()
+
+
+async def test_a_bug_costs_a_word_and_not_the_board(
+    db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "TELL_EVERY_S", 0.01)
+    board = Board()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "xray_here", lambda _process: 1 / 0)
+        board.start()
+        await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        while not module._file(board.process).exists():
+            await asyncio.sleep(0.01)
+    await board.stop()
+    (told,) = [record for record in caplog.records if record.name == module.__name__]
+    assert told.exc_info
 
 
 # --- Notifications ---------------------------------------------------------------------------------------------------
@@ -170,12 +235,141 @@ async def test_what_was_heard_before_nobody_looked_says_nothing_about_now(
     assert names(looks.parts()) == ["one:1"]
 
 
-@pytest.mark.parametrize("payload", ["", "tell", "tell x", "tell ~~", f"tell {packed(a_part(edition=99))}", "sing la"])
+async def test_where_no_file_can_be_written_the_processes_of_one_machine_see_each_other_all_the_same(
+    machines: list[Elsewhere], settings: Settings
+) -> None:
+    for machine in machines:
+        machine.board._write()
+        machine.board._in_file = True
+    looks, other, third = machines
+    other.board._in_file = False  # its disk is full: the file that is there is old
+    looks.board.parts()
+    await listen([other, third, looks], 0.6)
+    looks.board.parts()
+    assert list(looks.board._heard) == ["two:2"]
+    settings.RUN_DIR = settings.RUN_DIR / "one-1.board.json"  # a folder that is none
+    assert names(looks.board.parts()) == ["one:1", "two:2"]
+
+
+def test_the_younger_word_counts_when_a_file_is_old(db: None) -> None:
+    board, other = a_board("one:1"), a_board("two:2")
+    board.parts()
+    other._write()
+    board.hear(f"tell two:2 {packed(a_part('two:2', waiting=7))}")
+    assert [part["waiting"] for part in board.parts()] == [0, 0]
+    os.utime(module._file("two:2"))
+    stale = a_part("two:2", told_at=time.time() - 10, waiting=3)
+    module._file("two:2").write_bytes(orjson.dumps(stale))
+    assert [part["waiting"] for part in board.parts()] == [0, 7]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "", "ask", "ask ", "ask x", "ask one:1", "ask x:y", "ask two:2:2", "ask two:99999999999", "ask ../../etc:1",
+        f"ask {'x' * 300}:1", f"ask {'x' * 7000}", "ask two:2\n", "sing la:1", "asks two:2",
+    ],
+)  # fmt: skip
+def test_who_asks_has_a_name_that_can_be_one(db: None, payload: str) -> None:
+    board = a_board("one:1")
+    board.hear(payload)
+    assert not board.busy
+    board.hear("ask two:2")
+    assert board.busy
+
+
+def tell(text: str) -> str:
+    return f"tell two:2 {text}"
+
+
+def raw(content: bytes) -> str:
+    return tell(base64.b85encode(zlib.compress(content)).decode())
+
+
+def a_bomb() -> bytes:
+    """A part in all but its size: 6 kB that become 5 MB."""
+    return orjson.dumps(a_part("two:2") | {"padding": "x" * 5_000_000})
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "tell", "tell two:2", tell("x"), tell("~~"), tell("é"), f"tell {packed(a_part('two:2'))}",
+        f"tell three:3 {packed(a_part('two:2'))}", raw(b"{}"), raw(b'{"edition":3}'), raw(b"[" * 90_000),
+        raw(b'{"edition":3,"process":{"id":"two:2"},"told_at":0}'), raw(a_bomb()),
+        raw(orjson.dumps(a_part("two:2")))[:-20], raw(b"\xff"),
+    ],
+)  # fmt: skip
 def test_what_cannot_be_understood_is_passed_over(db: None, payload: str) -> None:
     board = a_board("one:1")
     board.parts()
     board.hear(payload)
     assert names(board.parts()) == ["one:1"]
+    board.hear(tell(packed(a_part("two:2"))))
+    assert names(board.parts()) == ["one:1", "two:2"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"edition": EDITION + 1},
+        {"edges": EDGES[1:]},
+        {"process": {"id": "two:2"}},
+        {"process": {"id": "evil", "started_at": 0}},
+        {"process": {"id": "two:2", "started_at": 1e300}},
+        {"holds": [{}]},
+        {"holds": [held_now() | {"held_ms": "long"}]},
+        {"holds": [held_now() | {"broken": "nothing"}]},
+        {"longest": [held_long(ended_at=-1e300)]},
+        {"waits": [{"waiting_ms": 1}]},
+        {"waiting": 2**63},
+        {"pool": {"pool_max": "10"}},
+        {"units": {}},
+        {"violations": [{"route": "x"}]},
+        {"routes": [some_holds("x") | {"buckets": []}]},
+        {"routes": [some_holds("x") | {"buckets": [1e308] * (len(EDGES) + 1)}]},
+        {"routes": None},
+    ],
+)
+def test_a_part_of_another_shape_is_none(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        understood(orjson.dumps(a_part("two:2") | values))
+
+
+def test_the_strangest_part_that_is_one_can_be_shown() -> None:
+    """Whatever is let in must not break the page for everybody."""
+    most = dict.fromkeys(("held_ms", "statements_ms", "idle_ms", "resting_ms"), 1e15)
+    least = dict.fromkeys(most, -1e12)
+    routes = [
+        some_holds("x") | {"buckets": [sign * 1e12 for sign in signs], "held_s": 1e-300, "idle_s": 1e15}
+        for signs in ([1, -1] * 7 + [1], [0] * 14 + [-1], [-1] * 15)
+    ]
+    part = a_part(
+        holds=[held_now(**times, line=10**15) for times in (most, least, most | {"held_ms": 1e-300})],
+        longest=[held_long(**most, ended_at=at) for at in (0, 32e9)],
+        waits=[a_wait(waiting_ms=1e15)],
+        routes=routes,
+        pool={"pool_max": 0, "pool_size": 10**15},
+    )
+    told = [{**understood(orjson.dumps(part | {"process": {"id": f"x:{n}", "started_at": 32e9}})), "age_s": 4.0}
+            for n in range(3)]  # fmt: skip
+    xray = merged(told)  # type: ignore[arg-type]
+    assert len(connections_context(xray)["holds"]) == 9
+    assert orjson.dumps(xray)
+
+
+def test_there_is_an_end_to_whom_one_listens(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    board, text = a_board("one:1"), packed(a_part("two:2"))
+    board.parts()
+    for number in range(HEARD_AT_MOST * 3):
+        board.hear(f"tell evil:{number} {text}")
+    assert len(board._heard) == HEARD_AT_MOST
+    assert names(board.parts()) == ["one:1"]
+    now = time.monotonic() + GONE_AFTER_S + 1
+    monkeypatch.setattr("proxy_app.observe.board.time.monotonic", lambda: now)
+    board._looked_at = now
+    board.hear(tell(text))
+    assert names(board.parts()) == ["one:1", "two:2"]
 
 
 # --- What fits -------------------------------------------------------------------------------------------------------
@@ -198,7 +392,7 @@ def busy(holds: int, waits: int = 0, routes: int = 0) -> HeardPart:
 
 def test_a_part_survives_the_way(db: None) -> None:
     part = busy(holds=3, waits=2, routes=5)
-    assert unpacked(packed(part)) == part
+    assert {**unpacked(packed(part)), "age_s": 0.0} == part
 
 
 def test_what_does_not_fit_is_left_out_the_least_urgent_first() -> None:

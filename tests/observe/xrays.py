@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from proxy_app.observe.board import EDITION
 from proxy_app.observe.holds import BUCKETS
+from proxy_app.observe.parts import EDGES, EDITION
 from proxy_app.observe.shapes import HeardPart, Held, HeldLong, HeldNow, RouteSums, Waiting, Xray
 from proxy_app.observe.xray import merged
 
@@ -65,6 +65,7 @@ def a_part(process: str = "here:1", **values: Any) -> HeardPart:
     """What a process tells that has nothing to do."""
     dull = {
         "edition": EDITION,
+        "edges": EDGES,
         "process": {"id": process, "started_at": 1_800_000_000.0},
         "told_at": 1_800_000_100.0,
         "age_s": 0.0,
