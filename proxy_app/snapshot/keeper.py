@@ -10,8 +10,9 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
@@ -30,11 +31,15 @@ from proxy_app.snapshot.entries import Snapshot
 
 CHANNEL = "poolgate"
 POLL_S = 2.0
-BOARD_EVERY_S = 0.5  # while somebody looks at it
+BOARD_EVERY_S = 0.5  # who looks from elsewhere is answered within this time
 LOOK_EVERY_S = 0.05
 ANSWER_WITHIN_S = 2.0  # a version query that takes longer means the connection is dead
+OBSERVE_WITHIN_S = 0.4  # by so much can watching delay following
 RECONNECT_S = 0.5
+TELL_AGAIN_AFTER_S = 60.0
 LOADERS: dict[str, Callable[[], Any]] = {"access": work.load_access, "registry": work.load_registry}
+
+type Listener = psycopg.AsyncConnection[Any]
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,7 @@ class Keeper:
         self._look: asyncio.Task[None] | None = None
         self._one_look = asyncio.Lock()
         self._follower: asyncio.Task[None] | None = None
+        self._told_at = float("-inf")
 
     async def start(self) -> None:
         """Load everything once, then follow in the background. A database that is down does not stop the start."""
@@ -85,10 +91,11 @@ class Keeper:
     async def look_again(self) -> None:
         """`check` for a caller who met an unknown key: shared, and at most every LOOK_EVERY_S however many guess."""
         if self._look is None:
-            self._look = asyncio.create_task(self._look_soon())
+            self._look = asyncio.create_task(self._look_soon(), context=Context())
         await asyncio.shield(self._look)
 
     async def _look_soon(self) -> None:
+        begin_background("snapshot")  # shared, so on nobody's account
         await asyncio.sleep(LOOK_EVERY_S)
         async with self._one_look:  # however slow the database is, one looks and all others share the next
             self._look = None  # who comes from here on needs a later look
@@ -104,10 +111,11 @@ class Keeper:
         """Load a part as of now, together with everyone who asks before that load begins."""
         queued = self._queued.get(part)
         if queued is None:
-            queued = self._queued[part] = asyncio.create_task(self._load_in_turn(part))
+            queued = self._queued[part] = asyncio.create_task(self._load_in_turn(part), context=Context())
         await asyncio.shield(queued)
 
     async def _load_in_turn(self, part: str) -> None:
+        begin_background("snapshot")
         async with self._locks[part]:
             del self._queued[part]  # who asks from here on needs a later load
             loaded = await run_unit(LOADERS[part])
@@ -131,35 +139,54 @@ class Keeper:
                 self.listening = False
             await asyncio.sleep(RECONNECT_S)
 
-    async def _follow_on(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    async def _follow_on(self, connection: Listener) -> None:
         while True:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 cursor = await connection.execute("SELECT part, version FROM auth_app_stateversion")
                 versions = dict(await cursor.fetchall())
-                await activity.sample(connection)
             await self._catch_up(versions)
             self.listening = True
-            await self._wait_for_a_change(connection)
+            until = time.monotonic() + POLL_S
+            await self._observe(activity.sample, connection)
+            await self._wait_for_a_change(connection, until)
 
-    async def _wait_for_a_change(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Until the database tells of one, or for POLL_S. Meanwhile the board talks over the same connection.
+    async def _wait_for_a_change(self, connection: Listener, until: float) -> None:
+        """Until the database tells of one, or that time. Meanwhile the board talks over the same connection.
 
         One notification is enough to look again: the versions say what moved, and a burst costs one look.
         """
-        until = time.monotonic() + POLL_S
         while (left_s := until - time.monotonic()) > 0:
-            patience_s = min(left_s, BOARD_EVERY_S) if board.busy else left_s
-            async for notification in connection.notifies(timeout=patience_s, stop_after=1):
+            async for notification in connection.notifies(timeout=min(left_s, BOARD_EVERY_S), stop_after=1):
                 if notification.channel == CHANNEL:
                     return
-                board.hear(notification.payload)
+                self._hear(notification.payload)
             if board.busy:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    await board.exchange(connection)
+                await self._observe(board.exchange, connection)
+
+    async def _observe(self, watch: Callable[[Listener], Awaitable[None]], connection: Listener) -> None:
+        """Nothing that goes wrong with watching may end the following. A connection that is lost does so by itself."""
+        try:
+            async with asyncio.timeout(OBSERVE_WITHIN_S):
+                await watch(connection)
+        except Exception as error:
+            self._tell_unobserved(error)
+
+    def _hear(self, payload: str) -> None:
+        """Anybody in the database may have sent it."""
+        try:
+            board.hear(payload)
+        except Exception as error:
+            self._tell_unobserved(error)
+
+    def _tell_unobserved(self, error: Exception) -> None:
+        if time.monotonic() - self._told_at > TELL_AGAIN_AFTER_S:
+            self._told_at = time.monotonic()
+            extra = {"error": str(error)}
+            log.error("the connection X-ray may lack something", extra=extra, exc_info=not is_trouble(error) and error)
 
 
 @asynccontextmanager
-async def _listener() -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+async def _listener() -> AsyncIterator[Listener]:
     connection = await psycopg.AsyncConnection.connect(
         settings.DATABASE_DIRECT_URL, autocommit=True, connect_timeout=5, application_name="poolgate listener"
     )

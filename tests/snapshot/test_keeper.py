@@ -1,11 +1,15 @@
 """The keeper: fresh after a write, in time after others' writes, and again after every loss."""
 
 import asyncio
+import base64
 import time
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
@@ -13,9 +17,14 @@ from pytest_django import Settings
 from auth_app.models import ApiToken, Membership, User
 from auth_app.policy import sees, visible_to
 from auth_app.tokens.secrets import hash_secret
+from gatewaysite.context import Phase, begin_background, phase, route_now
 from gatewaysite.db import units
 from gatewaysite.errors import Refused
+from gatewaysite.phases import during
 from proxy_app.models import Gateway, Server, Tool
+from proxy_app.observe import activity
+from proxy_app.observe.board import CHANNEL as BOARD_CHANNEL
+from proxy_app.observe.board import Board
 from proxy_app.snapshot import keeper as keeper_module
 from proxy_app.snapshot import work
 from proxy_app.snapshot.keeper import Keeper
@@ -219,7 +228,8 @@ async def test_what_nobody_tells_is_found_by_looking(unstarted: Keeper, monkeypa
 
 
 def test_looking_without_being_told_is_soon_enough_for_a_revoked_token() -> None:
-    assert keeper_module.POLL_S + keeper_module.ANSWER_WITHIN_S + keeper_module.RECONNECT_S < 5
+    looks_again_after_s = keeper_module.POLL_S + keeper_module.OBSERVE_WITHIN_S
+    assert looks_again_after_s + keeper_module.ANSWER_WITHIN_S + keeper_module.RECONNECT_S < 5
 
 
 async def test_a_token_revoked_while_the_listener_dies_is_forgotten(kept: Keeper) -> None:
@@ -268,6 +278,129 @@ async def test_a_rolled_back_change_is_never_seen(kept: Keeper) -> None:
     await kept.check()
     await asyncio.sleep(0.1)
     assert (kept.loads_total, kept.snapshot.registry.gateways) == (loads, {})
+
+
+# --- Watched ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path) -> Board:
+    """One that nobody else has looked at."""
+    settings.RUN_DIR = tmp_path
+    board = Board()
+    monkeypatch.setattr(keeper_module, "board", board)
+    return board
+
+
+def listener_pid() -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT max(pid) {LISTENERS}")
+        return cursor.fetchone()[0]
+
+
+def notify(channel: str, payload: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [channel, payload])
+
+
+async def test_nothing_that_is_sent_to_the_board_ends_the_following(board: Board, kept: Keeper) -> None:
+    await until(lambda: kept.listening, 5)
+    pid = await done(listener_pid)
+    board.parts()  # somebody looks, so that parts are taken
+    part = base64.b85encode(zlib.compress(b'{"edition":3}')).decode()
+    for payload in (
+        "",
+        "ask",
+        f"ask {'x' * 300}",
+        "ask ../x:1",
+        f"tell {part}",
+        f"tell evil:1 {part}",
+        "tell evil:1 ~",
+    ):
+        await asyncio.to_thread(notify, BOARD_CHANNEL, payload)
+    secret = await done(lambda: a_token(a_user()))
+    await until(lambda: knows(kept, secret), 5)
+    assert (await done(listener_pid), kept.listening) == (pid, True)
+
+
+@pytest.mark.parametrize("broken", ["hear", "exchange", "sample"])
+async def test_a_bug_in_watching_does_not_end_the_following(
+    board: Board, unstarted: Keeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    monkeypatch.setattr(keeper_module, "POLL_S", 0.2)
+    called = 0
+
+    def bug(*_: Any) -> None:
+        nonlocal called
+        called += 1
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(activity if broken == "sample" else board, broken, bug)
+    await unstarted.start()
+    try:
+        await until(lambda: unstarted.listening, 5)
+        pid = await done(listener_pid)
+        board.parts()
+        await done(lambda: notify(BOARD_CHANNEL, "ask two:2"))
+        await until(lambda: called, 5)
+        secret = await done(lambda: a_token(a_user()))
+        await until(lambda: knows(unstarted, secret), 5)
+        assert (await done(listener_pid), unstarted.listening) == (pid, True)
+    finally:
+        await unstarted.stop()
+    told = [record for record in caplog.records if record.name == keeper_module.__name__]
+    assert [record.exc_info is not None for record in told] == [True]
+
+
+async def test_watching_that_hangs_is_given_up(unstarted: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(_connection: Any) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(activity, "sample", hang)
+    await unstarted.start()
+    try:
+        await until(lambda: unstarted.listening, 5)
+        secret = await done(lambda: a_token(a_user()))
+        await until(lambda: knows(unstarted, secret), 5)
+    finally:
+        await unstarted.stop()
+
+
+async def test_who_looks_is_answered_from_elsewhere_within_a_second(
+    board: Board, kept: Keeper, settings: Settings
+) -> None:
+    await until(lambda: kept.listening, 5)
+    url = settings.DATABASE_DIRECT_URL
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as elsewhere:
+        await elsewhere.execute(f"LISTEN {BOARD_CHANNEL}")
+        await asyncio.sleep(0.1)
+        board.parts()
+        began = time.monotonic()
+        asked = [notification.payload async for notification in elsewhere.notifies(timeout=3, stop_after=1)]
+    assert asked == [f"ask {board.process}"]
+    assert time.monotonic() - began < 1
+
+
+async def test_loads_are_on_nobodys_account_but_the_snapshots(kept: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    await until(lambda: kept.listening, 5)
+    await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
+    await until(lambda: "gw-echo" in kept.snapshot.registry.tools_by_name, 5)
+    found: set[tuple[str, str]] = set()
+
+    def load() -> Any:
+        found.add((route_now(), phase.get()))
+        return work.load_registry()
+
+    def read() -> Any:
+        found.add((route_now(), phase.get()))
+        return {"registry": -1}
+
+    monkeypatch.setitem(keeper_module.LOADERS, "registry", load)
+    monkeypatch.setattr(work, "read_versions", read)
+    begin_background("somebodys-request")
+    with during(Phase.AUTH):
+        await kept.look_again()
+    assert found == {("snapshot", Phase.LOAD)}
 
 
 # --- Cheap -----------------------------------------------------------------------------------------------------------
@@ -422,7 +555,6 @@ async def test_a_start_without_a_database_is_followed_by_one_as_soon_as_there_is
 async def test_a_check_without_a_database_is_a_refusal_with_a_time_to_come_back(
     kept: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import psycopg
     from django.db import OperationalError
 
     async def nobody_home(*args: object) -> None:
