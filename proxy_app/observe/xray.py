@@ -21,6 +21,7 @@ from proxy_app.observe.holds import (
     routes_here,
     violations_here,
 )
+from proxy_app.observe.routes import added, kept_budget
 from proxy_app.observe.shapes import (
     BrokenRules,
     HeardPart,
@@ -91,34 +92,21 @@ def merged(parts: Iterable[HeardPart]) -> Xray:
 
 def routes(parts: Sequence[Part]) -> list[RouteCost]:
     """Per route and phase what its holds took. Those over their budget come first, then by how near they are to it."""
-    found: dict[tuple[str, str], RouteSums] = {}
-    for row in (row for part in parts for row in part["routes"]):
-        key = (row["route"], row["phase"])
-        found[key] = _sum(found[key], row) if key in found else row
-    return sorted((_route(row) for row in found.values()), key=lambda row: -row["p99_ms"] / row["budget_ms"])
-
-
-def _sum(one: RouteSums, other: RouteSums) -> RouteSums:
-    return {
-        **one,
-        "buckets": [here + there for here, there in zip(one["buckets"], other["buckets"], strict=True)],
-        "held_s": one["held_s"] + other["held_s"],
-        "idle_s": one["idle_s"] + other["idle_s"],
-    }
+    found = [_route(row) for row in added(row for part in parts for row in part["routes"])]
+    return sorted(found, key=lambda row: (row["within_budget"], -row["p99_ms"] / row["budget_ms"]))
 
 
 def _route(row: RouteSums) -> RouteCost:
     counts, may_take_s = row["buckets"], budget_s(row["route"], row["phase"])
-    p99_s = quantile(counts, 0.99)
     return {
         "route": row["route"],
         "phase": row["phase"],
         "holds": int(counts[-1]),
         "p50_ms": round(quantile(counts, 0.5) * 1000, 1),
-        "p99_ms": round(p99_s * 1000, 1),
+        "p99_ms": round(quantile(counts, 0.99) * 1000, 1),
         "idle_share": round(row["idle_s"] / row["held_s"], 3) if row["held_s"] else 0.0,
         "budget_ms": may_take_s * 1000,
-        "within_budget": p99_s <= may_take_s,
+        "within_budget": kept_budget(row),
     }
 
 

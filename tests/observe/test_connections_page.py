@@ -114,7 +114,7 @@ def test_what_is_wrong_now_is_said_with_its_cause(values: dict[str, Any], expect
 
 def test_what_was_wrong_before_stays_a_side_note() -> None:
     broken = [{"route": "a", "phase": "render", "action": "counted", "count": 2}]
-    found = told(an_xray(routes=[some_holds("slow", longer=1)], violations=broken))
+    found = told(an_xray(routes=[some_holds("slow", longer=2)], violations=broken))
     assert found == [
         WELL,
         ("off", "1 route took longer than the budget since the start"),
@@ -123,7 +123,7 @@ def test_what_was_wrong_before_stays_a_side_note() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    found = told(an_xray(holds=[held_now(**IDLE)], waits=[a_wait()], age_s=9.0, routes=[some_holds("x", longer=1)]))
+    found = told(an_xray(holds=[held_now(**IDLE)], waits=[a_wait()], age_s=9.0, routes=[some_holds("x", longer=2)]))
     assert [tone for tone, _text in found] == ["bad", "warn", "warn", "off"]
 
 
@@ -203,7 +203,7 @@ def test_routes_show_what_they_cost_and_whether_the_budget_is_kept(admin: Visito
 
 
 def test_of_many_routes_those_over_their_budget_are_shown_and_the_others_counted(admin: Visitor, tell: Tell) -> None:
-    over = [some_holds(f"slow-{number}", longer=1) for number in range(30)]
+    over = [some_holds(f"slow-{number}", longer=2) for number in range(30)]
     for slow, shown, left_out in ((30, 30, 40), (3, 25, 18)):
         tell(a_part(routes=[*over[:slow], *(some_holds(f"fine-{number}", up_to_5_ms=1) for number in range(40))]))
         page = admin.text(PAGE)

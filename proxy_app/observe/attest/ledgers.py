@@ -1,17 +1,16 @@
 """What the gateway's processes told of their connections during a window: differences between its start and its end."""
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from proxy_app.observe.holds import BUCKETS, budget_s
+from proxy_app.observe.holds import budget_s
+from proxy_app.observe.routes import Key, added, kept_budget, key_of, minus, over_budget
 from proxy_app.observe.shapes import BrokenRules, HeardPart, HeldOnce, RouteSums
 from proxy_app.observe.xray import quantile
 
 Plain = dict[str, Any]
-type Key = tuple[str, str]
 
 OF_THE_LONGEST = ("held_ms", "idle_ms", "statements", "file", "line", "function", "request_id", "ended_at")
 # Served for nobody: background loops, jobs, and whoever watches the attestation itself.
@@ -57,13 +56,13 @@ class Process:
     def told_before(self) -> HeardPart | None:
         return None if self.born_here else self.word.first
 
-    def rows(self) -> Iterator[tuple[RouteSums, RouteSums | None]]:
-        """Its routes in the end, each with the same before the window."""
+    def rows(self) -> Iterator[RouteSums]:
+        """Its routes, of the window only."""
         if self.hold_times is None:
             return
         first = () if self.born_here else self.hold_times.first["routes"]
-        before = {(row["route"], row["phase"]): row for row in first}
-        yield from ((row, before.get((row["route"], row["phase"]))) for row in self.hold_times.last["routes"])
+        before = {key_of(row): row for row in first}
+        yield from (minus(row, before.get(key_of(row))) for row in self.hold_times.last["routes"])
 
 
 class Ledgers:
@@ -159,27 +158,23 @@ class Ledgers:
 
     def routes(self) -> list[Plain]:
         """Every route that held connections: how many, how long, and how many of them longer than its budget."""
-        found: dict[Key, Plain] = {}
-        for process in self._processes.values():
-            for row, before in process.rows():
-                _add(found, row, before)
-        rows = [self._route(key, row) for key, row in found.items() if row["buckets"][-1] > 0]
+        sums = added(row for process in self._processes.values() for row in process.rows())
+        rows = [self._route(row) for row in sums if row["buckets"][-1] > 0]
         return sorted(rows, key=lambda row: (-row["over_budget"], -row["p99_ms"], row["route"], row["phase"]))
 
-    def _route(self, key: Key, row: Plain) -> Plain:
-        counts, budget = row["buckets"], budget_s(*key)
-        holds, over = int(counts[-1]), int(counts[-1] - counts[bisect_right(BUCKETS, budget) - 1])
+    def _route(self, row: RouteSums) -> Plain:
+        counts = row["buckets"]
         return {
-            "route": key[0],
-            "phase": key[1],
-            "holds": holds,
+            "route": row["route"],
+            "phase": row["phase"],
+            "holds": int(counts[-1]),
             "p50_ms": round(quantile(counts, 0.5) * 1000, 1),
             "p99_ms": round(quantile(counts, 0.99) * 1000, 1),
             "idle_share": round(row["idle_s"] / row["held_s"], 3) if row["held_s"] > 0 else 0.0,
-            "budget_ms": budget * 1000,
-            "over_budget": over,
-            "within_budget": over <= allowed_over(holds),
-            "longest": self._longest.get(key),
+            "budget_ms": budget_s(*key_of(row)) * 1000,
+            "over_budget": over_budget(row),
+            "within_budget": kept_budget(row),
+            "longest": self._longest.get(key_of(row)),
         }
 
     def _remember(self, hold: HeldOnce, process: str) -> None:
@@ -192,23 +187,6 @@ class Ledgers:
 
 def _key(part: HeardPart) -> tuple[str, float]:
     return part["process"]["id"], part["process"]["started_at"]
-
-
-def allowed_over(holds: int) -> int:
-    """One hold of a hundred may take longer than the budget; of fewer than a hundred, one."""
-    return max(1, holds // 100)
-
-
-def _add(found: dict[Key, Plain], row: RouteSums, before: RouteSums | None) -> None:
-    into = found.setdefault(
-        (row["route"], row["phase"]), {"buckets": [0.0] * len(row["buckets"]), "held_s": 0.0, "idle_s": 0.0}
-    )
-    earlier: Sequence[float] = before["buckets"] if before else [0.0] * len(row["buckets"])
-    into["buckets"] = [
-        sum_so_far + now - then for sum_so_far, now, then in zip(into["buckets"], row["buckets"], earlier, strict=True)
-    ]
-    into["held_s"] += row["held_s"] - (before["held_s"] if before else 0.0)
-    into["idle_s"] += row["idle_s"] - (before["idle_s"] if before else 0.0)
 
 
 def _refusals(part: HeardPart | None) -> int:
