@@ -17,6 +17,7 @@ from proxy_app.federation.worker import job_worker
 from proxy_app.observe.board import board
 from proxy_app.observe.metrics import publisher
 from proxy_app.observe.recorder import recorder
+from proxy_app.observe.upstreams import teller
 from proxy_app.snapshot.keeper import keeper
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ async def start() -> None:
     job_worker.start()
     publisher.start()
     board.start()
+    teller.start()
     sys.setswitchinterval(TAKE_TURNS_AFTER_S)
     _calm_collector()
 
@@ -52,6 +54,7 @@ async def start() -> None:
 async def stop() -> None:
     """The reverse: first whatever makes work, then whatever the work needs."""
     Draining.on = True
+    await teller.stop()
     await board.stop()
     await publisher.stop()
     await job_worker.stop()

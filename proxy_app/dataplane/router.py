@@ -18,6 +18,7 @@ EXACT: dict[str, AsgiApp] = {
     "/healthz": health.health,
     "/metrics": health.metrics,
     "/ops/connections": ops.connections,
+    "/ops/upstreams": ops.upstreams,
 }
 # /servers/mcp is a server of that name in the registry.
 ONE_SERVER = re.compile(r"/servers/[^/]*/mcp/?")
@@ -31,6 +32,8 @@ def handler_for(path: str) -> AsgiApp | None:
         return passthrough.proxy
     if not path.startswith(("/", "*")):
         return passthrough.odd_target
+    if ops.RECREATE.fullmatch(path):
+        return ops.recreate_upstream
     return endpoint.one_server if ONE_SERVER.fullmatch(path) else None
 
 

@@ -48,6 +48,7 @@ def begin_sync(gateway_id: UUID) -> Endpoint | None:
             sealed_headers=gateway.sealed_headers,
             name=gateway.slug,
             revision=gateway.version,
+            epoch=gateway.pool_epoch,
             pool_options=gateway.pool_options,
             ca_certificate=gateway.ca_certificate,
             client_certificate=gateway.client_certificate,

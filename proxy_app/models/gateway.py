@@ -36,6 +36,8 @@ class Gateway(Registered):
     ca_certificate = models.TextField(blank=True)
     client_certificate = models.TextField(blank=True)
     sealed_client_key = models.TextField(blank=True)
+    # Raised when an administrator asks for new connections: every process then opens some.
+    pool_epoch = models.PositiveIntegerField(default=0)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     status_message = models.TextField(null=True, blank=True)

@@ -17,6 +17,7 @@ from gatewaysite.context import Phase
 from gatewaysite.db import ledger
 from gatewaysite.errors import GatewayError
 from gatewaysite.signals import refused
+from proxy_app.observe.pool_metrics import count_pools, publish_pools
 from proxy_app.observe.state import process_state
 
 PUBLISH_EVERY_S = 1.0
@@ -84,6 +85,7 @@ def publish(state: Mapping[str, Any]) -> None:
     age_s = state["snapshot"]["age_seconds"]
     SNAPSHOT_AGE.set(float("inf") if age_s is None else age_s)
     RECORDS_WAITING.set(state["recorder"]["waiting"])
+    publish_pools()
 
 
 def render() -> bytes:
@@ -102,6 +104,7 @@ class Publisher:
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        count_pools()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import F, Q
 
 from auth_app.actor import Actor
+from auth_app.models import AuditEntry
 from auth_app.policy import may_administer
-from proxy_app.models import Call
+from proxy_app.models import Call, Gateway
 from proxy_app.observe.records import CallRecord
 
 
@@ -26,3 +28,25 @@ def recent_calls(actor: Actor, limit: int) -> list[dict[str, Any]]:
     calls = Call.objects.filter(mine, method="tools/call").order_by("-at", "-id")
     columns = calls.values("at", "tool_id", "tool_name", "outcome", "duration_ms", "upstream_ms")
     return [dict(call) for call in columns[:limit]]
+
+
+def ask_for_new_connections(key: str, email: str, request_id: str) -> bool:
+    """Every process's snapshot says so from here on. False when the key is that of no gateway."""
+    try:
+        gateway_id = UUID(hex=key)
+    except ValueError:
+        return False
+    with transaction.atomic(durable=True):
+        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).only("id", "name").first()
+        if gateway is None:
+            return False
+        Gateway.objects.filter(pk=gateway_id).update(pool_epoch=F("pool_epoch") + 1)
+        AuditEntry.objects.create(
+            actor_email=email,
+            action="gateway.pool_recreated",
+            object_kind="gateways",
+            object_id=key,
+            object_name=gateway.name,
+            request_id=request_id,
+        )
+    return True

@@ -20,7 +20,7 @@ from proxy_app.upstream.secrets import CannotUnseal
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
 REACHED_BY = (
-    "url", "sealed_headers", "era", "version",
+    "url", "sealed_headers", "era", "version", "pool_epoch",
     "pool_options", "ca_certificate", "client_certificate", "sealed_client_key",
 )  # fmt: skip
 
@@ -116,6 +116,7 @@ def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
             era=row["era"] or None,
             name=row["slug"],
             revision=row["version"],
+            epoch=row["pool_epoch"],
             pool_options=row["pool_options"],
             ca_certificate=row["ca_certificate"],
             client_certificate=row["client_certificate"],

@@ -29,6 +29,10 @@ class Breaker:
         self._open = False
         self._probing = False
 
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
     def state(self, now: float) -> Circuit:
         if not self._open:
             return Circuit.CLOSED

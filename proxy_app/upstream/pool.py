@@ -40,6 +40,7 @@ class Upstream:
     key: str
     name: str = ""
     revision: int = 0
+    epoch: int = 0  # raised when somebody asked for new connections
     target: str = ""  # changes with the address and the credential
     options: Options = field(default=NO_OPTIONS, hash=False)
 
@@ -50,15 +51,17 @@ class Upstream:
 class Listener(Protocol):
     """Who counts what pools do: see proxy_app.observe.pool_metrics."""
 
-    def waited(self, upstream: str, seconds: float) -> None: ...
+    def waited(self, upstream: Upstream, seconds: float) -> None: ...
 
-    def renewed(self, upstream: str, cause: str) -> None: ...
+    def renewed(self, upstream: Upstream, cause: str) -> None: ...
 
-    def let_go(self, upstream: str, seconds: float) -> None: ...
+    def let_go(self, upstream: Upstream, seconds: float) -> None: ...
 
-    def circuit(self, upstream: str, state: str) -> None: ...
+    def circuit(self, upstream: Upstream, state: str) -> None: ...
 
     def stream(self, opened: bool, outcome: str, seconds: float) -> None: ...
+
+    def stream_refused(self) -> None: ...
 
 
 class House:
@@ -163,6 +166,8 @@ class Pool:
         house, figures = self.house, self.figures
         if asked.get("streams") and house.streams >= house.rules.max_streams:
             figures.refused["stream_cap"] += 1
+            for listener in house.listeners:
+                listener.stream_refused()
             raise StreamCap("too many streams are open")
         try:
             call.finds_out = self.breaker.admit(call.began, forced="check" in asked)
@@ -185,7 +190,7 @@ class Pool:
             waited_s = time.monotonic() - call.began
             self.figures.wait.add(waited_s)
             for listener in self.house.listeners:
-                listener.waited(self.upstream.name, waited_s)
+                listener.waited(self.upstream, waited_s)
 
     def _answering(self, call: Call, response: httpx.Response) -> None:
         """The headers are here."""
@@ -264,7 +269,7 @@ class Pool:
     def _let_go(self, record: Abandoned) -> None:
         seconds = self.house.abandoned.closed(record)
         for listener in self.house.listeners:
-            listener.let_go(self.upstream.name, seconds)
+            listener.let_go(self.upstream, seconds)
 
     def _stream_ended(self, call: Call, now: float, outcome: Outcome) -> None:
         self.house.streams -= 1
@@ -280,7 +285,7 @@ class Pool:
         elif state is Circuit.CLOSED:
             self.health.back()
         for listener in self.house.listeners:
-            listener.circuit(self.upstream.name, state)
+            listener.circuit(self.upstream, state)
 
     # --- Generations ----------------------------------------------------------------------------------------------
 
@@ -301,7 +306,7 @@ class Pool:
         old.transport.close_idle()
         self.draining.append(old)
         for listener in self.house.listeners:
-            listener.renewed(self.upstream.name, cause)
+            listener.renewed(self.upstream, cause)
         return event
 
     def set_up(self, upstream: Upstream) -> None:

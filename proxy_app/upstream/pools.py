@@ -137,7 +137,10 @@ class Pools:
             self._make_room()
             pool = self._pools[upstream.key] = Pool(upstream, self.rules, self.house)
         elif upstream.is_set_up_like(pool.upstream):
-            pool.upstream = upstream
+            asked_for = upstream.epoch > pool.upstream.epoch
+            pool.upstream = upstream if upstream.epoch >= pool.upstream.epoch else pool.upstream
+            if asked_for:  # by whom, the audit says; this process may have been the one
+                pool.renew_soon("manual", "asked for")
         elif upstream.revision >= pool.upstream.revision:
             pool.set_up(upstream)
         return pool

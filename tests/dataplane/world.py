@@ -52,7 +52,7 @@ class World:
     ) -> Row:
         name = row.pop("name", f"gw{len(self.gateways)}")
         values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
-        values |= {"version": 1, "pool_options": {}} | dict.fromkeys(TLS, "")
+        values |= {"version": 1, "pool_epoch": 0, "pool_options": {}} | dict.fromkeys(TLS, "")
         self.gateways.append(_owned(name) | values | row)
         return self.gateways[-1]
 

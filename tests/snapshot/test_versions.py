@@ -21,7 +21,7 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
     Gateway: (
         "registry",
         OWNERSHIP
-        | {"url", "sealed_headers", "era", "pool_options"}
+        | {"url", "sealed_headers", "era", "pool_options", "pool_epoch"}
         | {"ca_certificate", "client_certificate", "sealed_client_key"},
     ),
     Tool: (

@@ -50,6 +50,7 @@ def endpoint_of(
     era: Era | None = None,
     name: str = "",
     revision: int = 0,
+    epoch: int = 0,
     pool_options: Mapping[str, Any] = MappingProxyType({}),
     ca_certificate: str = "",
     client_certificate: str = "",
@@ -72,7 +73,9 @@ def endpoint_of(
         headers=tuple(open_sealed(sealed_headers).items()),
         timeout_s=options.read_timeout or settings.HTTP_READ_TIMEOUT,
         era=era,
-        upstream=Upstream(key=gateway_id.hex, name=name, revision=revision, target=target, options=options),
+        upstream=Upstream(
+            key=gateway_id.hex, name=name, revision=revision, epoch=epoch, target=target, options=options
+        ),
     )
 
 

@@ -1,0 +1,109 @@
+"""/ops/upstreams: how every upstream is, and new connections to one of them, for administrators' tokens."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from pytest_django import Settings
+
+from gatewaysite.asgi import application
+from proxy_app.observe import upstreams as observed
+from proxy_app.observe.upstreams import merged, teller
+from proxy_app.upstream.client import UpstreamClient
+from tests.asgi_client import Answer, ask
+from tests.dataplane.rpc import call
+from tests.dataplane.world import World
+from tests.scripted_mcp import ScriptedMcp, done
+from tests.upstream.fakes import until
+
+pytestmark = pytest.mark.anyio
+
+PATH = "/ops/upstreams"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.RUN_DIR = tmp_path
+    monkeypatch.setattr(observed, "run_unit", _no_database)
+
+
+async def _no_database(unit: Any, key: str, *_more: Any) -> bool:
+    return False
+
+
+async def request(token: str | None, method: str = "GET", path: str = PATH) -> Answer:
+    return await ask(application, method, path, headers={"authorization": f"Bearer {token}"} if token else {})
+
+
+async def test_it_is_for_administrators_tokens(world: World, upstreams: UpstreamClient) -> None:
+    tokens = (None, "made-up", world.token(), world.token(admin=True))
+    assert [(await request(token)).status for token in tokens] == [401, 401, 403, 200]
+    recreating = f"{PATH}/gw/recreate"
+    assert [(await request(token, "POST", recreating)).status for token in tokens] == [401, 401, 403, 404]
+    assert (await request(tokens[-1], "GET", recreating)).status == 405
+
+
+async def test_it_says_how_an_upstream_is_and_gives_it_new_connections(world: World, upstreams: UpstreamClient) -> None:
+    async with ScriptedMcp(done) as upstream:
+        admin = world.token(admin=True)
+        gateway = world.gateway(upstream.url, era="modern")
+        world.tool("echo")
+        world.publish()
+        assert (await call(world.token(), "tools/call", {"name": "gw0-echo"})).status == 200
+        key = gateway["id"].hex
+        recreated = await request(admin, "POST", f"{PATH}/{key}/recreate")
+        assert (recreated.status, recreated.json["event"]["cause"]) == (200, "manual")
+        assert (recreated.json["event"]["generation"], recreated.json["everywhere"]) == (2, False)
+        assert (await call(world.token(), "tools/call", {"name": "gw0-echo"})).status == 200
+        (told,) = (await request(admin)).json["upstreams"]
+    assert (told["key"], told["name"], told["state"], told["generation"]) == (key, "gw0", "healthy", 2)
+    assert (told["opened"], told["answered"], told["in_flight"], told["total"]["count"]) == (2, 2, 0, 2)
+    assert told["timeline"][0]["who"].endswith("@example.com")
+
+
+async def test_processes_of_one_machine_are_added_up(world: World, upstreams: UpstreamClient, tmp_path: Path) -> None:
+    async with ScriptedMcp(done) as upstream:
+        world.gateway(upstream.url, era="modern")
+        world.tool("echo")
+        world.publish()
+        await call(world.token(), "tools/call", {"name": "gw0-echo"})
+        teller.start()
+        await until(lambda: bool(list(tmp_path.glob("*.upstreams"))))
+        (file,) = tmp_path.glob("*.upstreams")
+        neighbour = orjson.loads(file.read_bytes()) | {"process": "here:1"}
+        neighbour["upstreams"][0] |= {"state": "unreachable", "reason": "down"}
+        (tmp_path / "here-1.upstreams").write_bytes(orjson.dumps(neighbour))
+        (tmp_path / "here-2.upstreams").write_bytes(b"{")
+        answer = (await request(world.token(admin=True))).json
+        await teller.stop()
+        assert not file.exists()
+    (told,) = answer["upstreams"]
+    assert (told["answered"], told["total"]["count"], told["state"], told["reason"]) == (2, 2, "unreachable", "down")
+    assert {entry["process"] for entry in told["processes"]} == {part["process"] for part in answer["processes"]}
+    assert len(answer["processes"]) == 2
+
+
+def test_nothing_is_something_too() -> None:
+    assert merged([])["upstreams"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_asking_for_new_connections_reaches_every_process_and_is_audited(
+    world: World, upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from auth_app.models import AuditEntry
+    from gatewaysite.db.units import run_unit
+    from proxy_app.models import Gateway
+    from tests.builders import a_gateway
+
+    monkeypatch.setattr(observed, "run_unit", run_unit)
+    gateway = await asyncio.to_thread(a_gateway, "demo")
+    answer = await request(world.token(admin=True), "POST", f"{PATH}/{gateway.pk.hex}/recreate")
+    assert (answer.status, answer.json["everywhere"]) == (200, True)
+
+    def look() -> tuple[int, str]:
+        return Gateway.objects.get().pool_epoch, AuditEntry.objects.get(object_id=gateway.pk.hex).action
+
+    assert await run_unit(look) == (1, "gateway.pool_recreated")
