@@ -15,6 +15,7 @@ from auth_app.tokens.work import ensure_token
 from auth_app.users.work import ensure_administrator, load_actor
 from gatewaysite.doctor import command as doctor
 from proxy_app.observe.attest import command as attest
+from proxy_app.resealing import work as resealing
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         register = commands.add_parser("register-demo", help="register the demo upstream as a gateway")
         register.add_argument("--url", required=True)
         doctor.add_options(commands.add_parser("doctor", help="say what is wrong with this installation, and the cure"))
+        commands.add_parser("reseal", help="seal stored credentials anew, with the first of ENCRYPTION_KEYS")
         attest.add_options(commands.add_parser("attest", help="watch how database connections are held, and sign it"))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
@@ -46,6 +48,8 @@ class Command(BaseCommand):
                 self.register_demo(options["url"])
             case "doctor":
                 self.doctor(options)
+            case "reseal":
+                self.reseal()
             case "attest":
                 sys.exit(attest.run(options, self.stdout, self.stderr))
 
@@ -79,6 +83,14 @@ class Command(BaseCommand):
         password = settings.ADMIN_PASSWORD or get_random_string(20)
         user_id, _created = ensure_administrator(settings.ADMIN_EMAIL, password)
         ensure_demo(load_actor(user_id, settings.ADMIN_EMAIL, is_admin=True), url)
+
+    def reseal(self) -> None:
+        done, unreadable = resealing.reseal()
+        self.stdout.write(f"{done} credential{'' if done == 1 else 's'} sealed with the first of ENCRYPTION_KEYS.")
+        for place in unreadable:
+            self.stdout.write(f"None of ENCRYPTION_KEYS opens {place}: enter that credential again.")
+        if unreadable:
+            sys.exit(1)
 
     def doctor(self, options: dict[str, Any]) -> None:
         outside_pool = LISTENER_CONNECTIONS + (JOB_CONNECTIONS if settings.JOB_CONCURRENCY else 0)

@@ -1,0 +1,1 @@
+"""Stored credentials sealed anew."""
