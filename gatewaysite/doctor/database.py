@@ -37,6 +37,15 @@ SETTINGS = (
     "superuser_reserved_connections",
     "transaction_timeout",
 )
+# Of another role's sessions we may not see what sort they are; those of the server's own have no role or no database.
+ROLE = """
+    SELECT quote_ident(current_user), r.rolconnlimit, d.datconnlimit, pg_is_in_recovery(),
+        (SELECT sum(numbackends) FROM pg_stat_database),
+        (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL
+            AND coalesce(backend_type, 'client backend') = 'client backend'
+            AND (usename <> current_user OR datname <> current_database()))
+    FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()
+"""
 type Session = psycopg.Connection[Any]
 
 
@@ -79,12 +88,7 @@ def route_by(connect: Callable[[], AbstractContextManager[Session]]) -> Route:
 
 
 def _server(connection: Any, route: Route) -> Server:
-    role, role_limit, database_limit, in_use, is_standby = _row(
-        connection,
-        "SELECT quote_ident(current_user), r.rolconnlimit, d.datconnlimit,"
-        " (SELECT sum(numbackends) FROM pg_stat_database), pg_is_in_recovery()"
-        " FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()",
-    )
+    role, role_limit, database_limit, is_standby, in_use, others = _row(connection, ROLE)
     unapplied, unknown = _migrations(connection)
     return Server(
         version=connection.pg_version // 10_000,
@@ -93,6 +97,7 @@ def _server(connection: Any, route: Route) -> Server:
         role_limit=role_limit,
         database_limit=database_limit,
         in_use=int(in_use),
+        others=others,
         is_standby=is_standby,
         route=route,
         clock_ahead_s=_clock_ahead_s(connection),

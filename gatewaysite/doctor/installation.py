@@ -21,7 +21,10 @@ class Route(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """The database as a session of the gateway sees it. `settings` are PostgreSQL's own, in its base units."""
+    """The database as a session of the gateway sees it.
+
+    `settings` are PostgreSQL's own, in its base units. `others` are clients with another role or in another database.
+    """
 
     version: int
     settings: dict[str, str]
@@ -29,6 +32,7 @@ class Server:
     role_limit: int
     database_limit: int
     in_use: int
+    others: int
     is_standby: bool
     route: Route
     clock_ahead_s: float

@@ -26,11 +26,15 @@ def rehearse(arguments: Sequence[str] = ()) -> Rehearsal | NotSeen:
         return _failed(f"it took longer than {REHEARSED_WITHIN_S:.0f} s")
     if done.returncode:
         return _failed((done.stderr.strip() or "it said nothing").splitlines()[-1])
-    facts = json.loads(done.stdout.splitlines()[-1])
-    return Rehearsal(**facts | {name: tuple(facts[name]) for name in ("threads", "loops")})
+    last = (done.stdout.splitlines() or [""])[-1]
+    try:
+        facts = json.loads(last)
+        return Rehearsal(**facts | {name: tuple(facts[name]) for name in ("threads", "loops")})
+    except (ValueError, TypeError, KeyError):  # something loaded with the gateway has the last word
+        return _failed(
+            f"its last words were {last!r}, not what was seen", "Let nothing print when the gateway's process ends."
+        )
 
 
-def _failed(reason: str) -> NotSeen:
-    return NotSeen(
-        "The gateway cannot be loaded.", quote(reason), "Run `gunicorn --check-config` for the whole traceback."
-    )
+def _failed(reason: str, cure: str = "Run `gunicorn --check-config` for the whole traceback.") -> NotSeen:
+    return NotSeen("The gateway cannot be loaded.", quote(reason), cure)

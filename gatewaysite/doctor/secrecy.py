@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
+LONGEST = 300  # of a quoted line
 SHORTEST = 3  # shorter pieces would blot out half of every sentence, and tell nobody a password
 IN_URL = re.compile(r"://[^:@/?#]*:(.*)@", re.DOTALL)
 IN_PARAMETERS = re.compile(r"password\s*=\s*('[^']*'|[^\s&]+)")
@@ -13,10 +14,12 @@ IN_PARAMETERS = re.compile(r"password\s*=\s*('[^']*'|[^\s&]+)")
 
 def quote(error: BaseException | str) -> str:
     """The first line of somebody else's message, without any password of ours."""
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    text = str(error)
+    # Before anything is cut: half a password is not found any more, and still half of it.
     for piece in sorted(_pieces(), key=len, reverse=True):
         text = text.replace(piece, "***")
-    return text.rstrip(".")
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return lines[0][:LONGEST].rstrip(".")
 
 
 def _pieces() -> set[str]:

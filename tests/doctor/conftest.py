@@ -36,6 +36,8 @@ def production(configure: Configure, tmp_path: Path) -> None:
         PUBLIC_URL="https://gateway.example.com",
         ALLOWED_HOSTS=["gateway.example.com", "localhost"],
         DATA_DIR=tmp_path,
+        RUN_DIR=tmp_path / "run",
+        GUARD_MODE="count",
         SESSION_COOKIE_SECURE=True,
         CSRF_COOKIE_SECURE=True,
         UPSTREAM_ALLOWED_NETWORKS=["10.1.0.0/16"],

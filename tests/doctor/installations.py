@@ -27,6 +27,7 @@ SERVER = Server(
     role_limit=-1,
     database_limit=-1,
     in_use=31,
+    others=0,
     is_standby=False,
     route=Route.STRAIGHT,
     clock_ahead_s=0.0,

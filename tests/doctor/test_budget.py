@@ -63,6 +63,18 @@ def test_a_limit_of_the_role_or_the_database_counts_too(limit: str, cure: str) -
     assert findings(server={limit: 30})["db-budget"].level is Level.OK
 
 
+def test_the_sessions_of_others_count_when_the_server_would_refuse_somebody() -> None:
+    """97 are allowed: 30 of ours and 67 of others still fit."""
+    fits = findings(server={"others": 67})["db-budget"]
+    assert (fits.level, "other roles and databases have 67" in fits.seen) == (Level.OK, True)
+    finding = findings(server={"others": 100})["db-budget"]
+    assert finding.level is Level.WARNING
+    assert "have 100 sessions at present: more than the 97" in finding.seen
+    assert finding.cure.endswith("or raise max_connections to 140.")
+    cured = findings(server=with_settings(max_connections="140") | {"others": 100})["db-budget"]
+    assert cured.level is Level.OK
+
+
 def test_behind_a_pooler_only_what_goes_past_it_is_counted_and_its_own_limits_are_unknown() -> None:
     finding = findings(replicas=4, server=POOLER)["db-budget"]
     assert finding.level is Level.UNKNOWN

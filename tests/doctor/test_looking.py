@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, n
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
@@ -55,6 +56,27 @@ def test_a_healthy_database_is_seen_as_the_gateway_sees_it() -> None:
     assert isinstance(direct, Direct)
     assert direct.route is Route.STRAIGHT
     assert direct.heard_after_s is not None
+
+
+@pytest.mark.usefixtures("_at_home")
+def test_sessions_in_another_database_are_those_of_others_and_the_servers_own_are_nobodys() -> None:
+    elsewhere = psycopg.conninfo.make_conninfo(database_url(), dbname="postgres")
+    with a_bystander() as ours, psycopg.connect(elsewhere) as theirs:
+        assert not _is_other(ours, ours.info.backend_pid)
+        assert _is_other(ours, theirs.info.backend_pid)
+        own = ours.execute("SELECT pid FROM pg_stat_activity WHERE datid IS NULL").fetchall()
+        assert own
+        assert not any(_is_other(ours, pid) for (pid,) in own)
+        server = look_at_server()
+        assert isinstance(server, Server)
+        assert server.others >= 1
+
+
+def _is_other(session: psycopg.Connection[Any], pid: int) -> bool:
+    """Whether the doctor's query counts this process."""
+    only = database.ROLE.replace("WHERE usesysid", f"WHERE pid = {pid} AND usesysid")
+    row = session.execute(only.encode()).fetchone()
+    return bool(row and row[-1])
 
 
 @pytest.mark.usefixtures("_at_home")
@@ -134,6 +156,14 @@ def test_no_part_of_a_password_is_quoted(url: str, settings: Settings) -> None:
     assert "word" not in said
     assert "pa@ss" not in said
     assert said.startswith("invalid integer value")
+
+
+def test_what_is_cut_off_leaves_no_half_of_a_password(settings: Settings) -> None:
+    settings.DATABASE_DIRECT_URL = "postgresql://bob:geheimnis@host/name"
+    for before in range(290, 300):
+        said = quote("x" * before + "geheimnis and more")
+        assert "geh" not in said
+        assert len(said) <= 300
 
 
 @pytest.mark.parametrize(
@@ -232,6 +262,12 @@ def test_a_gateway_that_cannot_be_loaded_is_told_with_its_last_words() -> None:
     run = rehearse(["tests.doctor.nowhere:application"])
     assert isinstance(run, NotSeen)
     assert "No module named 'tests.doctor.nowhere'" in run.detail
+
+
+def test_a_gateway_that_has_the_last_word_itself_is_told_so() -> None:
+    run = rehearse(["tests.doctor.chatty:application"])
+    assert isinstance(run, NotSeen)
+    assert "good bye" in run.detail
 
 
 # --- From outside ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.db import connections as django_connections
 
 from gatewaysite.db.options import DEAD_AFTER
 from gatewaysite.doctor.findings import NotSeen, Verdict, error, ok, plural, unknown, warning
-from gatewaysite.doctor.installation import Installation, Route, Server
+from gatewaysite.doctor.installation import Installation, Route, Server, is_production
 
 ENGINE = "gatewaysite.db.handback"
 SHARE = 0.8  # of max_connections; the rest is for psql, backups, monitoring and the next release's workers
@@ -29,9 +29,18 @@ def budget(it: Installation) -> Verdict:
         return _pooled_budget(it.server, processes * each - past, past)
     need, (room, why) = processes * each, _room(server)
     counted = f"{plural(it.workers, 'worker')} x {plural(it.replicas, 'replica')} x {each} connections = {need}"
-    if need <= room:
-        return ok(f"{counted}, within {room} ({why}).")
-    return error(f"{counted}, more than {room} ({why}).", _budget_cure(it, need, room))
+    if need > room:
+        return error(f"{counted}, more than {room} ({why}).", _budget_cure(it, need, room))
+    free = server.number("max_connections") - _reserved(server)
+    if need + server.others > free:
+        return warning(
+            f"{counted}, and other roles and databases have {plural(server.others, 'session')} at present: more than"
+            f" the {free} that the server allows.",
+            "Give the gateway a server of its own, or raise max_connections to"
+            f" {_raised(server, need, server.others)}.",
+        )
+    others = f"; other roles and databases have {server.others}" if server.others else ""
+    return ok(f"{counted}, within {room} ({why}){others}.")
 
 
 def engine(it: Installation) -> Verdict:
@@ -105,8 +114,7 @@ def belts(it: Installation) -> Verdict:
         told = ", ".join(
             f"{name} is {_seconds(server.number(name))} instead of {_seconds(ms)}" for name, ms in swallowed.items()
         )
-        fix = " ".join(f"ALTER ROLE {server.role} SET {name} = {ms};" for name, ms in swallowed.items())
-        return error(f"Not in force on our sessions: {told}.", f"A pooler drops them. Set them on the role: {fix}")
+        return error(f"Not in force on our sessions: {told}.", _belts_cure(server, swallowed))
     if off := [setting for name, setting in BELTS.items() if not wanted[name]]:
         return warning(
             f"{' and '.join(off)} {'is' if len(off) == 1 else 'are'} 0: nothing ends a session that hangs.",
@@ -115,7 +123,9 @@ def belts(it: Installation) -> Verdict:
     if server.settings["application_name"] != _database()["OPTIONS"].get("application_name"):
         return warning(
             f"Sessions are called {server.settings['application_name']!r} on the server, so nobody finds ours.",
-            "Let the pooler pass application_name on, and take it out of DATABASE_URL and ALTER ROLE.",
+            _unasked("application_name")
+            if server.route is Route.STRAIGHT
+            else "Let the pooler pass application_name on, and take it out of ALTER ROLE.",
         )
     in_force = [f"{name} {_seconds(ms)}" for name, ms in wanted.items()]
     if own := server.number("transaction_timeout"):
@@ -171,6 +181,39 @@ def idle_session(it: Installation) -> Verdict:
     return ok("The server lets sessions rest.")
 
 
+def guard(it: Installation) -> Verdict:
+    """The guard at run time: what tells when a request holds a connection while it renders, streams or waits."""
+    mode = settings.GUARD_MODE
+    if mode == "off" and is_production():
+        return warning(
+            "GUARD_MODE is off: nobody would learn that a request holds a connection while it waits.",
+            "Set GUARD_MODE=count: such a request goes on, the log and the metrics tell of it.",
+        )
+    return ok(f"GUARD_MODE is {mode}.")
+
+
+# --- The belts' cure -------------------------------------------------------------------------------------------------
+
+
+def _belts_cure(server: Server, swallowed: dict[str, int]) -> str:
+    if server.route is not Route.STRAIGHT:
+        fix = " ".join(f"ALTER ROLE {server.role} SET {name} = {ms};" for name, ms in swallowed.items())
+        return f"A pooler drops them. Set them on the role: {fix}"
+    asked = str(_database()["OPTIONS"].get("options") or "")
+    if all(f"-c {name}={ms}" in asked for name, ms in swallowed.items()):
+        return _unasked("them")
+    return (
+        "No pooler stands in between: we do not ask for them. Let `options` of gatewaysite.db.options.pool_options win"
+        " over `options` of DATABASE_URL in settings.py."
+    )
+
+
+def _unasked(what: str) -> str:
+    return (
+        f"No pooler stands in between: something sets {what} after log-in. Look for an event trigger (`\\dy` in psql)."
+    )
+
+
 # --- The budget's arithmetic -----------------------------------------------------------------------------------------
 
 
@@ -191,8 +234,7 @@ def _budget_cure(it: Installation, need: int, room: int) -> str:
     server = it.server
     raises = []
     if need > math.floor(SHARE * server.number("max_connections")) - _reserved(server):
-        # To full tens: a number somebody chose.
-        raises.append(f"max_connections to {math.ceil((need + _reserved(server)) / SHARE / 10) * 10}")
+        raises.append(f"max_connections to {_raised(server, need)}")
     if 0 <= server.role_limit < need:
         raises.append(f"the role's limit (`ALTER ROLE {server.role} CONNECTION LIMIT {need}`)")
     if 0 <= server.database_limit < need:
@@ -211,6 +253,12 @@ def _pooled_budget(server: Server, need: int, past: int) -> Verdict:
         f"{need} connections come to the pooler and {past} go past it; its own limits cannot be seen from here.",
         f"Keep its max_client_conn at {need} or more, and its pools within {room - past} ({room} is {why}).",
     )
+
+
+def _raised(server: Server, need: int, others: int = 0) -> int:
+    """The max_connections that leave room, in full tens: a number somebody chose."""
+    least = max((need + _reserved(server)) / SHARE, need + others + _reserved(server))
+    return math.ceil(least / 10) * 10
 
 
 def _reserved(server: Server) -> int:

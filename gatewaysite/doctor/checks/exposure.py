@@ -9,7 +9,7 @@ from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http.request import validate_host
 
-from gatewaysite.doctor.findings import Verdict, error, ok, warning
+from gatewaysite.doctor.findings import Verdict, error, ok, plural, warning
 from gatewaysite.doctor.installation import Installation, is_production
 from gatewaysite.doctor.installation import public_url as shown
 
@@ -31,32 +31,39 @@ def debug(it: Installation) -> Verdict:
 
 def secret_key(it: Installation) -> Verdict:
     key = settings.SECRET_KEY
-    if "security.W009" in _messages() or any(word in key.lower() for word in PLACEHOLDERS):
+    if "security.W009" in _messages() or _is_placeholder(key):
         weigh = error if is_production() else warning
         return weigh(
             f"SECRET_KEY can be guessed: {len(key)} characters, {len(set(key))} different ones, or a placeholder.",
-            f"Set SECRET_KEY to 50 random characters or more. {NEW_KEY} Everybody has to sign in again. Keep the"
-            " old one in ENCRYPTION_KEYS, behind the new one, or stored credentials of upstreams cannot be read.",
+            f"Set SECRET_KEY to 50 random characters or more. {NEW_KEY} Everybody has to sign in again."
+            + (f" {_another_seal()}" if settings.ENCRYPTION_KEYS[:1] == [key] else ""),
         )
     return ok(f"SECRET_KEY has {len(key)} characters.")
 
 
 def encryption_keys(it: Installation) -> Verdict:
-    keys = settings.ENCRYPTION_KEYS
-    if short := [len(key) for key in keys if len(key) < 32]:
+    """Judges the first key, which seals. Those behind it only open what they sealed once."""
+    if not settings.ENCRYPTION_KEYS:
+        return error(
+            "ENCRYPTION_KEYS is empty: no credential of an upstream can be stored or read.",
+            f"Take it out of the environment, or set it to a new key, a comma and SECRET_KEY. {NEW_KEY}",
+        )
+    key, *older = settings.ENCRYPTION_KEYS
+    if len(key) < 32 or _is_placeholder(key):
         weigh = error if is_production() else warning
         return weigh(
-            f"ENCRYPTION_KEYS holds a key of {min(short)} characters.",
-            f"Put a longer one in front, which seals from then on; keep the old one behind it. {NEW_KEY}",
+            f"The first of ENCRYPTION_KEYS, which seals, can be guessed: {len(key)} characters, or a placeholder.",
+            f"{_another_seal()} {NEW_KEY}",
         )
-    if settings.SECRET_KEY not in keys:
-        return ok(f"ENCRYPTION_KEYS holds {len(keys)}, none of them SECRET_KEY.")
-    if is_production():
+    if key == settings.SECRET_KEY and is_production():
         return warning(
-            "ENCRYPTION_KEYS holds SECRET_KEY: whoever reads what signs cookies opens upstream credentials too.",
-            f"Set ENCRYPTION_KEYS to a new key, a comma and the present SECRET_KEY. {NEW_KEY}",
+            "ENCRYPTION_KEYS begins with SECRET_KEY, or is not set: whoever reads what signs cookies opens upstream"
+            " credentials too.",
+            f"{_another_seal()} {NEW_KEY}",
         )
-    return ok("ENCRYPTION_KEYS is SECRET_KEY, which will do on this machine.")
+    own = "is SECRET_KEY, which will do on this machine" if key == settings.SECRET_KEY else "is a key of its own"
+    behind = f"; {plural(len(older), 'older key')} behind it open what they sealed" if older else ""
+    return ok(f"The first of ENCRYPTION_KEYS {own}{behind}.")
 
 
 def first_admin(it: Installation) -> Verdict:
@@ -99,6 +106,7 @@ def db_embedded(it: Installation) -> Verdict:
 
 def allowed_hosts(it: Installation) -> Verdict:
     host, allowed = _public_host(), settings.ALLOWED_HOSTS
+    host = f"[{host}]" if ":" in host else host  # as the Host header has an IPv6 address
     if not validate_host(host, allowed):
         return error(
             f"ALLOWED_HOSTS does not hold {host or 'the host of PUBLIC_URL'}: requests to PUBLIC_URL get a 400.",
@@ -126,15 +134,10 @@ def public_url(it: Installation) -> Verdict:
 
 
 def cookies(it: Installation) -> Verdict:
-    wanted = settings.PUBLIC_URL.startswith("https://")
-    bare = [name for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE") if not getattr(settings, name)]
-    if wanted and bare:
-        return error(
-            f"{' and '.join(bare)} off: browsers would send these cookies over http too.", "Set PUBLIC_URL only."
-        )
+    """Whether they travel over https only follows from PUBLIC_URL, which has a check of its own."""
     if not settings.SESSION_COOKIE_HTTPONLY:
         return error("SESSION_COOKIE_HTTPONLY is off: scripts can read sessions.", "Leave it on in settings.py.")
-    return ok("Cookies travel over https only." if wanted else "Cookies travel over http, as PUBLIC_URL does.")
+    return ok("Scripts cannot read sessions.")
 
 
 def upstream_networks(it: Installation) -> Verdict:
@@ -166,6 +169,19 @@ def django(it: Installation) -> Verdict:
         told = " ".join(f"{id}: {text}" for id, text in rest.items())
         return warning(f"Django's deployment checks say: {told}", "`python manage.py check --deploy` says more.")
     return ok("Django's deployment checks have nothing to add.")
+
+
+def _another_seal() -> str:
+    """How the key that seals is replaced, and nothing lost that the old one sealed."""
+    old = "the present SECRET_KEY" if settings.ENCRYPTION_KEYS == [settings.SECRET_KEY] else "the present ones"
+    return (
+        f"Set ENCRYPTION_KEYS to another new key, a comma and {old}; restart; then `manage.py gateway reseal` seals"
+        " stored credentials with the new one, and those behind it can go."
+    )
+
+
+def _is_placeholder(key: str) -> bool:
+    return any(word in key.lower() for word in PLACEHOLDERS)
 
 
 def _messages() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from gatewaysite.doctor.findings import NotSeen, Verdict, error, ok, unknown, warning
-from gatewaysite.doctor.installation import Front, Installation, is_production, public_url
+from gatewaysite.doctor.installation import Answer, Front, Installation, is_production, public_url
 
 NGINX = (
     "nginx lets streams through that say `X-Accel-Buffering: no`, as the gateway's do, unless"
@@ -24,6 +24,8 @@ def answers(it: Installation) -> Verdict:
         return error(f"{silence} {silence.detail}.", silence.cure)
     if front is None:
         return _not_asked()
+    if elsewhere := _elsewhere(front, front.livez):
+        return elsewhere
     if front.livez.status != 200 or '"alive"' not in front.livez.body:
         return error(
             f"{front.url}/livez answers {front.livez.status}, and not as the gateway does.",
@@ -40,6 +42,8 @@ def answers(it: Installation) -> Verdict:
 def host(it: Installation) -> Verdict:
     if (front := it.front) is None:
         return _not_asked()
+    if elsewhere := _elsewhere(front, front.login):
+        return elsewhere
     if front.login.status == 400:
         return error(
             f"{front.url}/login answers 400: the name in the Host header is none of ALLOWED_HOSTS.",
@@ -54,6 +58,8 @@ def buffering(it: Installation) -> Verdict:
     """No stream can be asked for without a token, so this tells who stands there, not what it does."""
     if (front := it.front) is None:
         return _not_asked()
+    if elsewhere := _elsewhere(front, front.livez):
+        return elsewhere
     proxy = _proxy(front)
     if not proxy:
         return ok("No proxy shows itself in the answers, so nothing seems to keep streams back.")
@@ -61,11 +67,20 @@ def buffering(it: Installation) -> Verdict:
     return unknown(f"{proxy} stands in front; whether it keeps streams back cannot be seen without a token.", cure)
 
 
+def _elsewhere(front: Front, answer: Answer) -> Verdict | None:
+    """A redirect is no fault: whoever asks by http is to be sent to https. But what is behind stays unseen."""
+    if not 300 <= answer.status < 400:
+        return None
+    cure = "Give --url its https address." if front.url.startswith("http://") else "Give --url the address behind it."
+    return unknown(f"{front.url} redirects, so what is behind it was not looked at.", cure)
+
+
 def _proxy(front: Front) -> str:
-    """What the proxy calls itself; the gateway says no Via, and of Server only gunicorn's."""
+    """What the proxy calls itself; the gateway says no Via, of Server only gunicorn's, and does not speak TLS."""
     headers = front.livez.headers
     server = headers.get("server", "")
-    return headers.get("via") or ("" if server.startswith("gunicorn") else server)
+    named = headers.get("via") or ("" if server.startswith("gunicorn") else server)
+    return named or ("A proxy that does not name itself" if front.url.startswith("https://") else "")
 
 
 def _not_asked() -> Verdict:

@@ -1,5 +1,6 @@
 """The process: how gunicorn would run it, and what it needs of the system."""
 
+import os
 import resource
 
 from django.conf import settings
@@ -58,6 +59,26 @@ def descriptors(it: Installation) -> Verdict:
     if left <= 0:
         return error(seen, cure)
     return warning(seen, cure) if left < CLIENTS else ok(seen)
+
+
+def run_dir(it: Installation) -> Verdict:
+    """Looks without writing: whether the folder, or the nearest one above it, would let us."""
+    folder = settings.RUN_DIR
+    if not folder.is_absolute():
+        return warning(
+            f"RUN_DIR is {folder}, another folder for whoever starts elsewhere: the X-ray and attest would not find the"
+            " workers of this machine.",
+            "Set RUN_DIR to an absolute path.",
+        )
+    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.R_OK | os.W_OK | os.X_OK)):
+        return warning(
+            f"RUN_DIR is {folder}, where we may not write: the X-ray and attest would see one worker of this machine,"
+            " not all.",
+            "Set RUN_DIR to a folder that all workers of this machine share and may write to, such as /tmp/poolgate in"
+            " a container.",
+        )
+    return ok(f"The workers of this machine find each other in {folder}.")
 
 
 def metrics(it: Installation) -> Verdict:

@@ -58,7 +58,7 @@ def schema(it: Installation) -> Verdict:
     if server.unknown:
         return warning(
             f"The database is newer than this code: {_counted(server.unknown)} no file here: {_some(server.unknown)}.",
-            "Run the code that made them, or, if it was removed for good, `python manage.py migrate --prune` its app.",
+            "Run the code that made them, or let that code take them back (`python manage.py migrate APP NAME`) first.",
         )
     return ok("Every migration has been applied, and none that this code does not know.")
 
