@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from gatewaysite.guard import annotations, decorators, externals, rules, statements
 from gatewaysite.guard.config import Config
@@ -22,19 +23,18 @@ from gatewaysite.guard.model import Finding
 from gatewaysite.guard.parameters import Given, Parameters
 from gatewaysite.guard.settings_rules import mentions_lock_timeout
 from gatewaysite.guard.symbols import Function, Module, Program, matches
-from gatewaysite.guard.values import (
-    Arguments,
-    FunctionRef,
-    Value,
-    news,
-)
+from gatewaysite.guard.values import CALLABLE, Arguments, FunctionRef, Value, flat, join, news
 
+# How often one function is walked with different arguments; more often where it is given something to call.
 MAX_CONTEXTS = 10
+MAX_CONTEXTS_WITH_CALLABLES = 100
 MAX_CHAIN = 50
-MAX_PASSES = 3
+MAX_PASSES = 8
 
 # A function (with the frame around a nested one), and what it is given.
 Key = tuple[FunctionRef, Given]
+# Of a call: the file, the line, and the columns where it begins and ends.
+Place = tuple[str, int, int, int]
 
 
 class Analysis:
@@ -49,8 +49,11 @@ class Analysis:
         self.lock_timeout = config.lock_timeout or any(mentions_lock_timeout(one) for one in program.modules.values())
         self.entries = decorators.Entries(self)
         # By call: whether it is known what is called. Of all contexts a call is seen in, one has to know.
-        self.calls_seen: dict[tuple[str, int, int, int], bool] = {}
+        self.calls_seen: dict[Place, bool] = {}
         self.called: set[Function] = set()
+        # Whether the last pass learned nothing; if not, what was found is less than there may be.
+        self.settled = False
+        # What recursive functions came to in any pass so far. It only grows, so that passes come to an end.
         self._earlier: dict[Key, Summary] = {}
         self._begin_pass()
 
@@ -58,7 +61,9 @@ class Analysis:
         self._summaries: dict[Key, Summary] = {}
         self._active: set[Key] = set()
         self._recursed: set[Key] = set()
-        self._contexts: defaultdict[Function, int] = defaultdict(int)
+        self._contexts: defaultdict[tuple[Function, bool], int] = defaultdict(int)
+        # Calls whose arguments were not heeded, for the function was walked with too many others before.
+        self.calls_cut: set[Place] = set()
         self._frames: dict[Function, Frame] = {}
         self._parameters = Parameters(self)
         self.lookup.begin_pass()
@@ -74,9 +79,9 @@ class Analysis:
             for _ in range(MAX_PASSES):
                 self._begin_pass()
                 findings = self._pass([self.program.modules[name] for name in names])
-                settled = not self.learned and not self.lookup.grew and self._is_settled()
-                self._earlier = self._summaries
-                if settled:
+                has_news = self._remember()
+                self.settled = not (self.learned or self.lookup.grew or has_news)
+                if self.settled:
                     break
         return findings
 
@@ -96,15 +101,17 @@ class Analysis:
                         found.setdefault(finding.place, finding)
         return sorted(found.values())
 
-    def _is_settled(self) -> bool:
-        return all(
-            self._is_as_before(self._summaries[key], self._earlier.get(key, Summary()))
-            for key in self._recursed
-            if key in self._summaries
-        )
-
-    def _is_as_before(self, now: Summary, before: Summary) -> bool:
-        return now.events.keys() == before.events.keys() and not news(now.returns, before.returns, self.interesting)
+    def _remember(self) -> bool:
+        """What the pass says of functions that were asked for while they were being walked. Whether that is news."""
+        has_news = False
+        for key in self._recursed & self._summaries.keys():
+            now, before = self._summaries[key], self._earlier.get(key, Summary())
+            returned = news(now.returns, before.returns, self.interesting)
+            has_news = has_news or bool(returned or now.events.keys() - before.events.keys())
+            self._earlier[key] = replace(
+                now, events=now.events | before.events, returns=join((now.returns, before.returns))
+            )
+        return has_news
 
     # --- Functions ---------------------------------------------------------------------------------------------------
 
@@ -131,11 +138,15 @@ class Analysis:
             self._recursed.add(key)
             return self._earlier.get(key, Summary())
         is_default = not given and ref.frame is self._outer_by_itself(ref.function)
-        if not is_default:
-            self._contexts[ref.function] += 1
-            if self._contexts[ref.function] > MAX_CONTEXTS:
-                return self.by_itself(ref)
+        if not is_default and not self._has_room_for(ref.function, given):
+            return replace(self.by_itself(ref), is_cut=True)
         return self._walk(ref, key, is_default=is_default)
+
+    def _has_room_for(self, function: Function, given: Given) -> bool:
+        calls_something = any(isinstance(atom, CALLABLE) for _name, value in given for atom in flat(value))
+        self._contexts[function, calls_something] += 1
+        most = MAX_CONTEXTS_WITH_CALLABLES if calls_something else MAX_CONTEXTS
+        return self._contexts[function, calls_something] <= most
 
     def _outer_by_itself(self, function: Function) -> Frame | None:
         return self._frames.get(function.parent) if function.parent else None
@@ -183,7 +194,8 @@ class Analysis:
     def coverage(self) -> tuple[int, int]:
         """Calls whose target is known, and all that stand in the text: one that is never reached counts as unknown."""
         every = sum(isinstance(node, ast.Call) for one in self.program.modules.values() for node in ast.walk(one.tree))
-        return sum(self.calls_seen.values()), every
+        known = {place for place, is_known in self.calls_seen.items() if is_known}
+        return len(known - self.calls_cut), every
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 if TYPE_CHECKING:
@@ -24,13 +25,19 @@ def connection_discipline(app_configs: object, **kwargs: Any) -> list[CheckMessa
     if runs_another_command(sys.argv):
         return []
     # Not above: a process that serves requests never needs it.
-    from gatewaysite.guard.config import BadConfig
+    from gatewaysite.guard.config import BadConfig, load
     from gatewaysite.guard.engine import check
 
     try:
-        return messages(check())
-    except BadConfig as error:
+        return messages(check(config=load(project_folder(sys.argv))))
+    except (BadConfig, FileNotFoundError) as error:
         return [Error(str(error), id="guard.E100")]
+
+
+def project_folder(argv: Sequence[str]) -> Path:
+    """By the settings, or else where manage.py stands: a command may be started in any folder."""
+    known = getattr(settings, "BASE_DIR", None)
+    return Path(known or Path(argv[0] if argv else "").parent)
 
 
 def runs_another_command(argv: Sequence[str]) -> bool:
@@ -42,7 +49,5 @@ def messages(report: "Report") -> list[CheckMessage]:
         Error(f"{one.file}:{one.line} {one.message}", hint=f"path: {one.route}", id=f"guard.E{int(one.rule[1:]):03}")
         for one in report.findings
     ]
-    found += [
-        Error(f"{one.file}:{one.line} does not parse: {one.reason}", id="guard.E100") for one in report.unreadable
-    ]
+    found += [Error(f"{one.file}:{one.line} is not read: {one.reason}", id="guard.E100") for one in report.unreadable]
     return [*found, *(Error(problem, id="guard.E100") for problem in report.problems)]

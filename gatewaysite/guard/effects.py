@@ -78,6 +78,15 @@ def canonical(path: str) -> str:
 
 
 @cache
+def libraries() -> frozenset[str]:
+    """The packages these tables speak of: a project's folder by such a name is not meant by an import of it."""
+    shipped = _shipped()
+    names = [name for paths in shipped["effects"].values() for name in paths] + [*shipped["data"], *shipped["homes"]]
+    names += [name for library in shipped["client_library"] for name in library["makes"]]
+    return frozenset(name.partition(".")[0] for name in names)
+
+
+@cache
 def _shipped() -> dict[str, Any]:
     return tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
 

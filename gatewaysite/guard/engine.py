@@ -17,10 +17,12 @@ from gatewaysite.guard.symbols import Program, Unreadable, load
 
 __all__ = ["Report", "analyse", "check"]
 
+NOTHING = "There is no Python file to look at; tests and migrations are left out unless they are named."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a run has to say. `problems` are of the allowlist, one sentence each."""
+    """What a run has to say. `problems` are with the allowlist, or that there was nothing to read; a sentence each."""
 
     findings: list[Finding]
     fingerprints: list[str] = field(default_factory=list)  # of the findings' functions, in the same order
@@ -30,6 +32,8 @@ class Report:
     files: int = 0
     calls_known: int = 0
     calls: int = 0
+    calls_cut: int = 0  # of those not known: judged without what they hand over
+    settled: bool = True
     seconds: float = 0.0
 
     @property
@@ -62,11 +66,13 @@ def check(paths: Iterable[Path] = (), *, config: Config | None = None, today: da
         findings=excused.findings,
         fingerprints=[allowlist.fingerprint_of(program, finding) for finding in excused.findings],
         unreadable=program.unreadable,
-        problems=excused.problems,
+        problems=[*excused.problems, *([] if program.modules or program.unreadable else [NOTHING])],
         allowed=excused.used,
         files=len(program.modules) + len(program.unreadable),
         calls_known=known,
         calls=calls,
+        calls_cut=len(analysis.calls_cut),
+        settled=analysis.settled,
         seconds=time.perf_counter() - began,
     )
 

@@ -180,8 +180,7 @@ def _call(frame: "Frame", node: ast.Call) -> Value:
 
 
 def _note(frame: "Frame", node: ast.Call, called: Value) -> None:
-    place = (frame.module.file, node.lineno, node.col_offset, node.end_col_offset or 0)
-    seen = frame.analysis.calls_seen
+    place, seen = frame.place(node), frame.analysis.calls_seen
     seen[place] = seen.get(place, False) or bool(called)
 
 

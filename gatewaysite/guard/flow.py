@@ -85,6 +85,8 @@ class Summary:
     used: bool = False
     released: bool = False
     timeout: bool = False
+    # Whether what the call hands over was left out of account.
+    is_cut: bool = False
     # Found in the function itself; and with these arguments only, so that whoever passed them is to blame.
     findings: dict[tuple[str, int, str], Finding] = field(default_factory=dict)
     blamed: dict[tuple[str, int, str], Finding] = field(default_factory=dict)

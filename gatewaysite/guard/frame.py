@@ -74,6 +74,10 @@ class Frame:
     def step(self, node: ast.AST, label: str) -> Step:
         return Step(self.module.file, getattr(node, "lineno", 1), label)
 
+    def place(self, node: ast.AST) -> tuple[str, int, int, int]:
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+        return self.module.file, line, column, getattr(node, "end_col_offset", 0)
+
     def report(self, rule: str, node: ast.AST, message: str, path: tuple[Step, ...] = ()) -> None:
         name = self.function.qualname if self.function else "<module>"
         self.add(Finding(self.module.file, getattr(node, "lineno", 1), rule, message, name, path))

@@ -11,7 +11,7 @@ TOOL = "connection guard"
 
 
 def as_text(report: Report) -> str:
-    lines = [f"{one.file}:{one.line} does not parse: {one.reason}" for one in report.unreadable]
+    lines = [f"{one.file}:{one.line} is not read: {one.reason}" for one in report.unreadable]
     lines += [f"{one.file}:{one.line} {one.rule} {one.message}  path: {one.route}" for one in report.findings]
     return "\n".join([*lines, *report.problems, summary(report)])
 
@@ -24,12 +24,16 @@ def summary(report: Report) -> str:
         f"{report.coverage:.1%} of {report.calls:,} calls resolved",
         found,
     ]
+    if report.calls_cut:
+        parts.append(f"{_counted(report.calls_cut, 'call')} judged without their arguments")
+    if not report.settled:
+        parts.append("not settled: there may be more")
     if report.allowed:
         parts.append(f"{report.allowed} on the allowlist")
     if report.unreadable:
         parts.append(f"{_counted(len(report.unreadable), 'file')} unreadable")
     if report.problems:
-        parts.append(f"{_counted(len(report.problems), 'problem')} with the allowlist")
+        parts.append(_counted(len(report.problems), "problem"))
     return "guard: " + ", ".join(parts)
 
 
@@ -41,11 +45,13 @@ def as_json(report: Report) -> str:
     whole = {
         "findings": [_finding(one, mark) for one, mark in zip(report.findings, report.fingerprints, strict=True)],
         "unreadable": [{"file": one.file, "line": one.line, "reason": one.reason} for one in report.unreadable],
-        "allowlist_problems": report.problems,
+        "problems": report.problems,
         "allowed": report.allowed,
         "files": report.files,
         "calls": report.calls,
         "calls_resolved": report.calls_known,
+        "calls_cut": report.calls_cut,
+        "settled": report.settled,
         "seconds": round(report.seconds, 3),
     }
     return json.dumps(whole, indent=2)
@@ -68,7 +74,7 @@ def as_sarif(report: Report) -> str:
     notes = [
         {
             "level": "error",
-            "message": {"text": f"does not parse: {one.reason}"},
+            "message": {"text": f"is not read: {one.reason}"},
             "locations": [_place(one.file, one.line)],
         }
         for one in report.unreadable

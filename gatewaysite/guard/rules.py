@@ -161,6 +161,8 @@ def _block(frame: "Frame") -> str:
 
 def apply(frame: "Frame", node: ast.AST, label: str, summary: Summary, *, here: bool = True) -> None:
     """Everything the called function does, as if it were done at this point."""
+    if summary.is_cut:
+        frame.analysis.calls_cut.add(frame.place(node))
     step = frame.step(node, label)
     for finding in summary.blamed.values():
         frame.report(finding.rule, node, finding.message, (step, *finding.path))

@@ -10,10 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from gatewaysite.guard.config import Config
+from gatewaysite.guard.effects import libraries
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-# Names bound by a statement: an import's dotted path, a function, a class, or the expression that is assigned.
-Binding = "str | Function | Class | ast.expr"
 
 
 @dataclass(eq=False, slots=True)
@@ -24,7 +23,6 @@ class Function:
     cls: "Class | None" = None
     parent: "Function | None" = None
     is_generator: bool = False
-    nested: list["Function"] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -93,6 +91,9 @@ class Module:
     file: str
     tree: ast.Module
     source: str
+    # The folder its imports begin in, dotted; None where no package says which of those around it that is.
+    root: str | None = ""
+    # By name, what statements bind it to: an import's dotted path, a function, a class, an expression.
     bindings: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
     functions: list[Function] = field(default_factory=list)
     classes: list[Class] = field(default_factory=list)
@@ -108,7 +109,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file that is no Python: where, and what the parser says."""
+    """A file that cannot be judged: where, and why."""
 
     file: str
     line: int
@@ -132,16 +133,23 @@ class Program:
         }
 
     def absolute(self, path: str, importer: Module) -> str:
-        """The path of an import from the project's root. A folder that is no package may be where imports begin."""
+        """The path of an import as modules are named here: it may begin in a folder of the project."""
         first = path.partition(".")[0]
-        if first in self.places or first in sys.stdlib_module_names:
-            return path
-        folder = importer.name.rpartition(".")[0]
-        while folder:
-            if folder not in self.modules and f"{folder}.{first}" in self.places:
-                return f"{folder}.{path}"
-            folder = folder.rpartition(".")[0]
+        for root in self._roots(importer, first):
+            if f"{root}.{first}" in self.places:
+                return f"{root}.{path}"
         return path
+
+    def _roots(self, importer: Module, first: str) -> Iterator[str]:
+        """Where this import may begin. A folder that is no package may be such a place, but no library is in it."""
+        if importer.root is not None:
+            yield importer.root
+        elif first not in self.places and first not in sys.stdlib_module_names and first not in libraries():
+            folder = importer.name.rpartition(".")[0]
+            while folder:
+                if folder not in self.modules:
+                    yield folder
+                folder = folder.rpartition(".")[0]
 
     def module(self, name: str) -> Module | None:
         """The module of this name, also where the folder that was given begins deeper or higher than imports do."""
@@ -157,16 +165,22 @@ class Program:
 
 
 def load(config: Config, paths: Iterable[Path]) -> Program:
-    modules, unreadable = [], []
-    for path in sorted(set(files_in(config, paths))):
+    modules: dict[str, Module] = {}
+    unreadable = []
+    for path, (name, root) in names_of(sorted(set(files_in(config, paths))), config.root).items():
         file = relative(config.root, path)
+        if name in modules:
+            unreadable.append(Unreadable(file, 1, f"it is imported by the same name as {modules[name].file}: {name}"))
+            continue
         try:
-            modules.append(read_module(path.read_bytes(), module_name(path, config.root), file))
+            modules[name] = read_module(path.read_bytes(), name, file, root)
         except SyntaxError as error:
             unreadable.append(Unreadable(file, error.lineno or 1, error.msg))
-        except ValueError as error:  # NUL bytes, or bytes that are no text
+        except (ValueError, OSError) as error:  # NUL bytes, or bytes that are no text; or it is not ours to read
             unreadable.append(Unreadable(file, 1, str(error)))
-    return Program(modules, unreadable)
+        except (RecursionError, MemoryError):
+            unreadable.append(Unreadable(file, 1, "its expressions or branches are nested too deep"))
+    return Program(modules.values(), unreadable)
 
 
 def files_in(config: Config, paths: Iterable[Path]) -> Iterator[Path]:
@@ -178,17 +192,20 @@ def files_in(config: Config, paths: Iterable[Path]) -> Iterator[Path]:
         elif path.is_dir():
             # Whoever names a folder that is left out as a rule wants to see it.
             is_wanted = _excluded(config, path / "any.py")
-            yield from (
-                file
-                for file in path.rglob("*.py")
-                if not _is_hidden(path, file) and (is_wanted or not _excluded(config, file))
-            )
+            yield from (file for file in _python_files(path) if is_wanted or not _excluded(config, file))
         else:
             raise FileNotFoundError(f"there is no {path}")
 
 
-def _is_hidden(folder: Path, file: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts[:-1])
+def _python_files(folder: Path) -> Iterator[Path]:
+    for where, folders, names in folder.walk():
+        folders[:] = [name for name in folders if not _is_passed_over(where / name)]
+        yield from (where / name for name in names if name.endswith(".py"))
+
+
+def _is_passed_over(folder: Path) -> bool:
+    """Hidden folders, and virtual environments whatever they are called."""
+    return folder.name.startswith(".") or folder.name == "__pycache__" or (folder / "pyvenv.cfg").exists()
 
 
 def _excluded(config: Config, file: Path) -> bool:
@@ -206,19 +223,46 @@ def relative(root: Path, path: Path) -> str:
     return path.relative_to(root, walk_up=True).as_posix()
 
 
-def module_name(path: Path, root: Path) -> str:
-    """Dotted, from the outermost folder that is a package; without packages from the project's root."""
+def names_of(files: Iterable[Path], root: Path) -> dict[Path, tuple[str, str | None]]:
+    """Each file's dotted name and the root of its imports (see Module.root).
+
+    A name begins at the outermost folder that is a package, without packages at the project's root. Where two folders
+    hold packages of one name, all that is in these folders is named from the project's root.
+    """
+    tops = {path: _top(path) for path in files}
+    named: dict[str, set[Path]] = defaultdict(set)
+    for path, top in tops.items():
+        named[_dotted(path.with_suffix(""), _base(path, top, root))].add(top)
+    crowded = {top for sharing in named.values() if len(sharing) > 1 for top in sharing}
+    return {
+        path: (
+            _dotted(path.with_suffix(""), root if top in crowded else _base(path, top, root)),
+            None if top == path.parent != root else _dotted(top, root),
+        )
+        for path, top in tops.items()
+    }
+
+
+def _top(path: Path) -> Path:
+    """The folder that the outermost package around the file is in."""
     top = path.parent
     while (top / "__init__.py").exists():
         top = top.parent
-    base = root if root in path.parents and top == path.parent else top
-    parts = path.relative_to(base).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+    return top
 
 
-def read_module(source: bytes, name: str, file: str) -> Module:
+def _base(path: Path, top: Path, root: Path) -> Path:
+    return root if root in path.parents and top == path.parent else top
+
+
+def _dotted(path: Path, base: Path) -> str:
+    parts = [part for part in path.relative_to(base, walk_up=True).parts if part != ".."]
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def read_module(source: bytes, name: str, file: str, root: str | None = "") -> Module:
     tree = ast.parse(source, filename=file)
-    module = Module(name, file, tree, source.decode("utf-8", "replace"))
+    module = Module(name, file, tree, source.decode("utf-8", "replace"), root)
     _Reader(module).visit(tree)
     return module
 
@@ -272,8 +316,6 @@ class _Reader(ast.NodeVisitor):
         else:
             self._register(node, name, found)
         self.module.functions.append(found)
-        if self.function:
-            self.function.nested.append(found)
         outer, self.function = self.function, found
         outer_globals, self.globals = self.globals, set()
         self.generic_visit(node)

@@ -150,7 +150,7 @@ def _mutate_file(config: Config, program: Program, file: str, sites: Iterable[Si
 def _with(program: Program, name: str, source: str) -> Program:
     """The program with one of its modules read anew."""
     modules = dict(program.modules)
-    modules[name] = read_module(source.encode(), name, modules[name].file)
+    modules[name] = read_module(source.encode(), name, modules[name].file, modules[name].root)
     return Program(modules.values())
 
 

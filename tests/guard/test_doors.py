@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.core import checks
+from pytest_django import Settings
 
 from gatewaysite.guard import __main__ as command
-from gatewaysite.guard.checks import messages, runs_another_command
+from gatewaysite.guard.checks import connection_discipline, messages, project_folder, runs_another_command
 from gatewaysite.guard.config import load
 from gatewaysite.guard.engine import check
 from gatewaysite.guard.model import RULES
@@ -71,7 +72,7 @@ def test_sarif_has_what_the_standard_requires(tmp_path: Path) -> None:
     assert [step["location"]["message"]["text"] for step in steps] == ["fetch", "httpx.Client().request"]
     (invocation,) = run["invocations"]
     assert invocation["executionSuccessful"] is False
-    assert "does not parse" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+    assert "is not read" in invocation["toolExecutionNotifications"][0]["message"]["text"]
 
 
 def test_the_command_tells_by_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,8 +86,8 @@ def test_the_command_tells_by_its_exit_code(tmp_path: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert command.main([str(tmp_path)]) == 2
     said = capsys.readouterr().out
-    assert "broken.py:2 does not parse" in said
-    assert "binary.py:1 does not parse" in said
+    assert "broken.py:2 is not read" in said
+    assert "binary.py:1 is not read" in said
     assert "app/views.py:9 R3" in said  # the rest is judged all the same
     assert command.main([str(tmp_path / "nowhere")]) == 2
 
@@ -111,6 +112,22 @@ def test_other_commands_do_not_wait_for_it() -> None:
     assert runs_another_command(["/app/manage.py"])
     assert not runs_another_command(["manage.py", "check", "--tag", "guard"])
     assert not runs_another_command(["pytest", "tests"])
+
+
+def test_the_system_check_looks_at_the_project_from_whatever_folder_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    write(tmp_path, ONE)
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings.BASE_DIR = str(tmp_path)
+    assert [message.id for message in connection_discipline(None)] == ["guard.E003"]
+    del settings.BASE_DIR
+    assert project_folder([str(tmp_path / "manage.py")]) == tmp_path
+    (tmp_path / "pyproject.toml").write_text('[tool.poolgate.guard]\npaths = ["nowhere"]\n')
+    settings.BASE_DIR = tmp_path
+    assert [message.id for message in connection_discipline(None)] == ["guard.E100"]
 
 
 def test_a_finding_is_an_error_of_the_system_check_with_its_rules_number(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gatewaysite.guard import config
+from gatewaysite.guard import analysis, config
 from gatewaysite.guard.engine import check
+from gatewaysite.guard.report import as_text
 from tests.guard.samples.variants import POOL
 from tests.guard.sampling import judge, places, report, write
 
@@ -174,11 +175,147 @@ def call(url):
     assert found == expected
 
 
+RENDERED = """from django.db import transaction
+from django.shortcuts import render
+
+def show(request):
+    with transaction.atomic():
+        return render(request, "a.html")  # R1
+"""
+
+
+@pytest.mark.parametrize("packages", [(), ("contrib/", "contrib/django/"), ("contrib/django/",)])
+def test_a_folder_called_like_a_library_is_not_taken_for_it(tmp_path: Path, packages: tuple[str, ...]) -> None:
+    sample = "# file: contrib/django/views.py\n" + RENDERED
+    sample += "".join(f'# file: {folder}__init__.py\n"""A package."""\n' for folder in packages)
+    write(tmp_path, sample)
+    assert places(report(tmp_path)) == {("contrib/django/views.py", 6, "R1")}
+    part = check([tmp_path / "contrib" / "django"], config=config.Config(root=tmp_path))
+    assert places(part) == {("contrib/django/views.py", 6, "R1")}
+
+
+def test_two_packages_of_one_name_are_both_judged(tmp_path: Path) -> None:
+    helper = "# file: {}/app/helpers.py\nfrom app.views import show\n\ndef again(request):\n    return show(request)\n"
+    write(tmp_path, "# file: one/app/views.py\n" + RENDERED + helper.format("one"))
+    write(tmp_path, "# file: two/app/views.py\ndef show(request):\n    return None\n" + helper.format("two"))
+    for name in ("one", "two"):
+        (tmp_path / name / "app" / "__init__.py").touch()
+    found = report(tmp_path)
+    assert places(found) == {("one/app/views.py", 6, "R1")}
+    assert (found.files, found.unreadable, found.calls_known) == (6, [], found.calls)
+
+
+def test_a_file_hidden_by_another_of_its_name_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "# file: app.py\n" + RENDERED)
+    write(tmp_path, "# file: app/__init__.py\nx = 1\n")
+    found = report(tmp_path)
+    assert [one.file for one in found.unreadable] == ["app.py"]
+    assert "the same name as app/__init__.py" in found.unreadable[0].reason
+    assert found.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = " + " + ".join(["1"] * 3000), "x = " + "-" * 100_000 + "1", "if 1:\n  x = 1\n" + "elif 1:\n  x = 1\n" * 1500],
+)
+def test_a_file_nested_too_deep_is_named_and_the_others_are_judged(tmp_path: Path, source: str) -> None:
+    write(tmp_path, RENDERED)
+    (tmp_path / "deep.py").write_text(source + "\n")
+    found = report(tmp_path)
+    assert [one.file for one in found.unreadable] == ["deep.py"]
+    assert (len(found.findings), found.exit_code) == (1, 2)
+
+
+def test_virtual_environments_are_passed_over_whatever_they_are_called(tmp_path: Path) -> None:
+    write(tmp_path, "# file: environment/lib/app.py\n" + RENDERED)
+    write(tmp_path, "# file: fine.py\nx = 1\n")
+    (tmp_path / "environment" / "pyvenv.cfg").touch()
+    assert (report(tmp_path).files, report(tmp_path).exit_code) == (1, 0)
+
+
+def test_whoever_looked_at_nothing_does_not_say_clean(tmp_path: Path) -> None:
+    write(tmp_path, "# file: tests/test_a.py\n" + RENDERED)
+    found = report(tmp_path)
+    assert (found.files, found.exit_code) == (0, 2)
+    assert "no Python file" in as_text(found)
+
+
+def test_the_last_of_many_different_calls_is_judged_by_what_it_hands_over(tmp_path: Path) -> None:
+    expected, found = judge(tmp_path, _calls_of_run(30))
+    assert found == expected
+    assert len(expected) == 1
+
+
+def test_calls_judged_without_their_arguments_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, _calls_of_run(150))
+    found = report(tmp_path)
+    assert found.findings == []
+    assert found.calls_cut > 40
+    assert found.calls_known == found.calls - found.calls_cut
+    assert f"{found.calls_cut} calls judged without their arguments" in as_text(found)
+
+
+def _calls_of_run(honest: int) -> str:
+    """One function that runs what it is given in a block, given something else every time; the last calls somebody."""
+    first = """
+from django.db import transaction
+from app.models import Server
+from gateway.http_pool import call
+
+def run(work):
+    with transaction.atomic():
+        return work()
+"""
+    many = [
+        f"def a{place}():\n    run(lambda: Server.objects.filter(pk={place}).exists())\n" for place in range(honest)
+    ]
+    return first + "\n".join([*many, 'def z():\n    run(lambda: call("http://a.example"))  # R3\n']) + POOL
+
+
+def test_a_chain_of_functions_that_is_not_settled_in_time_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = """
+from app.models import Server
+
+def even(n):
+    return odd(n - 1) if n else Server.objects.all()
+
+def odd(n):
+    return even(n - 1) if n else None
+"""
+    write(tmp_path, sample)
+    assert report(tmp_path).settled
+    monkeypatch.setattr(analysis, "MAX_PASSES", 1)
+    assert not report(tmp_path).settled
+    assert "not settled" in as_text(report(tmp_path))
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
-    [('engine = "magic"', "engine"), ("speed = 3", "speed"), ("effects = { magic = [] }", "magic")],
+    [
+        ('engine = "magic"', "engine"),
+        ("engine = []", "engine"),
+        ("speed = 3", "speed"),
+        ("effects = { magic = [] }", "magic"),
+        ("effects = 3", "effects"),
+        ('effects = { render = "app.x" }', "effects"),
+        ('exclude = "tests/**"', "exclude"),
+        ('clients = "a/*"', "clients"),
+        ("paths = [1]", "paths"),
+        ('lock_timeout = "no"', "lock_timeout"),
+        ("allowlist = 3", "allowlist"),
+        ('data = { "a.b" = 3 }', "data"),
+        ('data = { "a.b" = ["context", 2] }', "data"),
+    ],
 )
 def test_a_configuration_that_cannot_be_followed_is_refused_by_name(tmp_path: Path, table: str, said: str) -> None:
     (tmp_path / "pyproject.toml").write_text(f"[tool.poolgate.guard]\n{table}\n")
     with pytest.raises(config.BadConfig, match=said):
+        check([tmp_path])
+
+
+def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool]\npoolgate = 3\n")
+    with pytest.raises(config.BadConfig, match="poolgate"):
         check([tmp_path])
