@@ -59,12 +59,12 @@ class ControlPlane(ASGIHandler):
         *,
         threads: int,
         max_waiting: int,
-        line_of: Callable[[str], str] = lambda path: "main",
+        line_of: Callable[[Scope], str] = lambda scope: "main",
         after_write: Callable[[], Awaitable[None]] | None = None,
         wait_within_s: float = WAIT_WITHIN_S,
     ) -> None:
-        """`line_of` says where a path belongs: "main"; "waiting" if its view waits for somebody else; "slow" if it
-        computes for long; "spare" if it must be answered while all others hang. They cannot starve each other.
+        """`line_of` says where a request belongs: "main"; "waiting" if its view waits for somebody else; "slow" if it
+        computes for long; "files"; "spare" if it must be answered while all others hang. They cannot starve each other.
         `after_write` is awaited, with nothing held, before an answer to what may have written.
         """
         # Not ASGIHandler.__init__, which would load the middleware for async use.
@@ -74,6 +74,7 @@ class ControlPlane(ASGIHandler):
             "main": Line("main", threads, max_waiting),
             "waiting": Line("waiting", threads, max_waiting),
             "slow": Line("slow", 1, SLOW_MAX_WAITING),
+            "files": Line("files", 1, max_waiting),
             "spare": Line("spare", SPARE_THREADS, max_waiting),
         }
         self._after_write = after_write
@@ -85,7 +86,7 @@ class ControlPlane(ASGIHandler):
         return sum(line.inside for line in self._lines.values())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        line = self._lines[self._line_of(scope["path"])]
+        line = self._lines[self._line_of(scope)]
         try:
             body = await read_body(receive, settings.BODY_LIMIT_BYTES)
             response = await self._answer(scope, io.BytesIO(body), line)

@@ -1,13 +1,15 @@
-"""The log-in page."""
+"""The log-in page, and logging out."""
 
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from auth_app.recognition import forget
 from gatewaysite.responses import redirect_after, render_page
 
 
@@ -24,6 +26,13 @@ def login(request: HttpRequest) -> HttpResponse:
     errors += [f"{form.fields[name].label}: {error}" for name in form.fields for error in form.errors.get(name, [])]
     context = {"errors": errors if request.method == "POST" else [], "email": request.POST.get("username", "")}
     return render_page(request, "login.html", context | {"next": target}, status=422 if context["errors"] else 200)
+
+
+def logout(request: HttpRequest) -> HttpResponse:
+    """Log out, and be recognised no more."""
+    response = LogoutView.as_view()(request)
+    forget(response)
+    return response
 
 
 def safe_target(target: str) -> str:

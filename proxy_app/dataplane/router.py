@@ -2,7 +2,10 @@
 
 import re
 
-from gatewaysite.types import AsgiApp
+from django.http import parse_cookie
+
+from auth_app.recognition import PAGE, is_recognised
+from gatewaysite.types import AsgiApp, Scope
 from proxy_app.dataplane import health, ops, passthrough, rpc
 from proxy_app.dataplane.mcp import endpoint
 
@@ -37,15 +40,22 @@ def handler_for(path: str) -> AsgiApp | None:
     return endpoint.one_server if ONE_SERVER.fullmatch(path) else None
 
 
-def line_of(path: str) -> str:
-    """Which threads of the control plane a path is served by.
+def line_of(scope: Scope) -> str:
+    """Which threads of the control plane a request is served by.
 
     The form on a tool's page calls an upstream and shows its answer. A log-in computes for as long as it takes to make
     guessing expensive, and anybody may ask for it. Who holds the connections is asked when all of them are held: that
-    page can do without the database, and so can the files that every page needs.
+    page can do without the database for whoever is recognised, and nobody else may wait for it on the same threads.
     """
+    path = scope["path"]
     if path == "/login":
         return "slow"
-    if path == "/admin/connections" or path.startswith("/static/"):
-        return "spare"
+    if path.startswith("/static/"):
+        return "files"
+    if path == PAGE:
+        return "spare" if is_recognised(_cookies(scope)) else "main"
     return "waiting" if path.startswith("/admin/tools/") and path.endswith("/call") else "main"
+
+
+def _cookies(scope: Scope) -> dict[str, str]:
+    return parse_cookie("; ".join(value.decode("latin1") for name, value in scope["headers"] if name == b"cookie"))

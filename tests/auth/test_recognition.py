@@ -1,22 +1,26 @@
 """An administrator who was here a moment ago is recognised while the database cannot say who is asking."""
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 from django.core import signing
 from django.db import OperationalError, connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from auth_app import recognition
+from auth_app.current import actor_of
 from auth_app.recognition import COOKIE, SALT
 from gatewaysite.errors import PoolFull
+from proxy_app.dataplane.router import line_of
 from tests.builders import an_admin
-from tests.pages.conftest import Visitor, admin, guest
+from tests.pages.conftest import Visitor, admin, anonymous, guest
 
-__all__ = ["admin", "guest"]
+__all__ = ["admin", "anonymous", "guest"]
 
 PAGE = "/admin/connections"
 
@@ -100,14 +104,66 @@ def test_while_the_database_does_not_answer_its_last_word_counts(
     assert database.asked == 1  # and it is left alone for a while
 
 
+class Taken:
+    """A connection that is out, or somebody who waits for one."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.holder = connection
+
+
 @pytest.mark.usefixtures("stale")
-def test_a_pool_that_is_all_out_is_not_waited_for(
-    admin: Visitor, database: Database, monkeypatch: pytest.MonkeyPatch, settings: Settings
+@pytest.mark.parametrize(
+    ("held_s", "waited_s", "asked"),
+    [
+        ([5.0, 4.0, 3.0], [], 0),
+        ([5.0, 4.0], [0.6], 0),
+        ([5.0, 4.0, 0.01], [], 1),
+        ([0.02, 0.01, 0.0], [0.1, 0.05], 1),
+        ([5.0, 4.0], [], 1),
+    ],
+    ids=["all out, none came back", "somebody waits long", "one comes and goes", "only busy", "one is free"],
+)
+def test_a_database_is_not_waited_for_when_it_is_stuck_but_asked_when_it_is_busy(
+    admin: Visitor,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    held_s: list[float],
+    waited_s: list[float],
+    asked: int,
 ) -> None:
     assert status(admin) == 200
+    settings.DB_POOL_MAX = 3
     database.fails(PoolFull())
-    monkeypatch.setattr("gatewaysite.db.ledger.count", lambda _alias: settings.DB_POOL_MAX)
-    assert (status(admin), database.asked) == (200, 0)
+    out, waits = [Taken(seconds) for seconds in held_s], [(Taken(seconds), "connection") for seconds in waited_s]
+    monkeypatch.setattr(recognition, "ledger", SimpleNamespace(held=lambda: out, waiting=lambda: waits))
+    assert (status(admin), database.asked) == (200, asked)
+
+
+def test_whom_nobody_recognises_does_not_wait_for_a_database_in_trouble(
+    admin: Visitor, anonymous: Client, database: Database
+) -> None:
+    database.fails(PoolFull())
+    assert [status(admin) for _ in range(3)] == [503, 503, 503]
+    assert database.asked == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recognition, "actor_of", actor_of)
+        assert anonymous.get(PAGE)["Location"].startswith("/login")  # without a session there is nothing to ask
+
+
+def test_only_those_recognised_get_the_threads_that_are_spared(admin: Visitor) -> None:
+    def line(**changed: str) -> str:
+        cookies = {name: morsel.value for name, morsel in admin.client.cookies.items()} | changed
+        header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        return line_of({"path": PAGE, "headers": [(b"cookie", header.encode())]})
+
+    assert line() == "main"
+    assert status(admin) == 200
+    assert line() == "spare"
+    assert [line(sessionid="made-up"), line(**{COOKIE: "made:up:word"}), line(sessionid="", **{COOKIE: ""})] == [
+        "main", "main", "main",
+    ]  # fmt: skip
 
 
 def test_who_was_not_here_before_waits_for_the_database(admin: Visitor, database: Database) -> None:
@@ -135,10 +191,11 @@ def test_it_is_of_use_in_one_session_only(admin: Visitor, database: Database) ->
     assert (status(admin), status(another)) == (200, 503)
 
 
-def test_after_logging_out_it_is_of_no_use(admin: Visitor) -> None:
+def test_after_logging_out_it_is_deleted_and_of_no_use(admin: Visitor) -> None:
     assert status(admin) == 200
     word = admin.client.cookies[COOKIE].value
-    admin.post("/logout")
+    deleted = admin.post("/logout").cookies[COOKIE]
+    assert (deleted.value, deleted["max-age"], deleted["path"]) == ("", 0, PAGE)
     admin.client.cookies[COOKIE] = word
     assert admin.get(PAGE)["Location"].startswith("/login")
 
@@ -155,7 +212,7 @@ def test_nobody_can_make_one_up(admin: Visitor, database: Database, word: str) -
 def test_only_administrators_are_remembered_and_only_for_this_page(admin: Visitor, guest: Visitor) -> None:
     cookie = admin.get(PAGE).cookies[COOKIE]
     assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (PAGE, True, "Strict")
-    assert cookie["max-age"] == recognition.COUNTS_FOR_S
+    assert cookie["max-age"] == recognition.COUNTS_FOR_S <= 5 * 60
     assert signing.loads(cookie.value, salt=SALT).keys() == {"id", "email", "session", "at"}
     assert COOKIE not in guest.get(PAGE).cookies
 

@@ -8,6 +8,7 @@ from django.urls import clear_url_caches
 from pytest_django import Settings
 
 from gatewaysite.control_plane import ControlPlane
+from gatewaysite.types import Scope
 from tests.committed import db
 from tests.control_plane.views import gate
 
@@ -24,8 +25,8 @@ def _routes(settings: Settings) -> Iterator[None]:
     clear_url_caches()
 
 
-def line_of(path: str) -> str:
-    return "waiting" if path.startswith("/waiting/") else "main"
+def line_of(scope: Scope) -> str:
+    return "waiting" if scope["path"].startswith("/waiting/") else "main"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from prometheus_client import REGISTRY
@@ -115,7 +116,7 @@ async def test_who_waits_too_long_for_a_thread_is_refused_and_never_served() -> 
 
 
 async def test_slow_views_leave_the_threads_of_the_others_alone() -> None:
-    plane = ControlPlane(threads=1, max_waiting=0, line_of=lambda path: "slow" if path == "/held" else "main")
+    plane = ControlPlane(threads=1, max_waiting=0, line_of=lambda scope: "slow" if scope["path"] == "/held" else "main")
     slow = [asyncio.create_task(ask(plane, "GET", "/held")) for _ in range(5)]
     await until(lambda: plane.inside == 5 and gate.begun == 1)
     assert (await ask(plane, "GET", "/plain")).status == 200
@@ -129,7 +130,7 @@ LINES = {"/held": "main", "/waiting/held": "waiting", "/plain": "spare", "/strea
 
 
 async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_own() -> None:
-    plane = ControlPlane(threads=2, max_waiting=1, line_of=LINES.__getitem__)
+    plane = ControlPlane(threads=2, max_waiting=1, line_of=lambda scope: LINES[scope["path"]])
     hanging = [asyncio.create_task(ask(plane, "GET", path)) for path in ("/held", "/waiting/held") for _ in range(3)]
     await until(lambda: plane.inside == 6 and gate.begun == 4)
     answer = await ask(plane, "GET", "/plain")
@@ -147,8 +148,8 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("/admin/connections", "spare"),
-        ("/static/poolgate.css", "spare"),
+        ("/admin/connections", "main"),  # until somebody is recognised
+        ("/static/poolgate.css", "files"),
         ("/login", "slow"),
         ("/admin/tools/x/call", "waiting"),
         ("/admin/tools", "main"),
@@ -156,7 +157,29 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
     ],
 )
 def test_each_path_has_its_line(path: str, line: str) -> None:
-    assert line_of(path) == line
+    assert line_of({"path": path, "headers": []}) == line
+
+
+async def test_made_up_sessions_and_a_slow_database_keep_nobody_from_the_files_and_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, answers = threading.Semaphore(0), threading.Event()
+
+    def load(_session: SessionStore) -> dict[str, Any]:
+        begun.release()
+        answers.wait(20)
+        return {}
+
+    monkeypatch.setattr(SessionStore, "load", load)
+    plane = ControlPlane(threads=2, max_waiting=10, line_of=line_of)
+    cookie = {"cookie": "sessionid=a-made-up-one"}
+    asking = [asyncio.create_task(ask(plane, "GET", "/admin/connections", headers=cookie)) for _ in range(6)]
+    await until(lambda: plane.inside == 6 and begun._value == 2)
+    assert (plane._lines["spare"].inside, plane._lines["main"].inside) == (0, 6)
+    assert (await ask(plane, "GET", "/static/none.css")).status == 404
+    answers.set()
+    assert {answer.status for answer in await asyncio.gather(*asking)} == {303}
+    plane.close()
 
 
 async def leave(task: "asyncio.Task[Any]") -> None:
