@@ -13,6 +13,7 @@ from proxy_app.apps import close_upstreams, open_upstreams
 from proxy_app.dataplane.call import page_calls
 from proxy_app.dataplane.caller import find_actor_now
 from proxy_app.dataplane.health import Draining
+from proxy_app.federation.prober import prober
 from proxy_app.federation.worker import job_worker
 from proxy_app.observe.board import board
 from proxy_app.observe.metrics import publisher
@@ -44,6 +45,7 @@ async def start() -> None:
     await keeper.start()
     TokenLookup.find = staticmethod(find_actor_now)
     job_worker.start()
+    prober.start()
     publisher.start()
     board.start()
     teller.start()
@@ -57,6 +59,7 @@ async def stop() -> None:
     await teller.stop()
     await board.stop()
     await publisher.stop()
+    await prober.stop()
     await job_worker.stop()
     await keeper.stop()
     await recorder.stop()

@@ -1,20 +1,26 @@
 """Units of work of federation: a gateway's progress, and its items replaced by what the upstream offers now."""
 
-from typing import Any
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
 from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.models import AuditEntry
 from proxy_app.federation.offer import Item, Offer, storable
-from proxy_app.models import Gateway, Prompt, Registered, Resource, Tool, Visibility
+from proxy_app.models import Gateway, Lease, Prompt, Registered, Resource, Tool, Visibility
 from proxy_app.names import display_name, free_name, public_tool_name
 from proxy_app.upstream.mcp import Discovery, Endpoint, endpoint_of
+from proxy_app.upstream.mcp.wire import Era
+from proxy_app.upstream.secrets import CannotUnseal
 
 VIA = "federation"
+UNREACHABLE = "unreachable"
 
 
 def defer_sync(gateway_id: UUID) -> bool:
@@ -42,18 +48,23 @@ def begin_sync(gateway_id: UUID) -> Endpoint | None:
         gateway.registration_attempts += 1
         gateway.sync_step, gateway.sync_done, gateway.sync_total = "Connecting", 0, 0
         gateway.save(update_fields=["registration_attempts", "sync_step", "sync_done", "sync_total"])
-        return endpoint_of(
-            gateway.pk,
-            url=gateway.url,
-            sealed_headers=gateway.sealed_headers,
-            name=gateway.slug,
-            revision=gateway.version,
-            epoch=gateway.pool_epoch,
-            pool_options=gateway.pool_options,
-            ca_certificate=gateway.ca_certificate,
-            client_certificate=gateway.client_certificate,
-            sealed_client_key=gateway.sealed_client_key,
-        )
+        return _endpoint(gateway)
+
+
+def _endpoint(gateway: Gateway, era: Era | None = None) -> Endpoint:
+    return endpoint_of(
+        gateway.pk,
+        url=gateway.url,
+        sealed_headers=gateway.sealed_headers,
+        era=era,
+        name=gateway.slug,
+        revision=gateway.version,
+        epoch=gateway.pool_epoch,
+        pool_options=gateway.pool_options,
+        ca_certificate=gateway.ca_certificate,
+        client_certificate=gateway.client_certificate,
+        sealed_client_key=gateway.sealed_client_key,
+    )
 
 
 def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:
@@ -186,3 +197,45 @@ def _ownership(gateway: Gateway) -> Item:
         "created_by": gateway.created_by,
         "created_via": VIA,
     }
+
+
+# --- Health -----------------------------------------------------------------------------------------------------------
+
+
+def take_lease(name: str, holder: str, seconds: float) -> bool:
+    """Become, or stay, the one process that does this; until the time is over, however many there are."""
+    now = timezone.now()
+    until = now + timedelta(seconds=seconds)
+    with transaction.atomic(durable=True):
+        Lease.objects.bulk_create([Lease(name=name, holder=holder, until=until)], ignore_conflicts=True)
+        free = Lease.objects.filter(Q(holder=holder) | Q(until__lt=now), name=name)
+        return bool(free.update(holder=holder, until=until))
+
+
+def give_lease_back(name: str, holder: str) -> None:
+    Lease.objects.filter(name=name, holder=holder).delete()
+
+
+def gateways_to_check() -> list[tuple[UUID, Endpoint]]:
+    """Registered gateways that are switched on and may be asked how they are. A single query needs no block."""
+    found = []
+    for gateway in Gateway.objects.filter(enabled=True, status=Gateway.Status.ACTIVE):
+        if not gateway.pool_options.get("probe", True):
+            continue
+        with suppress(CannotUnseal):  # nothing can be asked with a credential that cannot be read
+            found.append((gateway.pk, _endpoint(gateway, cast(Era | None, gateway.era or None))))
+    return found
+
+
+def note_health(found: dict[UUID, tuple[str, str]]) -> None:
+    """What checks found of each gateway: a state and its reason. Rows are written where the state is another one."""
+    now = timezone.now()
+    with transaction.atomic(durable=True):
+        for gateway in Gateway.objects.select_for_update().filter(pk__in=found).order_by("pk"):
+            state, reason = found[gateway.pk]
+            if gateway.health != state or gateway.reachable != (state != UNREACHABLE):
+                gateway.health, gateway.health_since = state, now
+                gateway.health_reason, gateway.reachable = reason[:300], state != UNREACHABLE
+                gateway.save(update_fields=["health", "health_since", "health_reason", "reachable"])
+        answered = [pk for pk, (state, _reason) in found.items() if state != UNREACHABLE]
+        Gateway.objects.filter(pk__in=answered).update(last_seen=now)

@@ -136,6 +136,11 @@ def _one(entries: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _at(told: dict[str, Any]) -> float:
+    at: float = told["at"]
+    return at
+
+
 def _times(told: list[dict[str, Any]]) -> dict[str, Any]:
     whole = Times()
     for one in told:

@@ -170,7 +170,7 @@ class Pool:
                 listener.stream_refused()
             raise StreamCap("too many streams are open")
         try:
-            call.finds_out = self.breaker.admit(call.began, forced="check" in asked)
+            call.finds_out = self.breaker.admit(call.began, forced=asked.get("check", False))
         except CircuitOpen:
             figures.refused["circuit_open"] += 1
             raise

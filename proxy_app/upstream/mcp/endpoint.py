@@ -31,7 +31,8 @@ BASE_HEADERS = (
 class Endpoint:
     """One upstream as seen with one credential. `key` (gateway id and credential fingerprint) owns the session.
 
-    `upstream` is whose pool of connections is used; without one, that of the host.
+    `upstream` is whose pool of connections is used; without one, that of the host. `check` marks health checks, which
+    an open circuit lets through.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Endpoint:
     timeout_s: float = 30.0
     era: Era | None = None
     upstream: Upstream | None = None
+    check: bool = False
 
 
 def endpoint_of(
@@ -117,5 +119,6 @@ def prepared(endpoint: Endpoint) -> Prepared:
         {
             "timeout": {"read": endpoint.timeout_s, "total": endpoint.timeout_s},
             "upstream": endpoint.upstream or endpoint.key,
+            "check": endpoint.check,
         },
     )
