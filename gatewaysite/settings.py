@@ -196,6 +196,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+FORM_RENDERER = "gatewaysite.templates.FormRenderer"
 TEMPLATES = [
     {
         "BACKEND": "gatewaysite.templates.Templates",
@@ -248,4 +249,4 @@ USE_I18N = False
 LOGGING_CONFIG = "gatewaysite.logging.configure"
 LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 
-PROCRASTINATE_IMPORT_PATHS = ["proxy_app.federation.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["proxy_app.federation.tasks", "proxy_app.observe.attest.tasks"]

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+from django.forms.renderers import DjangoTemplates as DjangoTemplatesRenderer
 from django.http import HttpRequest
 from django.template.backends.django import DjangoTemplates, Template
 
@@ -23,6 +24,12 @@ class Templates(DjangoTemplates):
 
     def get_template(self, template_name: str) -> "GuardedTemplate":
         return GuardedTemplate(super().get_template(template_name).template, self)
+
+
+class FormRenderer(DjangoTemplatesRenderer):
+    """Forms have an engine of their own, for Django's own templates of fields; a choice of rows queries in there."""
+
+    backend = Templates
 
 
 class GuardedTemplate(Template):

@@ -47,11 +47,11 @@ class Holder(Protocol):
 class Entry:
     """Somebody who has, or wants, a connection: the request, the line of code that asked, and the time."""
 
-    __slots__ = ("file", "function", "line", "request", "since", "thread_id")
+    __slots__ = ("file", "function", "line", "request", "since", "thread")
 
     def __init__(self) -> None:
         self.since = time.monotonic()
-        self.thread_id = threading.get_ident()
+        self.thread = threading.current_thread()
         self.request: RequestContext | None = current.get()
         self.file, self.line, self.function = call_site()
 
@@ -126,7 +126,7 @@ on_return: list[Callable[[Hold], None]] = []
 
 _holds: set[Hold] = set()
 _waits: dict[Entry, str] = {}
-# The holds of each thread, for asking about one's own without looking at everybody's.
+# The holds of each thread by its number, for asking about one's own without looking at everybody's.
 _by_thread: dict[int, list[Hold]] = {}
 # The holds begun in this context. It travels with `await` and into threads; those given back meanwhile do not count.
 _mine: ContextVar[tuple[Hold, ...]] = ContextVar("gatewaysite.db.ledger.mine", default=())
@@ -150,7 +150,9 @@ def mine() -> list[Hold]:
     """
     if not _holds:
         return []
-    own = _by_thread.get(threading.get_ident(), ())
+    # The system gives a dead thread's number to a new one.
+    thread = threading.current_thread()
+    own = [hold for hold in _by_thread.get(threading.get_ident(), ()) if hold.thread is thread]
     callers = (hold for hold in _mine.get() if hold in _holds and hold not in own)
     return [hold for hold in (*own, *callers) if hold.holder.in_use]
 
@@ -184,7 +186,7 @@ def enter(hold: Hold, backend_pid: int) -> None:
     hold.backend_pid = backend_pid
     known = _mine.get()
     _mine.set((*(earlier for earlier in known if earlier in _holds), hold) if known else (hold,))
-    _by_thread.setdefault(hold.thread_id, []).append(hold)
+    _by_thread.setdefault(threading.get_ident(), []).append(hold)
     _holds.add(hold)
     if waited_s > AT_ONCE_S:
         _tell(on_wait, waited_s)
@@ -195,7 +197,7 @@ def leave(hold: Hold) -> None:
     if hold not in _holds:
         return
     _holds.discard(hold)
-    _by_thread[hold.thread_id].remove(hold)
+    _by_thread[hold.thread.ident or 0].remove(hold)
     _tell(on_return, hold)
 
 
@@ -217,6 +219,16 @@ def waiting_for_a_thread() -> Iterator[None]:
         yield
     finally:
         del _waits[entry]
+
+
+def _forget() -> None:
+    """A child of a fork holds nothing of what its parent holds."""
+    _holds.clear()
+    _waits.clear()
+    _by_thread.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def _folder(module: ModuleType) -> str:

@@ -85,6 +85,17 @@ def return_leftovers() -> None:
             del connections[connection.alias]
 
 
+def take_back_from_the_dead() -> None:
+    """Take back what threads held that have ended, whoever started them; nobody else can give it back any more."""
+    for hold in ledger.held():
+        wrapper = hold.holder
+        if hold.thread.is_alive() or not isinstance(wrapper, DatabaseWrapper):
+            continue
+        log.error("a thread ended with a connection in its hands", extra={"alias": wrapper.alias, "site": hold.site})
+        tell_left(hold)
+        wrapper._close()  # the pool looks at its state and mends or drops it
+
+
 def pool_stats() -> dict[str, int]:
     """psycopg's own figures of this process's pool; {} before its first use. Opens nothing and borrows nothing."""
     pool = DatabaseWrapper._connection_pools.get(DEFAULT_DB_ALIAS)

@@ -15,6 +15,7 @@ from prometheus_client.registry import REGISTRY
 
 from gatewaysite.context import Phase
 from gatewaysite.db import ledger
+from gatewaysite.db.units import take_back_from_the_dead
 from gatewaysite.errors import GatewayError
 from gatewaysite.signals import refused
 from proxy_app.observe.pool_metrics import count_pools, publish_pools
@@ -99,7 +100,7 @@ def render() -> bytes:
 
 
 class Publisher:
-    """Publishes this process's gauges, so that whichever worker is scraped can add them up."""
+    """Publishes this process's gauges, so that whichever worker is scraped can add them up; and looks after holds."""
 
     _task: asyncio.Task[None] | None = None
 
@@ -116,6 +117,7 @@ class Publisher:
     async def _run(self) -> None:
         while True:
             publish(process_state())
+            take_back_from_the_dead()
             await asyncio.sleep(PUBLISH_EVERY_S)
 
 

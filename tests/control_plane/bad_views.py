@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 from asgiref.sync import async_to_sync
-from django import template
+from django import forms, template
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
@@ -36,6 +36,14 @@ def page_that_asks_in_an_if(request: HttpRequest) -> HttpResponse:
     """Django's templates take an error in a condition for "no": the page would be whole, and wrong."""
     page = _template("{% if things.count > 0 %}some{% else %}none{% endif %}")
     return HttpResponse(page.render({"things": ContentType.objects.all()}, request))
+
+
+class ThingForm(forms.Form):
+    thing = forms.ModelChoiceField(ContentType.objects.all())
+
+
+def form_by_itself(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(str(ThingForm()))
 
 
 def page_in_a_block(request: HttpRequest) -> HttpResponse:
@@ -126,6 +134,7 @@ def renders_in_a_block(get_response: GetResponse) -> View:
 # By route: the view, the phase it breaks, and how.
 BAD: dict[str, tuple[Any, str, str]] = {
     "page-of-a-lazy-queryset": (page_of_a_lazy_queryset, "render", "database_used"),
+    "form-by-itself": (form_by_itself, "render", "database_used"),
     "page-that-asks-in-an-if": (page_that_asks_in_an_if, "render", "database_used"),
     "page-in-a-block": (page_in_a_block, "render", "connection_held"),
     "json-in-a-block": (json_in_a_block, "render", "connection_held"),

@@ -1,6 +1,8 @@
 """Who holds a connection, and whether this task or thread does."""
 
 import asyncio
+import os
+import threading
 from contextlib import nullcontext
 from contextvars import Context
 from threading import Event, Thread
@@ -13,6 +15,7 @@ from gatewaysite import context
 from gatewaysite.context import RequestContext
 from gatewaysite.db import ledger
 from gatewaysite.db.handback.base import DatabaseWrapper
+from gatewaysite.db.units import take_back_from_the_dead
 from tests.db.pools import ALIAS, in_thread, out_of_pool, query
 
 
@@ -192,6 +195,49 @@ def test_a_hold_remembers_whether_it_was_a_transaction(
     assert ended == [in_block]
 
 
+def die_holding() -> None:
+    """A thread ends in the middle of a transaction, and nobody cleans up behind it."""
+    thread = Thread(target=lambda: transaction.atomic(using=ALIAS).__enter__())
+    thread.start()
+    thread.join()
+
+
+def test_a_new_thread_is_not_blamed_for_a_dead_one_with_its_number(pooled: DatabaseWrapper) -> None:
+    die_holding()
+    (left,) = holds()
+    here = ledger._by_thread.setdefault(threading.get_ident(), [])
+    here.append(left)  # as the system gives numbers again
+    assert ledger.mine() == []
+    here.remove(left)
+    take_back_from_the_dead()
+    assert holds() == []
+
+
+def test_what_a_dead_thread_held_is_taken_back(pooled: DatabaseWrapper, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(pooled.pool.max_size + 1):
+        die_holding()
+        take_back_from_the_dead()
+    assert holds() == []
+    assert query(pooled, "SELECT 1") == (1,)
+    assert "a thread ended with a connection in its hands" in caplog.text
+
+
+def test_what_a_living_thread_holds_is_its_own(pooled: DatabaseWrapper) -> None:
+    with transaction.atomic(using=ALIAS):
+        take_back_from_the_dead()
+        assert query(pooled, "SELECT 1") == (1,)
+        assert len(holds()) == 1
+
+
+def test_a_child_of_a_fork_holds_nothing(pooled: DatabaseWrapper) -> None:
+    with transaction.atomic(using=ALIAS):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(len(ledger.held()) + len(ledger.mine()))
+        assert os.waitpid(pid, 0)[1] == 0
+        assert len(holds()) == 1
+
+
 def test_holds_are_listed_longest_first(pooled: DatabaseWrapper) -> None:
     ready, done = Event(), Event()
 
@@ -207,7 +253,7 @@ def test_holds_are_listed_longest_first(pooled: DatabaseWrapper) -> None:
         first, second = holds()
         done.set()
         thread.join()
-    assert first.thread_id == thread.ident
+    assert first.thread is thread
     assert first.since < second.since
 
 

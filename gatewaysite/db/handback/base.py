@@ -35,6 +35,7 @@ class _Reporting:
     db: "DatabaseWrapper"
 
     def _execute(self, sql: Any, params: Any, *ignored: Any) -> Any:
+        refuse_database()
         # As `noted` does, without its call and its object: this runs for every statement.
         if (hold := self.db._hold) is None:
             return super()._execute(sql, params, *ignored)  # type: ignore[misc]
