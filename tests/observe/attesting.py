@@ -14,6 +14,11 @@ ENDED_AT = BEGAN_AT + 10
 # By default so many samples, one each tenth of a second.
 SAMPLES = 100
 
+# Of three clients, all of which ran.
+A_LOAD: dict[str, Any] = {
+    "profile": "mixed", "clients": 3, "clients_wanted": 3, "requests": 100, "failed": 0, "parts": [], "left_behind": []
+}  # fmt: skip
+
 
 def a_session(state: str = "idle", **values: Any) -> Session:
     dull: dict[str, Any] = {"pid": 4711, "kind": "pool", "age_s": 0.001, "transaction": 1.0, "statement": "SELECT 1"}

@@ -15,7 +15,7 @@ from proxy_app.observe.attest import work
 from proxy_app.observe.attest.identity import code, identity
 from proxy_app.observe.attest.report import make_report
 from proxy_app.observe.attest.signing import NotSigned, check, public_key, sign
-from tests.observe.attesting import a_sample, a_tally, a_window, idle_in_transaction
+from tests.observe.attesting import A_LOAD, a_sample, a_tally, a_window, idle_in_transaction
 
 SECRET = "another-secret-key-of-another-installation"
 
@@ -48,11 +48,39 @@ def test_one_changed_member_is_found_out(document: dict[str, Any], name: str) ->
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[]", b"{}", b'"text"', b"\xff", b'{"report": {}, "signature": {}}', b'{"report": 1, "signature": 2}'],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'"text"',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"report": {}, "signature": {}}',
+        b'{"report": 1, "signature": 2}',
+        b'{"report": NaN, "signature": {}}',
+        b'{"report": {"requests": 1e999}, "signature": {}}',
+    ],
 )
 def test_what_is_no_report_is_told_so(data: bytes) -> None:
     with pytest.raises(NotSigned, match="not a signed report"):
         check(data)
+
+
+def test_a_report_that_says_two_things_is_not_genuine(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    for twice in (
+        text.replace('"verdict": "failed"', '"verdict": "passed", "verdict": "failed"'),
+        text.replace('{"report":', '{"report": {"verdict": "passed"}, "report":'),
+        text.replace('"limit_ms":', '"limit_ms": 1, "limit_ms":'),
+    ):
+        assert twice != text
+        with pytest.raises(NotSigned, match="stands twice"):
+            check(twice.encode())
+
+
+def test_what_stands_beside_the_report_is_signed_by_nobody(document: dict[str, Any]) -> None:
+    with pytest.raises(NotSigned, match="not a signed report"):
+        check(json.dumps(document | {"verdict": "passed"}).encode())
 
 
 def test_each_installation_has_its_own_key(document: dict[str, Any], settings: Settings) -> None:
@@ -64,7 +92,11 @@ def test_each_installation_has_its_own_key(document: dict[str, Any], settings: S
     assert not checked.ours
 
 
-def test_no_number_is_written_differently_by_different_languages(document: dict[str, Any]) -> None:
+def test_no_number_is_written_differently_by_different_languages() -> None:
+    load = {**A_LOAD, "pause_s": 1e-05, "parts": [{"p50_ms": 1e16, "p99_ms": 0.1 + 0.2}]}
+    document = sign(make_report(a_window(tally=a_tally(a_sample(idle_in_transaction(123.4)))), load=load))
+    test_whoever_has_the_public_key_can_check_it_without_us(document)
+
     def numbers(value: Any) -> list[float]:
         if isinstance(value, dict):
             return [number for member in value.values() for number in numbers(member)]
@@ -72,7 +104,9 @@ def test_no_number_is_written_differently_by_different_languages(document: dict[
             return [number for member in value for number in numbers(member)]
         return [value] if isinstance(value, float) else []
 
-    assert [number for number in numbers(document["report"]) if number.is_integer() or "e" in repr(number)] == []
+    report = document["report"]
+    assert [number for number in numbers(report) if number.is_integer() or "e" in repr(number)] == []
+    assert (report["load"]["pause_s"], report["load"]["parts"]) == (0, [{"p50_ms": 10**16, "p99_ms": 0.3}])
 
 
 def test_a_kept_report_is_still_genuine(db: None, document: dict[str, Any]) -> None:
@@ -96,8 +130,9 @@ def test_the_command_says_whose_it_is(
     file.write_text(file.read_text().replace('"failed"', '"passed"'))
     assert verify(file, "--key", own) == 1
     assert "NOT GENUINE" in capsys.readouterr().out
-    with pytest.raises(CommandError, match="cannot be read"):
+    with pytest.raises(CommandError, match="cannot be read") as trouble:
         verify(tmp_path / "absent.json")
+    assert trouble.value.returncode == 2
 
 
 def verify(file: Any, *more: str) -> Any:

@@ -29,6 +29,8 @@ from proxy_app.observe.attest.watch import EVERY_AT_LEAST_S, EVERY_S, Seen, Watc
 SECONDS = 60.0
 SECONDS_AT_MOST = 24 * 3600.0
 EXIT_CODES = {PASSED: 0, FAILED: 1, NO_VERDICT: 2}
+# What is told of a report that is checked.
+ABOUT = ("verdict", "installation", "began_at", "ended_at")
 
 Plain = dict[str, Any]
 
@@ -63,9 +65,11 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def run(options: Plain, out: OutputWrapper, err: OutputWrapper) -> int:
-    """0: passed. 1: failed. 2: no verdict."""
+    """0: passed. 1: failed, and nothing else. 2: no verdict, or used wrongly."""
     if options["verify"]:
         return _verify(options["verify"], options["key"], out)
+    if options["output"] and not options["output"].parent.is_dir():
+        raise _wrong(f"{options['output']} cannot be written: there is no such folder.")
     seconds = options["minutes"] or options["seconds"]
     load = Load(_plan(options)) if options["load"] else None
     began_at = timezone.now()
@@ -80,11 +84,11 @@ def run(options: Plain, out: OutputWrapper, err: OutputWrapper) -> int:
     report = make_report(seen, load=load.as_plain() if load else None)
     document = sign(report)
     written = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-    if options["output"]:
-        options["output"].write_text(written + "\n")
     out.write(written if options["format"] == "json" else as_text(document))
     if not options["no_keep"]:
         _keep(document, began_at, err)
+    if options["output"]:
+        _write(options["output"], written + "\n")
     return EXIT_CODES[report["verdict"]]
 
 
@@ -123,9 +127,9 @@ def _stopping(watch: Watch) -> Iterator[None]:
 def _plan(options: Plain) -> Plan:
     url, token = options["url"] or settings.PUBLIC_URL, options["token"] or settings.GATEWAY_BOOTSTRAP_TOKEN
     if not token:
-        raise CommandError("A load needs an administrator's token: --token, or GATEWAY_BOOTSTRAP_TOKEN.")
+        raise _wrong("A load needs an administrator's token: --token, or GATEWAY_BOOTSTRAP_TOKEN.")
     if not is_loopback(url) and not options["i_own_this_installation"]:
-        raise CommandError(f"{url} is not on this machine. If you may load it, say --i-own-this-installation.")
+        raise _wrong(f"{url} is not on this machine. If you may load it, say --i-own-this-installation.")
     return Plan(
         url=url,
         token=token,
@@ -150,23 +154,37 @@ def _keep(document: Plain, began_at: Any, err: OutputWrapper) -> None:
         close_pool()
 
 
+def _write(file: Path, text: str) -> None:
+    """At the very end, when it is printed and kept already."""
+    try:
+        file.write_text(text)
+    except OSError as error:
+        raise _wrong(f"{file} cannot be written: {error.strerror}") from error
+
+
 def _verify(file: Path, key: str | None, out: OutputWrapper) -> int:
     """0 only when nobody changed the report and the wanted key signed it."""
     try:
         checked = check(file.read_bytes())
     except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}") from error
+        raise _wrong(f"{file} cannot be read: {error.strerror}") from error
     except NotSigned as error:
         out.write(f"NOT GENUINE: {error}")
         return 1
     report = checked.report
-    about = f"{report['verdict']}, {report['installation']}, {report['began_at']} to {report['ended_at']}"
+    verdict, installation, began_at, ended_at = (report.get(name) for name in ABOUT)
+    about = f"{verdict}, {installation}, {began_at} to {ended_at}"
     wanted = checked.public_key == key if key else checked.ours
     if not wanted:
         out.write(f"ANOTHER KEY: signed with {checked.public_key}\n{about}")
         return 1
     out.write(f"GENUINE: signed with {checked.public_key}\n{about}")
     return 0
+
+
+def _wrong(words: str) -> CommandError:
+    """A pipeline takes 1 for a verdict."""
+    return CommandError(words, returncode=EXIT_CODES[NO_VERDICT])
 
 
 def _number(least: float, most: float, what: str) -> Callable[[str], float]:

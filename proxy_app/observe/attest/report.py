@@ -12,6 +12,8 @@ from proxy_app.observe.xray import RESTS_AT_MOST_MS
 
 FORMAT = "poolgate-attestation/1"
 ROUTES_SHOWN, OFFENDERS_SHOWN = 60, 50
+# After the point. Smaller numbers are written 1e-05 by some and 0.00001 by others.
+DIGITS = 4
 
 Plain = dict[str, Any]
 
@@ -105,9 +107,15 @@ def _moment(at: float) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """Numbers without a fraction as integers, so that every language writes them alike, which a signature needs."""
+    """Every number so that all languages write it alike, which a signature needs.
+
+    Without a fraction as integers; with one, never so small that it is written with an exponent.
+    """
     if isinstance(value, dict):
         return {name: _whole(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_whole(member) for member in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if not isinstance(value, float):
+        return value
+    rounded = round(value, DIGITS)
+    return int(rounded) if rounded.is_integer() else rounded
