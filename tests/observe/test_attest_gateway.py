@@ -28,6 +28,7 @@ from tests.gateway_process import ROOT, GatewayProcess, serving
 
 # Long enough for calls of the slow upstream to end in it, and for the clients to ask for everything there is.
 WINDOW_S, CLIENTS = 7, 24
+TIMES = {"idle_too_long", "oldest_idle", "average_idle", "over_budget"}
 NOBODY = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
@@ -71,6 +72,15 @@ def attest(gateway: GatewayProcess, token: str, folder: Path, **environment: str
     return code, check(file.read_bytes()).report, printed
 
 
+def starved(report: dict[str, Any]) -> bool:
+    """Whether all that was missed are times and samples, which a machine may take from a transaction or a watcher.
+
+    A view that is really broken misses them each time. A broken rule or a silent process is never excused.
+    """
+    missed = {target["name"] for target in report["targets"] if target["met"] is False}
+    return missed <= TIMES and all("samples were taken" in reason for reason in report["reasons"])
+
+
 def start_inside(gateway: GatewayProcess, token: str) -> str:
     """Let the gateway's own job watch as well, as the page does. Where its report will be."""
     headers = {"authorization": f"Bearer {token}"}
@@ -94,10 +104,11 @@ def test_the_gateway_passes_under_load_and_the_report_is_kept(
         settings.RUN_DIR = tmp_path / "of-another-machine"
         elsewhere = ThreadPoolExecutor(1).submit(Watch(database_url(), seconds=WINDOW_S + 2).run)
         started = start_inside(gateway, token)
-        for _attempt in range(3):  # a busy machine may starve a transaction of its core; a broken one fails each time
+        for left in (2, 1, 0):
             code, report, printed = attest(gateway, token, tmp_path)
-            if code == 0:
+            if code == 0 or not (left and starved(report)):
                 break
+            print(printed)  # what was tried again is told, should the test fail in the end
         inside = gateway.until(started, lambda answer: answer.json()["status"] == "done", 30, token=token).json()
     assert code == 0, printed
     assert "ATTESTATION: PASSED" in printed
@@ -115,7 +126,8 @@ def test_the_gateway_passes_under_load_and_the_report_is_kept(
     assert not Server.objects.exists(), "what the writers made is gone"
     assert all(process["seen_to_the_end"] for process in report["processes"])
     asked = elsewhere.result()
-    assert asked.ledgers.processes(asked.ended_at) == report["processes"], "they were asked by notification, to the end"
+    told = [process["id"] for process in asked.ledgers.processes(asked.ended_at) if process["seen_to_the_end"]]
+    assert told == [process["id"] for process in report["processes"]], "they were asked by notification, to the end"
     assert asked.ledgers.bound == 20
     by_the_job = check(json.dumps(inside["document"]).encode()).report
     assert by_the_job["verdict"] in ("passed", "failed")
@@ -187,6 +199,8 @@ def test_a_database_that_goes_away_in_between_is_no_verdict_and_is_watched_again
         (["--load", "mixed", "--url", "http://127.0.0.1:1"], "needs an administrator's token"),
         (["--slow-arguments", "[]"], "must be a JSON object"),
         (["--clients", "100000"], "from 1 to 2000"),
+        (["--verify", "/no/such/report.json"], "cannot be read"),
+        (["--output", "/no/such/folder/report.json"], "cannot be written: there is no such folder"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_watched(
@@ -196,7 +210,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_watched(
 
     with pytest.raises(SystemExit) as end:
         ManagementUtility(["manage.py", "gateway", "attest", *options]).execute()
-    assert end.value.code
+    assert end.value.code == 2, "1 is a verdict"
     assert said in capsys.readouterr().err
 
 

@@ -22,7 +22,7 @@ from proxy_app.observe.attest.tally import Tally
 from proxy_app.observe.attest.watch import Seen
 from proxy_app.registry.openapi import build
 from tests.builders import a_user, an_admin
-from tests.observe.attesting import BEGAN_AT, a_sample, a_session, a_tally, a_window, idle_in_transaction, told
+from tests.observe.attesting import A_LOAD, BEGAN_AT, a_sample, a_session, a_tally, a_window, idle_in_transaction, told
 from tests.observe.xrays import held_long, some_holds
 from tests.pages.conftest import Visitor
 from tests.pages.test_every_page import Markup, assert_plain
@@ -187,8 +187,8 @@ def test_a_report_without_a_verdict_says_why_and_claims_nothing(admin: Visitor) 
 
 
 def test_the_pages_are_plain_and_run_nothing_inline(admin: Visitor) -> None:
-    load = {"profile": "mixed", "clients": 3, "requests": 9, "failed": 0, "parts": [{"name": "a", "requests": 9}]}
-    load["parts"][0] |= {"p50_ms": 1.0, "p99_ms": 2.0, "others": {}}  # type: ignore[index]
+    part = {"name": "a", "requests": 9, "p50_ms": 1.0, "p99_ms": 2.0, "others": {}}
+    load = A_LOAD | {"parts": [part], "left_behind": ["a1"]}
     keys = [a_kept_one(), a_kept_one(a_bad_window(), load=load)]
     admin.post(f"{PLACE}/start", {"seconds": "60"})
     for path in (PLACE, *(f"{PLACE}/{key.hex}" for key in (*keys, running().pk))):

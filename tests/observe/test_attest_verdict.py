@@ -11,6 +11,7 @@ from proxy_app.observe.attest.text import as_text
 from proxy_app.observe.attest.watch import Seen
 from proxy_app.observe.shapes import BrokenRules, HeardPart, RouteSums
 from tests.observe.attesting import (
+    A_LOAD,
     BEGAN_AT,
     ENDED_AT,
     a_sample,
@@ -298,9 +299,20 @@ def test_a_process_whose_clock_is_wrong_is_understood_by_the_age_of_its_word(ahe
 
 
 def test_a_load_that_was_not_answered_proves_nothing() -> None:
-    load = {"profile": "mixed", "clients": 3, "requests": 100, "failed": 6, "parts": []}
-    assert "6 of 100 requests of the load" in reasons(a_window(), load=load)
-    assert verdict(a_window(), load=load | {"failed": 5}) == "passed"
+    assert "6 of 100 requests of the load" in reasons(a_window(), load=A_LOAD | {"failed": 6})
+    assert verdict(a_window(), load=A_LOAD | {"failed": 5}) == "passed"
+
+
+def test_a_load_of_fewer_clients_than_were_wanted_proves_nothing() -> None:
+    load = A_LOAD | {"clients": 120, "clients_wanted": 300}
+    assert "Only 120 of the load's 300 clients could be started." in reasons(a_window(), load=load)
+    assert "load mixed: 120 of 300 clients" in as_text(signed(make_report(a_window(), load=load)))
+
+
+def test_what_the_load_left_behind_is_told() -> None:
+    report = make_report(a_window(), load=A_LOAD | {"left_behind": ["a1", "b2"]})
+    assert report["verdict"] == "passed"
+    assert "left behind, to be deleted by hand: /servers/a1, /servers/b2" in as_text(signed(report))
 
 
 # --- Who it was ------------------------------------------------------------------------------------------------------

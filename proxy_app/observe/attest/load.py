@@ -11,7 +11,7 @@ import random
 import ssl
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +23,9 @@ from gatewaysite import __version__
 CLIENTS, CLIENTS_AT_MOST = 300, 2_000
 PAUSE_S = 1.0
 ANSWER_WITHIN_S = 60.0
+# A gateway that refuses to delete what the load made is asked again for so long.
+CLEAN_UP_WITHIN_S, CLEAN_UP_EVERY_S = 20.0, 0.3
+DELETE_WITHIN_S = 5.0
 STACK_BYTES = 512 * 1024
 NICE = 10
 SCRATCH = "attestation-scratch"
@@ -88,8 +91,12 @@ class Load:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._scratch: list[str] = []
+        self._scratch: deque[str] = deque()
         self._parts = list(self._mixed())
+        # One for each client. In any order: should the machine not give as many, those that run are of every sort.
+        self._wanted = [part for part in self._parts for _ in range(max(1, round(plan.clients * part.share)))]
+        random.shuffle(self._wanted)
+        self._clients = 0
 
     def prepare(self) -> None:
         """Make sure that it can be made. Raises CannotLoad."""
@@ -108,38 +115,43 @@ class Load:
 
     def run(self, over: threading.Event) -> None:
         """Until `over` is set and everybody has the last answer."""
+        threads = []
         threading.stack_size(STACK_BYTES)
-        try:
-            threads = [
-                threading.Thread(target=self._visit, args=(part, over), name=f"load-{part.name}", daemon=True)
-                for part in self._parts
-                for _ in range(max(1, round(self.plan.clients * part.share)))
-            ]
-            for thread in threads:
+        # RuntimeError: the machine gives no more threads. Those that run are the load, and the report says how many.
+        with suppress(RuntimeError):
+            for part in self._wanted:
+                thread = threading.Thread(target=self._visit, args=(part, over), name=f"load-{part.name}", daemon=True)
                 thread.start()
-        finally:
-            threading.stack_size(0)
+                threads.append(thread)
+        threading.stack_size(0)
+        self._clients = len(threads)
         for thread in threads:
             thread.join()
 
     def clean_up(self) -> None:
-        """Delete what the writers made."""
-        while self._scratch:
-            with suppress(CannotLoad):
-                self._ask(Request("DELETE", f"/servers/{self._scratch.pop()}"))
+        """Delete what the writers made. What the gateway does not let go in time is told in the report."""
+        give_up_at = time.monotonic() + CLEAN_UP_WITHIN_S
+        while self._scratch and time.monotonic() < give_up_at:
+            key = self._scratch.popleft()
+            if not self._delete(key):
+                self._scratch.append(key)
+                time.sleep(CLEAN_UP_EVERY_S)
 
     def as_plain(self) -> Plain:
         parts = [part.as_plain() for part in self._parts]
         return {
             "profile": self.plan.profile,
             "url": self.plan.url,
-            "clients": self.plan.clients,
+            "clients": self._clients,
+            "clients_wanted": len(self._wanted),
             "pause_s": self.plan.pause_s,
             "slow_tool": self.plan.slow_tool,
-            "slow_arguments": self.plan.slow_arguments,
+            # As text: they are anybody's, and not every number is written alike by all languages.
+            "slow_arguments": json.dumps(self.plan.slow_arguments),
             "requests": sum(part["requests"] for part in parts),
             "failed": sum(sum(part["others"].values()) for part in parts),
             "parts": parts,
+            "left_behind": list(self._scratch),
         }
 
     # --- What is asked ------------------------------------------------------------------------------------------------
@@ -204,8 +216,14 @@ class Load:
             return str(answer.status)
         return "" if request.expect in answer.body else "wrong answer"
 
-    def _ask(self, request: Request) -> "Answer":
-        connection = self._connect()
+    def _delete(self, key: str) -> bool:
+        try:
+            return self._ask(Request("DELETE", f"/servers/{key}"), DELETE_WITHIN_S).status in (200, 204, 404)
+        except CannotLoad:
+            return False
+
+    def _ask(self, request: Request, within_s: float = ANSWER_WITHIN_S) -> "Answer":
+        connection = self._connect(within_s)
         try:
             return _send(connection, request, self.plan.token)
         except (OSError, http.client.HTTPException) as error:
@@ -213,14 +231,12 @@ class Load:
         finally:
             connection.close()
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connect(self, within_s: float = ANSWER_WITHIN_S) -> http.client.HTTPConnection:
         parts = urlsplit(self.plan.url)
         host = parts.hostname or ""
         if parts.scheme == "https":
-            return http.client.HTTPSConnection(
-                host, parts.port, timeout=ANSWER_WITHIN_S, context=ssl.create_default_context()
-            )
-        return http.client.HTTPConnection(host, parts.port, timeout=ANSWER_WITHIN_S)
+            return http.client.HTTPSConnection(host, parts.port, timeout=within_s, context=ssl.create_default_context())
+        return http.client.HTTPConnection(host, parts.port, timeout=within_s)
 
 
 @dataclass(frozen=True)

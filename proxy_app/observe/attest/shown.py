@@ -155,6 +155,8 @@ def _load(load: Plain | None) -> Plain:
     if not load:
         return {}
     lead = f"{load['clients']} clients, {load['requests']:,} requests, {load['failed']:,} not answered as they should"
+    if left := load["left_behind"]:
+        lead += f"; {len(left)} servers could not be deleted, see the downloaded report"
     return {"profile": load["profile"], "lead": lead, "parts": load["parts"]}
 
 

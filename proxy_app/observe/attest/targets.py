@@ -107,6 +107,8 @@ def _thin(seen: Seen, load: Plain | None) -> Iterator[str]:
         yield (
             f"Only {ledgers.requests} requests used a connection; silence proves nothing, {REQUESTS_AT_LEAST} have to."
         )
+    if load and load["clients"] < load["clients_wanted"]:
+        yield f"Only {load['clients']} of the load's {load['clients_wanted']} clients could be started."
     if load and load["failed"] > load["requests"] * FAILED_AT_MOST:
         yield f"{load['failed']} of {load['requests']} requests of the load were not answered as they should."
 

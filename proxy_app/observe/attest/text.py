@@ -106,12 +106,15 @@ def _routes(report: Plain) -> Iterator[str]:
 def _load(report: Plain) -> Iterator[str]:
     load = report["load"]
     if load:
-        yield f"load {load['profile']}: {load['clients']} clients, {load['requests']} requests, {load['failed']} failed"
+        clients = f"{load['clients']} of {load['clients_wanted']} clients"
+        yield f"load {load['profile']}: {clients}, {load['requests']} requests, {load['failed']} failed"
         yield from (
             f"  {row['name']}: {row['requests']} requests, p50 {row['p50_ms']:g} ms, p99 {row['p99_ms']:g} ms"
             f"{_aside(', '.join(f'{count} {what}' for what, count in row['others'].items()))}"
             for row in load["parts"]
         )
+    if load and load["left_behind"]:
+        yield f"  left behind, to be deleted by hand: {', '.join(f'/servers/{key}' for key in load['left_behind'])}"
 
 
 def place(hold: Plain) -> str:
