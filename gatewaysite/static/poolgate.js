@@ -137,13 +137,16 @@ document.addEventListener("htmx:after:swap", (event) => {
 const live = document.querySelector("[data-live]");
 if (live) {
   const state = document.querySelector("[data-live-state]");
+  const announced = document.querySelector("[data-live-announced]");
   const pause = document.querySelector("[data-pauses]");
   let paused = false;
   let answeredAt = Date.now();
-  const tell = (tone, words) => {
-    if (state.textContent === words) return;
+  // Screen readers hear of a change, not of every second that it lasts.
+  const tell = (tone, words, since = "") => {
+    if (announced.textContent !== words) announced.textContent = words;
+    if (state.textContent === words + since) return;
     state.className = `state ${tone}`;
-    state.textContent = words;
+    state.textContent = words + since;
   };
   const isInUse = () => {
     const selection = getSelection();
@@ -172,7 +175,7 @@ if (live) {
   });
   setInterval(() => {
     const silent = Math.round((Date.now() - answeredAt) / 1000);
-    if (!paused && silent > 3) tell("bad", `No answer for ${silent} s`);
+    if (!paused && silent > 3) tell("bad", "No answer", ` for ${silent} s`);
   }, 1000);
 }
 

@@ -36,6 +36,7 @@ def connections_context(xray: Xray) -> Plain:
         "sentences": sentences(xray),
         "processes": [_process(process) for process in sorted(xray["processes"], key=lambda process: process["id"])],
         "holds": [_hold_now(hold, ages_s) for hold in xray["holds"]],
+        "holds_left_out": max(0, _held_in_all(xray) - len(xray["holds"])),
         "waits": [_wait(wait) for wait in xray["waits"]],
         "waits_left_out": xray["waiting"] - len(xray["waits"]),
         "broken_rules": [{**row} for row in xray["violations"]],
@@ -107,8 +108,12 @@ def _past_sentences(xray: Xray) -> list[Plain]:
 
 
 def _count_of(xray: Xray) -> str:
-    held = sum(process["connections_out"] for process in xray["processes"])
-    return f"{held} held now in {counted(len(xray['processes']), 'process', 'processes')}"
+    return f"{_held_in_all(xray)} held now in {counted(len(xray['processes']), 'process', 'processes')}"
+
+
+def _held_in_all(xray: Xray) -> int:
+    """A process tells of its longest holds only, but counts all."""
+    return sum(process["connections_out"] for process in xray["processes"])
 
 
 def _sentence(tone: str, text: str, *, aside: str = "", url: str = "") -> Plain:

@@ -112,6 +112,7 @@ def test_a_gateway_that_does_not_answer_is_said_and_what_was_seen_stays(
     hanging: list[Route] = []
     admin_page.route(f"**{PAGE}", lambda route: hanging.append(route))
     expect(state(admin_page)).to_contain_text("No answer for")
+    expect(admin_page.get_by_role("status")).to_have_text("No answer")  # which stays, while the seconds count
     expect(parked).to_have_count(1)
     assert len(hanging) == 1  # it does not pile up
 

@@ -18,7 +18,15 @@ import pytest
 from pytest_django import Settings
 
 from proxy_app.observe import board as module
-from proxy_app.observe.board import ABANDONED_AFTER_S, CHANNEL, FILE_BYTES, GONE_AFTER_S, HEARD_AT_MOST, Board
+from proxy_app.observe.board import (
+    ABANDONED_AFTER_S,
+    CHANNEL,
+    FILE_BYTES,
+    GONE_AFTER_S,
+    HEARD_AT_MOST,
+    HOLDS_TOLD,
+    Board,
+)
 from proxy_app.observe.parts import EDGES, EDITION, PAYLOAD_BYTES, packed, understood, unpacked
 from proxy_app.observe.shapes import HeardPart
 from proxy_app.observe.showing import connections_context
@@ -370,6 +378,15 @@ def test_there_is_an_end_to_whom_one_listens(db: None, monkeypatch: pytest.Monke
     board._looked_at = now
     board.hear(tell(text))
     assert names(board.parts()) == ["one:1", "two:2"]
+
+
+def test_of_hundreds_of_holds_the_longest_are_told_and_all_are_counted(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds = [held_now(held_ms=1000 - number) for number in range(HOLDS_TOLD * 4)]
+    monkeypatch.setattr(module, "xray_here", lambda process: a_part(process, holds=holds))
+    (part,) = a_board("one:1").parts()
+    assert (part["holds"], part["held"]) == (holds[:HOLDS_TOLD], HOLDS_TOLD * 4)
 
 
 # --- What fits -------------------------------------------------------------------------------------------------------

@@ -187,6 +187,13 @@ def test_a_loop_has_a_route_and_nobody_behind_it(admin: Visitor, tell: Tell) -> 
     assert rows(admin.text(PAGE), "held")[0][3] == "recorder load"
 
 
+def test_what_the_list_of_holds_leaves_out_is_counted(admin: Visitor, tell: Tell) -> None:
+    tell(a_part(holds=[held_now()], held=3), a_part("here:2", held=40))
+    page = admin.text(PAGE)
+    assert re.search(r'id="held-title">Held now</h2><span class="num">43</span>', page)
+    assert (len(rows(page, "held")), "42 more are held for less long." in page) == (1, True)
+
+
 def test_who_waits_is_listed_and_what_the_list_leaves_out_is_counted(admin: Visitor, tell: Tell) -> None:
     tell(a_part(waits=[a_wait(waits_for="thread", waiting_ms=1234.0), a_wait()], waiting=70))
     page = admin.text(PAGE)
