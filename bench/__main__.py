@@ -1,8 +1,9 @@
 """`python -m bench`: load a whole gateway on this machine and say what it did and cost.
 
 Workloads are chosen by name or by the beginning of one (`call` for all calls); none means all. `memory` measures the
-idle gateway only, `abuse` lets clients leave at bad moments and looks at what is left of the gateway, `guard` compares
-requests with the phase guard and the ledger to requests without, and `attest` has 300 clients watched for a minute.
+idle gateway only, `proxy-stream` sends many bytes through a proxy route, `abuse` lets clients leave at bad moments and
+looks at what is left of the gateway, `guard` compares requests with the phase guard and the ledger to requests without,
+and `attest` has 300 clients watched for a minute.
 """
 
 import argparse
@@ -23,12 +24,13 @@ from bench.gateway import GatewayFailed, connection_routes, log_in, register
 from bench.guard import guard_cost
 from bench.measure import idle_memory, measure
 from bench.stage import CannotBench, Stage, set_up
+from bench.streaming import stream_through
 from bench.upstream import tool_names
-from bench.workloads import REFERENCE, WORKLOADS, Access, Workload, missed
+from bench.workloads import PROXY_ROUTE, REFERENCE, WORKLOADS, Access, Workload, missed
 from bench.wrk import NoWrk, find_wrk
 from gatewaysite.embedded import EmbeddedError
 
-SPECIAL = ("memory", "abuse", "guard", "attest")
+SPECIAL = ("memory", "proxy-stream", "abuse", "guard", "attest")
 
 
 def main(arguments: list[str]) -> int:
@@ -75,6 +77,9 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
         after = idle_memory(stage)
         figures["memory"]["after_load_pss_mb"] = round(after, 1)
         print(f"memory after the load: {after:.0f} MB PSS")
+    if "proxy-stream" in options.workloads:
+        figures["proxy-stream"] = stream_through(stage, access, options.gigabytes)
+        print(report.stream(figures["proxy-stream"]))
     failures = abuse(stage, access, _say) if "abuse" in options.workloads else []
     failures += attest(stage, access, _say) if "attest" in options.workloads else []
     if "guard" in options.workloads:
@@ -93,6 +98,7 @@ def _register(stage: Stage, *, signed_in: bool) -> Access:
     for era in ("modern", "legacy"):
         register(stage.gateway, f"bench-{era}", f"{stage.upstream_url}/{era}")
         tools |= {f"{era} {name}": f"bench-{era}-{name.replace('_', '-')}" for name in tool_names()}
+    stage.gateway.json("POST", "/routes", {"name": PROXY_ROUTE, "upstreamUrl": stage.upstream_url})
     with psycopg.connect(stage.database_url, autocommit=True) as connection:
         connection.execute("ANALYZE")  # autovacuum would, a minute later; until then plans are for empty tables
     return Access(stage.gateway.token, log_in(stage.gateway) if signed_in else "", tools)
@@ -116,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="load so often; the run in the middle counts"
     )
+    parser.add_argument("--gigabytes", type=float, default=10.0, help="how much proxy-stream sends (10)")
     parser.add_argument("--json", metavar="FILE", help="write every figure to this file too")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target of the reference machine is missed")
     return parser

@@ -79,6 +79,14 @@ def over_budget(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
+def stream(figures: dict[str, Any]) -> str:
+    """What a long answer through a proxy route cost."""
+    return (
+        f"proxy-stream: {figures['gigabytes']:g} GB in {figures['seconds']:.1f} s, {figures['mb_per_s']:,.0f} MB/s, "
+        f"{figures['cpu_s_per_gb']:.2f} CPU s/GB, memory grew by {figures['growth_mb']:.1f} MB"
+    )
+
+
 def guard(figures: dict[str, dict[str, float]]) -> str:
     """What the guard and the ledger cost each request."""
     lines = [_line(("request", "added us", "without us", "served us", "percent"), GUARD_WIDTHS, left=1)]

@@ -3,6 +3,7 @@
 `/modern` speaks 2026-07-28 only, `/legacy` the revisions with a handshake. Tools: `echo` answers at once, `slow` after
 300 ms, `wait` after 5 s, `stream` with six notifications 50 ms apart before its result; the others are there to make
 lists long.
+`GET /plain` answers some JSON at once, `GET /bytes/<number>` that many bytes as fast as they are taken.
 `GET /stats` says how many connections were opened, and what is under way.
 """
 
@@ -65,6 +66,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._unread = b""
+        self._left_to_send = 0
+        self._writable = True
         self._timers: set[asyncio.TimerHandle] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -90,6 +93,12 @@ class Connection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytes) -> None:
         if head.startswith(b"GET /stats"):
             self._send(_http(200, orjson.dumps(Counts.as_dict())))
+        elif head.startswith(b"GET /plain"):
+            self._send(PLAIN_ANSWER)
+        elif head.startswith(b"GET /bytes/"):
+            self._left_to_send = int(head.split(b" ", 2)[1].rpartition(b"/")[2])
+            self._send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self._left_to_send)
+            self._send_more()
         elif not head.startswith(b"POST "):
             self._send(_http(200 if head.startswith(b"DELETE ") else 405, b""))
         else:
@@ -122,6 +131,19 @@ class Connection(asyncio.Protocol):
             self._later(step * STREAM_STEP_S, lambda event=event: self._send(event))
         last = _chunk({"jsonrpc": "2.0", "id": request_id, "result": _call_result(modern=modern)}) + b"0\r\n\r\n"
         self._later(STREAM_STEPS * STREAM_STEP_S, lambda: self._send(last))
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._send_more()
+
+    def _send_more(self) -> None:
+        while self._writable and self._left_to_send:
+            size = min(self._left_to_send, len(PIECE))
+            self._left_to_send -= size
+            self._send(PIECE[:size])
 
     def _later(self, delay_s: float, act: Any) -> None:
         def run() -> None:
@@ -194,6 +216,8 @@ def _chunk(message: dict[str, Any]) -> bytes:
 
 
 CALL_RESULTS = {modern: orjson.dumps(_call_result(modern=modern)) for modern in (False, True)}
+PLAIN_ANSWER = _http(200, orjson.dumps({"order": 4711, "state": "open", "text": TEXT}), b'ETag: "4711"\r\n')
+PIECE = bytes(256 * 1024)
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.wrk import Request
 
+PROXY_ROUTE = "bench"
 REFERENCE = "2 cores (AMD EPYC, x86-64), the load generator, the fake upstream and PostgreSQL on the same two"
 
 
@@ -75,6 +76,12 @@ def json_list(access: Access) -> Request:
     return Request("GET", "/tools?limit=50", headers, '"originalName":"filler_10"')
 
 
+def proxy_get(access: Access) -> Request:
+    """What a client library sends with a small GET."""
+    headers = {"Authorization": f"Bearer {access.token}", "Accept": "application/json", "User-Agent": "bench/1"}
+    return Request("GET", f"/proxy/{PROXY_ROUTE}/plain?page=1", headers, '"order":4711')
+
+
 def admin_page(access: Access) -> Request:
     return Request("GET", "/admin/tools", {"Cookie": access.cookie, "Accept": "text/html"}, "</table>")
 
@@ -86,6 +93,7 @@ WORKLOADS = (
     Workload("call-300ms-64", "tools/call, upstream takes 300 ms", 64, call("slow")),
     Workload("call-300ms-1000", "tools/call, upstream takes 300 ms", 1000, call("slow")),
     Workload("call-300ms-4000", "tools/call, upstream takes 300 ms", 4000, call("slow")),
+    Workload("proxy-get", "GET through a proxy route, upstream answers at once", 64, proxy_get, told_by_status=True),
     Workload("json-list", "GET /tools?limit=50, from PostgreSQL", 64, json_list, told_by_status=True),
     Workload(
         "admin-page", "GET /admin/tools, a signed-in browser", 64, admin_page, signed_in=True, told_by_status=True
@@ -96,6 +104,9 @@ TARGETS = (
     Target("call-0ms", "rate", ge, 3500),
     Target("call-0ms", "cpu_ms", le, 0.45),
     Target("call-300ms-1000", "rate", ge, 2500),
+    Target("proxy-get", "rate", ge, 6000),
+    Target("proxy-get", "cpu_ms", le, 0.25),
+    Target("proxy-stream", "growth_mb", le, 50),
     Target("json-list", "rate", ge, 1800),
     *(Target(workload.name, "errors", le, 0) for workload in WORKLOADS),
     *(Target(f"call-300ms-{clients}", "idle_in_transaction", le, 0) for clients in (64, 1000, 4000)),

@@ -85,3 +85,9 @@ async def test_a_request_in_pieces_is_one_request(address: str) -> None:
     answer = await reader.readuntil(b"}}")
     writer.close()
     assert answer.endswith(b'{"jsonrpc":"2.0","id":7,"result":{}}')
+
+
+async def test_it_answers_plain_requests_and_sends_as_many_bytes_as_asked(address: str) -> None:
+    async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+        assert (await client.get("/plain?page=1")).json()["order"] == 4711
+        assert len((await client.get("/bytes/3000000")).content) == 3_000_000

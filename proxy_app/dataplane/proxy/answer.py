@@ -11,6 +11,7 @@ from proxy_app.snapshot.entries import NameList, RouteEntry
 from proxy_app.upstream.errors import UpstreamProtocol, UpstreamRedirect
 from proxy_app.upstream.passing import RawHeaders
 
+EVENT_STREAM = b"text/event-stream"
 NO_STORE = (b"cache-control", b"no-store")
 STREAM_HEADERS = ((b"cache-control", b"no-store, no-transform"), (b"x-accel-buffering", b"no"))
 # The bytes are somebody else's: they are what their type says, and nothing a browser may guess.
@@ -23,35 +24,45 @@ class StreamNotAllowed(UpstreamProtocol):
     code = "stream_not_allowed"
 
 
-def check_answer(route: RouteEntry, status: int, headers: RawHeaders) -> None:
-    """Raises UpstreamRedirect or StreamNotAllowed."""
+def headers_of(route: RouteEntry, response: httpx.Response) -> RawHeaders:
+    """What passes of the upstream's headers, and what an answer of somebody's own must say about itself.
+
+    Raises UpstreamRedirect and StreamNotAllowed.
+    """
+    status, allowed = response.status_code, route.response_headers
     if 300 <= status < 400 and status != 304 and not route.redirects:
         raise UpstreamRedirect("The upstream answered with a redirect, which this route does not pass on.")
-    if not route.streaming and is_stream(headers):
-        raise StreamNotAllowed
-
-
-def is_stream(headers: RawHeaders) -> bool:
-    return any(name == b"content-type" and value[:17].lower() == b"text/event-stream" for name, value in headers)
-
-
-def answer_headers(route: RouteEntry, response: httpx.Response) -> RawHeaders:
-    """What passes of the upstream's headers, and what an answer of somebody's own must say about itself."""
-    allowed = route.response_headers
-    sent = [(name.lower(), value) for name, value in response.headers.raw]
-    passed = [pair for pair in sent if pair[0] in allowed.names or _begins(pair[0], allowed)]
-    framing = [pair for pair in sent if pair[0] == b"content-length" and response.status_code != 204]
-    connection = [value for name, value in sent if name == b"connection"]
-    if connection:
-        named = named_by_connection({b"connection": b",".join(connection)})
-        passed = [pair for pair in passed if pair[0] not in named]
-    if b"location" in allowed.names or b"set-cookie" in allowed.names:
-        passed = [kept for pair in passed if (kept := _ours(route, *pair)) is not None]
-    if is_stream(passed):
-        return [*(pair for pair in passed if pair[0] != b"cache-control"), *framing, *STREAM_HEADERS, NO_GUESSING]
-    if not any(name == b"cache-control" for name, _value in passed):
+    passed, connection, storable, stream = [NO_GUESSING], b"", False, False
+    for raw_name, value in response.headers.raw:
+        name = raw_name.lower()
+        if name in allowed.names or _begins(name, allowed):
+            passed.append((name, value))
+            storable = storable or name == b"cache-control"
+            stream = stream or (name == b"content-type" and value[:17].lower() == EVENT_STREAM)
+        elif name == b"content-length" and status != 204:
+            passed.append((name, value))
+        elif name == b"connection":
+            connection += b"," + value
+    if connection or storable or b"location" in allowed.names or b"set-cookie" in allowed.names:
+        passed = _without(route, passed, connection, stream=stream)
+    if stream:
+        if not route.streaming:
+            raise StreamNotAllowed
+        return [*passed, *STREAM_HEADERS]
+    if not (storable and any(name == b"cache-control" for name, _value in passed)):
         passed.append(NO_STORE)
-    return [*passed, *framing, NO_GUESSING]
+    return passed
+
+
+def _without(route: RouteEntry, passed: RawHeaders, connection: bytes, *, stream: bool) -> RawHeaders:
+    """Less what the upstream names in Connection, and with the addresses that our client can use."""
+    named = named_by_connection({b"connection": connection.strip(b",")})
+    return [
+        pair
+        for name, value in passed
+        if name not in named and not (stream and name == b"cache-control")
+        if (pair := _ours(route, name, value)) is not None
+    ]
 
 
 def _begins(name: bytes, allowed: NameList) -> bool:
