@@ -55,6 +55,8 @@ class Analysis:
         self.settled = False
         # What recursive functions came to in any pass so far. It only grows, so that passes come to an end.
         self._earlier: dict[Key, Summary] = {}
+        # The same whatever they were given: news is what none of their calls came to before.
+        self._seen: dict[Function, Summary] = {}
         self._begin_pass()
 
     def _begin_pass(self) -> None:
@@ -105,12 +107,11 @@ class Analysis:
         """What the pass says of functions that were asked for while they were being walked. Whether that is news."""
         has_news = False
         for key in self._recursed & self._summaries.keys():
-            now, before = self._summaries[key], self._earlier.get(key, Summary())
-            returned = news(now.returns, before.returns, self.interesting)
-            has_news = has_news or bool(returned or now.events.keys() - before.events.keys())
-            self._earlier[key] = replace(
-                now, events=now.events | before.events, returns=join((now.returns, before.returns))
-            )
+            now, seen = self._summaries[key], self._seen.setdefault(key[0].function, Summary())
+            returned = news(now.returns, seen.returns, self.interesting)
+            has_news = has_news or bool(returned or now.events.keys() - seen.events.keys())
+            self._seen[key[0].function] = _together(now, seen)
+            self._earlier[key] = _together(now, self._earlier.get(key, Summary()))
         return has_news
 
     # --- Functions ---------------------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ class Analysis:
         if key in self._active or len(self._active) > MAX_CHAIN:
             self._recursed.add(key)
             return self._earlier.get(key, Summary())
-        is_default = not given and ref.frame is self._outer_by_itself(ref.function)
+        is_default = ref.function.in_place or (not given and ref.frame is self._outer_by_itself(ref.function))
         if not is_default and not self._has_room_for(ref.function, given):
             return replace(self.by_itself(ref), is_cut=True)
         return self._walk(ref, key, is_default=is_default)
@@ -196,6 +197,10 @@ class Analysis:
         every = sum(isinstance(node, ast.Call) for one in self.program.modules.values() for node in ast.walk(one.tree))
         known = {place for place, is_known in self.calls_seen.items() if is_known}
         return len(known - self.calls_cut), every
+
+
+def _together(now: Summary, before: Summary) -> Summary:
+    return replace(now, events=before.events | now.events, returns=join((before.returns, now.returns)))
 
 
 @contextmanager

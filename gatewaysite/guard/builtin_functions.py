@@ -3,12 +3,13 @@
 import ast
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import calls, expressions
+from gatewaysite.guard import attributes, calls, expressions
 from gatewaysite.guard.values import (
     PLAIN,
     UNKNOWN,
     Arguments,
     ClassRef,
+    Deferred,
     Instance,
     Items,
     Parent,
@@ -24,40 +25,48 @@ if TYPE_CHECKING:
     from gatewaysite.guard.frame import Frame
 
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
-MEASURES = frozenset({"len", "sum", "any", "all", "bool", "str", "repr", "print", "max", "min"})
+SUMS = frozenset({"sum", "any", "all", "max", "min"})
+MEASURES = frozenset({"len", "bool", "str", "repr", "print"})
 ITERATORS = frozenset({"iter", "aiter", "reversed", "enumerate", "zip", "filter"})
-PLAIN_RESULTS = MEASURES | {
-    "int",
-    "float",
-    "isinstance",
-    "hasattr",
-    "callable",
-    "id",
-    "hash",
-    "type",
-    "open",
-    "abs",
-    "round",
-    "ord",
-    "chr",
-    "bytes",
-    "bytearray",
-    "format",
-    "issubclass",
-    "range",
-    "divmod",
-}
+PLAIN_RESULTS = frozenset(
+    {
+        "int",
+        "float",
+        "isinstance",
+        "hasattr",
+        "callable",
+        "id",
+        "hash",
+        "type",
+        "open",
+        "abs",
+        "round",
+        "ord",
+        "chr",
+        "bytes",
+        "bytearray",
+        "format",
+        "issubclass",
+        "range",
+        "divmod",
+    }
+)
 
 
 def call_builtin(frame: "Frame", name: str, arguments: Arguments, node: ast.AST) -> Value:
     first = arguments.positional[0] if arguments.positional else UNKNOWN
     if name in COPIES:
-        return items(_walked(frame, first, node, arguments))
-    if name in MEASURES:
-        element = expressions.element_of(frame, first, node, only_lazy=True)
+        return items(_walked(frame, arguments, node))
+    if name in SUMS:
+        element = _walked(frame, arguments, node)
         return element if name in ("max", "min") and element else PLAIN
+    if name in MEASURES:
+        expressions.truth(frame, first, node)
+        return PLAIN
+    if name == "filter":
+        _mapped(frame, arguments, node)
     if name in ITERATORS:
-        return _iterator(name, arguments)
+        return _iterator(frame, name, arguments)
     if name == "map":
         return _mapped(frame, arguments, node)
     if name in ("next", "anext"):
@@ -75,25 +84,29 @@ def call_builtin(frame: "Frame", name: str, arguments: Arguments, node: ast.AST)
     return PLAIN if name in PLAIN_RESULTS else UNKNOWN
 
 
-def _walked(frame: "Frame", value: Value, node: ast.AST, arguments: Arguments) -> Value:
+def _walked(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
+    """Everything that is given is walked, and `key` called with each."""
+    element = join([expressions.element_of(frame, value, node) for value in arguments.positional])
     if key := dict(arguments.keywords).get("key"):
-        calls.call(frame, key, Arguments((UNKNOWN,)), node)
-    return expressions.element_of(frame, value, node)
+        calls.call(frame, key, Arguments((element,)), node)
+    return element
 
 
-def _iterator(name: str, arguments: Arguments) -> Value:
+def _iterator(frame: "Frame", name: str, arguments: Arguments) -> Value:
     """What is walked later, and until then is as lazy as what it walks."""
     sources = arguments.positional[1:] if name == "filter" else arguments.positional
     rows = [atom for value in sources for atom in value if isinstance(atom, Rows)]
     elements = [atom.element for atom in rows]
     elements += [contents(atom) for value in sources for atom in value if isinstance(atom, Items)]
+    deferred = [atom for value in sources for atom in value if isinstance(atom, Deferred)]
+    elements += [frame.analysis.summary(atom.call, atom.arguments).yields for atom in deferred]
     element = join(elements)
     if name in ("enumerate", "zip"):
         element = items(element)
     if rows:
         return one(Rows(element, "an iterator over a lazy QuerySet", streaming=any(row.streaming for row in rows)))
-    deferred = [one(atom) for value in sources for atom in value if not isinstance(atom, Items)]
-    return join((items(element), *deferred)) if name not in ("enumerate", "zip") else items(element)
+    others = [one(atom) for value in sources for atom in value if not isinstance(atom, (Items, Deferred))]
+    return join((items(element), *map(one, deferred), *(others if name not in ("enumerate", "zip") else ())))
 
 
 def _mapped(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
@@ -133,5 +146,5 @@ def _super(frame: "Frame") -> Value:
 def _getattr(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
     """By a name that is written out; with another it may be anything."""
     if isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-        return expressions.attribute_of(frame, arguments.positional[0], str(node.args[1].value), node)
+        return attributes.attribute(frame, arguments.positional[0], str(node.args[1].value), node)
     return UNKNOWN

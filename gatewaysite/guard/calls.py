@@ -3,7 +3,7 @@
 import ast
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations, attributes, externals, methods, rules
+from gatewaysite.guard import annotations, attributes, expressions, externals, methods, rules
 from gatewaysite.guard.frame import Frame
 from gatewaysite.guard.model import Effect, Event
 from gatewaysite.guard.symbols import Class
@@ -36,6 +36,8 @@ HTTP_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "tra
 
 
 def call(frame: Frame, called: Value, arguments: Arguments, node: ast.AST) -> Value:
+    if not called:
+        expressions.walk_generators(frame, arguments, node)
     if len(called) == 1:
         (atom,) = called
         return _call_atom(frame, atom, arguments, node)

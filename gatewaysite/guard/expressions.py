@@ -3,6 +3,7 @@
 import ast
 import builtins
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gatewaysite.guard import attributes, calls, methods, rules
@@ -37,10 +38,6 @@ def evaluate(frame: "Frame", node: ast.expr | None) -> Value:
     return handler(frame, node) if handler and node else UNKNOWN
 
 
-def attribute_of(frame: "Frame", value: Value, name: str, node: ast.AST) -> Value:
-    return attributes.attribute(frame, value, name, node)
-
-
 # --- Names, literals -------------------------------------------------------------------------------------------------
 
 
@@ -59,7 +56,7 @@ def _name(frame: "Frame", node: ast.Name) -> Value:
 
 
 def _attribute(frame: "Frame", node: ast.Attribute) -> Value:
-    return attribute_of(frame, evaluate(frame, node.value), node.attr, node)
+    return attributes.attribute(frame, evaluate(frame, node.value), node.attr, node)
 
 
 def _plain(frame: "Frame", node: ast.expr) -> Value:
@@ -174,6 +171,8 @@ def _call(frame: "Frame", node: ast.Call) -> Value:
             for value in arguments.every():
                 rules.require_plain(frame, node, value, f"the task ({name})")
         _put_in(frame, node.func, arguments)
+        if name == "pop" and node.args:
+            take_out(frame, node.func.value, node.args[0])
         if name == "execute" and "lock_timeout" in _first_text(node):
             frame.state.timeout = True
     return calls.call(frame, called, arguments, node)
@@ -226,6 +225,19 @@ def _put_in(frame: "Frame", node: ast.Attribute, arguments: Arguments) -> None:
     if any(changed):
         rest = frozenset(atom for atom in owner if not isinstance(atom, Items))
         frame.bind(node.value.id, join((rest, *(value for value in changed if value))))
+
+
+def take_out(frame: "Frame", owner: ast.expr, key: ast.expr) -> None:
+    """context.pop("rows"), del context["rows"]: what was there by this name is there no more."""
+    known = frame.lookup(owner.id) if isinstance(owner, ast.Name) else None
+    if isinstance(owner, ast.Name) and known and isinstance(key, ast.Constant):
+        left = [
+            items(atom.element, {name: value for name, value in atom.named if name != key.value})
+            if isinstance(atom, Items)
+            else one(atom)
+            for atom in known
+        ]
+        frame.bind(owner.id, join(left))
 
 
 def _lambda(frame: "Frame", node: ast.Lambda) -> Value:
@@ -303,10 +315,10 @@ def _walk_instance(frame: "Frame", atom: Instance, node: ast.AST) -> Value:
     for begin, go_on in (("__aiter__", "__anext__"), ("__iter__", "__next__")):
         own = one(atom)
         if method(atom.cls, begin):
-            own = calls.call(frame, attribute_of(frame, own, begin, node), Arguments(), node)
+            own = calls.call(frame, attributes.attribute(frame, own, begin, node), Arguments(), node)
         walked = [inner for inner in own if isinstance(inner, Instance) and method(inner.cls, go_on)]
         if walked:
-            following = attribute_of(frame, one(walked[0]), go_on, node)
+            following = attributes.attribute(frame, one(walked[0]), go_on, node)
             return calls.wait_for(frame, calls.call(frame, following, Arguments(), node), node)
         if own != one(atom):
             return element_of(frame, own, node)
@@ -333,22 +345,42 @@ def held_while_walking(frame: "Frame", value: Value) -> tuple[int, int]:
 
 
 def _list_comprehension(frame: "Frame", node: ast.ListComp | ast.SetComp) -> Value:
-    return items(_comprehended(frame, node.generators, [node.elt]))
+    with frame.own_names(_targets(node.generators)):
+        return items(_comprehended(frame, node.generators, [node.elt]))
 
 
 def _dict_comprehension(frame: "Frame", node: ast.DictComp) -> Value:
-    return items(_comprehended(frame, node.generators, [node.key, node.value]))
+    with frame.own_names(_targets(node.generators)):
+        return items(_comprehended(frame, node.generators, [node.key, node.value]))
+
+
+def _targets(generators: list[ast.comprehension]) -> set[str]:
+    return {part.id for one in generators for part in ast.walk(one.target) if isinstance(part, ast.Name)}
 
 
 def _generator(frame: "Frame", node: ast.GeneratorExp) -> Value:
-    """Lazy as long as nobody walks it. Its first source is walked at once only if that is no queryset."""
+    """Runs when somebody walks it, with the names of now. If nothing happens then, it is as good as a list."""
     source = evaluate(frame, node.generators[0].iter)
-    rows = [atom for atom in source if isinstance(atom, Rows)]
-    if not rows:
-        return items(_comprehended(frame, node.generators, [node.elt]))
-    bind_target(frame, node.generators[0].target, join(atom.element for atom in rows))
-    element = _inside(frame, node.generators[0], node.generators[1:], [node.elt])
-    return one(Rows(element, "a generator over a lazy QuerySet", streaming=any(row.streaming for row in rows)))
+    function = frame.module.by_node.get(node)
+    if not isinstance(function, Function):
+        return UNKNOWN  # in a quoted annotation
+    used = sorted({part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & frame.state.names.keys())
+    key = (frame.key, node, tuple((name, frame.state.names[name]) for name in used))
+    ref = FunctionRef(function, frame.as_it_is(key))
+    summary = frame.analysis.summary(ref, Arguments((source,)))
+    for finding in summary.findings.values():
+        frame.add(replace(finding, function=frame.name))
+    if summary.events or summary.depth_at_yield or summary.cursors_at_yield:
+        return one(Deferred(ref, Arguments((source,))))
+    return items(summary.yields)
+
+
+def walk_generators(frame: "Frame", arguments: Arguments, node: ast.AST) -> None:
+    """Whoever is not followed and is given a generator expression walks it, sooner or later."""
+    for value in arguments.every():
+        for atom in value:
+            if isinstance(atom, Deferred) and atom.call.function.in_place:
+                element_of(frame, one(atom), node)
 
 
 def _comprehended(frame: "Frame", generators: list[ast.comprehension], results: list[ast.expr]) -> Value:
@@ -359,20 +391,12 @@ def _comprehended(frame: "Frame", generators: list[ast.comprehension], results: 
     bind_target(frame, first.target, element_of(frame, source, place))
     frame.state.depth += depth
     frame.state.cursors += cursors
-    value = _inside(frame, first, others, results)
-    frame.state.depth -= depth
-    frame.state.cursors -= cursors
-    return value
-
-
-def _inside(
-    frame: "Frame", first: ast.comprehension, others: list[ast.comprehension], results: list[ast.expr]
-) -> Value:
     for condition in first.ifs:
         truth(frame, evaluate(frame, condition), condition)
-    if others:
-        return _comprehended(frame, others, results)
-    return [evaluate(frame, result) for result in results][-1]
+    made = [_comprehended(frame, others, results)] if others else [evaluate(frame, result) for result in results]
+    frame.state.depth -= depth
+    frame.state.cursors -= cursors
+    return made[-1]
 
 
 def bind_target(frame: "Frame", target: ast.expr, value: Value) -> None:

@@ -1,10 +1,10 @@
-"""Calls of what is not the project's: its effects by the tables, and what it gives where that is worth knowing."""
+"""Calls of what is not the project's: the tables say what they do, this what they give where that is worth knowing."""
 
 import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations, attributes, calls, contexts, rules
+from gatewaysite.guard import annotations, attributes, calls, contexts, expressions, rules
 from gatewaysite.guard.builtin_functions import call_builtin
 from gatewaysite.guard.effects import ATOMIC, TO_SYNC, TO_THREAD, Names
 from gatewaysite.guard.flow import Manual
@@ -46,8 +46,6 @@ ON_THREADS = Names(["asyncio.to_thread", "anyio.to_thread.run_sync", "starlette.
 def call_external(frame: "Frame", path: str, arguments: Arguments, node: ast.AST) -> Value:
     if path.startswith("builtins."):
         return call_builtin(frame, path[9:], arguments, node)
-    if handler := _HANDLERS.get(path):
-        return handler(frame, arguments, node)
     if path in ON_THREADS:
         return calls.call_elsewhere(frame, arguments.get(0, ""), arguments.after_first(), node)
     if path.endswith(".run_in_executor"):
@@ -56,6 +54,10 @@ def call_external(frame: "Frame", path: str, arguments: Arguments, node: ast.AST
         return calls.run_unit(frame, arguments.get(0, ""), arguments.after_first(), node, path.rpartition(".")[2])
     if (given := sink(frame, path, path, arguments, node)) is not None:
         return given
+    if handler := _HANDLERS.get(path):
+        return handler(frame, arguments, node)
+    if Effect.STREAM not in frame.analysis.tables.effects_of(path):
+        expressions.walk_generators(frame, arguments, node)
     waited = _run_coroutines(frame, path, arguments, node)
     if _is_decoration(path, arguments):
         return arguments.positional[0]
@@ -69,7 +71,10 @@ def sink(frame: "Frame", path: str, label: str, arguments: Arguments, node: ast.
     if Effect.CLIENT in effects and _is_harmless(frame, arguments):
         return HARMLESS_CLIENT
     if wanted := tables.data.get(path):
-        rules.require_plain(frame, node, arguments.get(*wanted), label)
+        value = arguments.get(*wanted)
+        if path.endswith("get_or_set"):
+            value = _kept(frame, value, node)
+        rules.require_plain(frame, node, value, label)
     step = frame.step(node, label)
     for effect in effects:
         if effect is Effect.STREAM:
@@ -79,6 +84,13 @@ def sink(frame: "Frame", path: str, label: str, arguments: Arguments, node: ast.
     if path in tables.database_async:
         rules.happen(frame, node, Event(Effect.DATABASE, (step,), here=False))
     return None
+
+
+def _kept(frame: "Frame", value: Value, node: ast.AST) -> Value:
+    """What a cache keeps that is given a function: it calls that, and keeps what it gives."""
+    return join(
+        calls.call(frame, one(atom), Arguments(), node) if isinstance(atom, CALLABLE) else one(atom) for atom in value
+    )
 
 
 def _is_harmless(frame: "Frame", arguments: Arguments) -> bool:
@@ -133,7 +145,6 @@ def _nothing(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
 def _set_autocommit(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
     wanted = _constant(node, 0, "autocommit")
     frame.state.manual = Manual.OFF if wanted is True else Manual.OPEN
-    rules.happen(frame, node, Event(Effect.DATABASE, (frame.step(node, "set_autocommit"),)))
     return PLAIN
 
 
@@ -183,24 +194,9 @@ def _cast(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
     return annotations.meaning(frame.analysis, frame.module, said, frame.cls)
 
 
-def _one_row(here: bool) -> Handler:
-    def get(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-        rows = _rows_of(arguments.get(0, "klass"))
-        rules.happen(frame, node, Event(Effect.DATABASE, (frame.step(node, "get_object_or_404"),), here=here))
-        return rows
-
-    return get
-
-
-def _row_list(here: bool) -> Handler:
-    def get(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-        return items(_one_row(here)(frame, arguments, node))
-
-    return get
-
-
-def _rows_of(value: Value) -> Value:
+def _one_row(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
     """One of the rows of a model, a manager or a queryset."""
+    value = arguments.get(0, "klass")
     found = [
         atom.element if isinstance(atom, Rows)
         else one(Row(atom.cls)) if isinstance(atom, ClassRef)
@@ -209,6 +205,10 @@ def _rows_of(value: Value) -> Value:
         for atom in value
     ]  # fmt: skip
     return join(found) or one(Row())
+
+
+def _row_list(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
+    return items(_one_row(frame, arguments, node))
 
 
 def _paginator(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
@@ -222,11 +222,6 @@ def _paginator(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
 
 
 def _user(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-    return one(Row())
-
-
-def _authenticate(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-    rules.happen(frame, node, Event(Effect.DATABASE, (frame.step(node, "authenticate"),)))
     return one(Row())
 
 
@@ -278,15 +273,16 @@ _HANDLERS: dict[str, Handler] = {
     "contextlib.ExitStack().enter_context": _enter_context,
     "contextlib.AsyncExitStack().enter_context": _enter_context,
     "contextlib.AsyncExitStack().enter_async_context": _enter_context,
-    "django.shortcuts.get_object_or_404": _one_row(here=True),
-    "django.shortcuts.aget_object_or_404": _one_row(here=False),
-    "django.shortcuts.get_list_or_404": _row_list(here=True),
-    "django.shortcuts.aget_list_or_404": _row_list(here=False),
+    "django.shortcuts.get_object_or_404": _one_row,
+    "django.shortcuts.aget_object_or_404": _one_row,
+    "django.shortcuts.get_list_or_404": _row_list,
+    "django.shortcuts.aget_list_or_404": _row_list,
     "django.core.paginator.Paginator": _paginator,
     "django.core.paginator.AsyncPaginator": _paginator,
-    "django.contrib.auth.get_user": _authenticate,
-    "django.contrib.auth.authenticate": _authenticate,
+    "django.contrib.auth.get_user": _user,
+    "django.contrib.auth.authenticate": _user,
     "django.contrib.auth.aget_user": _user,
+    "django.contrib.auth.aauthenticate": _user,
     "django.http.HttpRequest().auser": _user,
     "django.contrib.auth.get_user_model": _user_model,
     "django.forms.models.model_to_dict": _filled,

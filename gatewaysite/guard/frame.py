@@ -1,6 +1,8 @@
 """One function being walked: where we are, what holds here, and what comes out of it."""
 
 import ast
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gatewaysite.guard.flow import Manual, State, Summary
@@ -54,10 +56,27 @@ class Frame:
     def cls(self) -> Class | None:
         return self.function.cls if self.function else self.inside_class
 
+    def as_it_is(self, key: object) -> "Frame":
+        """The names of this moment, for what is written down here and runs later."""
+        frozen = Frame(self.analysis, self.module, self.function, self.outer, key)
+        frozen.captured = dict(self.state.names)
+        return frozen
+
     def bind(self, name: str, value: Value) -> None:
         self.state.names[name] = value
         known = self.captured.get(name)
         self.captured[name] = value if known is None else join((known, value))
+
+    @contextmanager
+    def own_names(self, names: set[str]) -> Iterator[None]:
+        """A comprehension's names are not those of the function."""
+        outer = {name: self.state.names.pop(name) for name in names if name in self.state.names}
+        captured = {name: self.captured[name] for name in names if name in self.captured}
+        yield
+        for name in names:
+            self.state.names.pop(name, None)
+        self.state.names |= outer
+        self.captured |= captured
 
     def lookup(self, name: str) -> Value | None:
         """A local name of this function or of those around it; None when it is none of theirs."""
@@ -78,9 +97,12 @@ class Frame:
         line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
         return self.module.file, line, column, getattr(node, "end_col_offset", 0)
 
+    @property
+    def name(self) -> str:
+        return self.function.qualname if self.function else "<module>"
+
     def report(self, rule: str, node: ast.AST, message: str, path: tuple[Step, ...] = ()) -> None:
-        name = self.function.qualname if self.function else "<module>"
-        self.add(Finding(self.module.file, getattr(node, "lineno", 1), rule, message, name, path))
+        self.add(Finding(self.module.file, getattr(node, "lineno", 1), rule, message, self.name, path))
 
     def add(self, finding: Finding) -> None:
         self.summary.findings.setdefault(finding.place, finding)

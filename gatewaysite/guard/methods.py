@@ -49,6 +49,9 @@ WRITES = frozenset({"add", "remove", "clear", "set"})
 HARMLESS = frozenset({"normalize_email", "make_random_password", "contribute_to_class", "db_manager", "deconstruct"})
 ASKS = ONE | MADE | MADE_OR_FOUND | LISTED | RESULT | WRITES
 
+# Of containers: what they are given is walked.
+TAKES_ALL = frozenset({"extend", "extendleft", "update", "union", "difference", "intersection"})
+
 ROW_ASKS = frozenset({"save", "delete", "refresh_from_db", "full_clean", "validate_unique"})
 # Ways to hand something to a task queue; a queryset's own defer() is another.
 PAYLOAD = frozenset({"delay", "apply_async", "enqueue", "aenqueue", "defer", "defer_async", "send_with_options"})
@@ -56,17 +59,22 @@ PAYLOAD = frozenset({"delay", "apply_async", "enqueue", "aenqueue", "defer", "de
 
 def call_method(frame: "Frame", bound: Bound, arguments: Arguments, node: ast.AST) -> Value:
     owner, name = bound.owner, bound.name
+    if not isinstance(owner, Items) or name in TAKES_ALL:
+        expressions.walk_generators(frame, arguments, node)
     match owner:
         case Rows():
             return _of_rows(frame, owner, name, arguments, node)
-        case Manager(model=model):
-            return _of_manager(frame, model, owner, name, arguments, node)
+        case Manager():
+            return _of_manager(frame, owner, name, arguments, node)
         case Row():
-            return _of_row(frame, owner, name, node)
+            return _of_row(frame, name, node)
         case Items():
             return _of_items(owner, name, arguments)
         case Block():
             return _of_block(frame, name, node)
+        case Plain() if name == "join":
+            expressions.element_of(frame, arguments.get(0, ""), node)
+            return PLAIN
         case Plain():
             return items(PLAIN) if name in ("split", "rsplit", "splitlines", "partition", "rpartition") else PLAIN
         case ClassRef(cls=cls):
@@ -79,7 +87,7 @@ def call_method(frame: "Frame", bound: Bound, arguments: Arguments, node: ast.AS
 # --- Querysets and managers ------------------------------------------------------------------------------------------
 
 
-def _of_manager(frame: "Frame", model: object, owner: Manager, name: str, arguments: Arguments, node: ast.AST) -> Value:
+def _of_manager(frame: "Frame", owner: Manager, name: str, arguments: Arguments, node: ast.AST) -> Value:
     if name in HARMLESS:
         return PLAIN
     if name == "as_manager":
@@ -147,7 +155,7 @@ def _answer(rows: Rows, name: str) -> Value:
 # --- Rows ------------------------------------------------------------------------------------------------------------
 
 
-def _of_row(frame: "Frame", owner: Row, name: str, node: ast.AST) -> Value:
+def _of_row(frame: "Frame", name: str, node: ast.AST) -> Value:
     sync_name = name[1:] if name.startswith("a") and name[1:] in ROW_ASKS else name
     if sync_name in ROW_ASKS:
         step = frame.step(node, name)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gatewaysite.guard import annotations
-from gatewaysite.guard.symbols import Function, kinds_of
+from gatewaysite.guard.symbols import SOURCE, Function, kinds_of
 from gatewaysite.guard.values import (
     UNKNOWN,
     Arguments,
@@ -32,6 +32,8 @@ class Parameters:
 
     def given(self, ref: FunctionRef, arguments: Arguments) -> Given:
         """The parameters a call says more of than is known anyway, by name."""
+        if ref.function.in_place:
+            return ((SOURCE, arguments.positional[0]),)
         if not any(matters(value, self._analysis.interesting) for value in (ref.receiver, *arguments.every())):
             return ()
         is_bound = self._is_bound(ref.function) and bool(ref.receiver)

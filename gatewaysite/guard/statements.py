@@ -104,6 +104,12 @@ def _evaluate_target(frame: Frame, target: ast.expr) -> None:
         expressions.evaluate(frame, target.value)
 
 
+def _delete(frame: Frame, node: ast.Delete) -> None:
+    for target in node.targets:
+        if isinstance(target, ast.Subscript):
+            expressions.take_out(frame, target.value, target.slice)
+
+
 # --- Leaving ---------------------------------------------------------------------------------------------------------
 
 
@@ -286,6 +292,7 @@ _HANDLERS: dict[type, Callable[[Frame, Any], None]] = {
     ast.Assign: _assign,
     ast.AnnAssign: _annotated,
     ast.AugAssign: _augmented,
+    ast.Delete: _delete,
     ast.Return: _return,
     ast.Raise: _raise,
     ast.Break: _jump,

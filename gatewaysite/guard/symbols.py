@@ -23,6 +23,8 @@ class Function:
     cls: "Class | None" = None
     parent: "Function | None" = None
     is_generator: bool = False
+    # A generator expression: what is found in it belongs to the function around it.
+    in_place: bool = False
 
     @property
     def name(self) -> str:
@@ -321,6 +323,19 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         self.function, self.globals = outer, outer_globals
 
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
+        """As Python does it: a generator function that is given what the first `for` walks."""
+        self.visit(node.generators[0].iter)
+        name = self._qualname("<genexpr>")
+        found = Function(
+            as_function(node), self.module, name, self.cls, self.function, is_generator=True, in_place=True
+        )
+        self.module.by_node[node] = found
+        outer, self.function = self.function, found
+        for statement in found.body:
+            self.visit(statement)
+        self.function = outer
+
     def visit_Yield(self, node: ast.Yield) -> None:
         if self.function:
             self.function.is_generator = True
@@ -389,6 +404,22 @@ class _Reader(ast.NodeVisitor):
         if self.function:
             return f"{self.function.qualname}.{name}"
         return f"{self.cls.qualname}.{name}" if self.cls else name
+
+
+SOURCE = ".0"
+
+
+def as_function(node: ast.GeneratorExp) -> ast.FunctionDef:
+    body: list[ast.stmt] = [ast.Expr(ast.Yield(node.elt))]
+    for part in reversed(node.generators):
+        for condition in reversed(part.ifs):
+            body = [ast.If(condition, body, [])]
+        source = ast.Name(SOURCE, ast.Load()) if part is node.generators[0] else part.iter
+        loop = ast.AsyncFor if part.is_async else ast.For
+        body = [ast.copy_location(loop(part.target, source, body, []), part.iter)]
+    arguments = ast.arguments([], [ast.arg(SOURCE)], kwonlyargs=[], kw_defaults=[], defaults=[])
+    function = ast.FunctionDef("<genexpr>", arguments, body, [], type_params=[])
+    return ast.fix_missing_locations(ast.copy_location(function, node))
 
 
 @dataclass(frozen=True, slots=True)
