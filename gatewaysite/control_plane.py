@@ -20,6 +20,7 @@ from django.urls import set_script_prefix
 
 from gatewaysite import context
 from gatewaysite.bodies import ClientLeft, read_body
+from gatewaysite.db import ledger
 from gatewaysite.db.units import return_leftovers
 from gatewaysite.errors import Refused, TooLarge, TooSlow
 from gatewaysite.phases import during
@@ -47,6 +48,7 @@ class Line:
 
     def __init__(self, name: str, threads: int, max_waiting: int) -> None:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix=f"control-plane-{name}")
+        self.threads = threads
         self.limit = threads + max_waiting
         self.inside = 0
 
@@ -113,7 +115,8 @@ class ControlPlane(ASGIHandler):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[HttpResponseBase] = loop.create_future()
         # Two futures: the executor's knows whether the work runs, the loop's may be cancelled at any time.
-        work = line.executor.submit(contextvars.copy_context().run, self._run, scope, body)
+        wait = _listed_wait(scope) if line.inside >= line.threads else None
+        work = line.executor.submit(contextvars.copy_context().run, self._run, scope, body, wait)
         line.inside += 1
         work.add_done_callback(lambda work: loop.call_soon_threadsafe(_deliver, work, answer, line))
         patience = loop.call_later(self._wait_within_s, _stop_waiting, work, answer)
@@ -125,8 +128,12 @@ class ControlPlane(ASGIHandler):
             raise
         finally:
             patience.cancel()
+            if wait:
+                ledger.end_wait(wait)
 
-    def _run(self, scope: Scope, body: io.BytesIO) -> HttpResponseBase:
+    def _run(self, scope: Scope, body: io.BytesIO, wait: ledger.Entry | None = None) -> HttpResponseBase:
+        if wait:
+            ledger.end_wait(wait)
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         request: ASGIRequest | None
@@ -170,6 +177,11 @@ class ControlPlane(ASGIHandler):
         """Let running requests finish their units, and stop the threads."""
         for line in self._lines.values():
             line.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _listed_wait(scope: Scope) -> ledger.Entry:
+    """In the list of those who wait. The route is not known yet; the path, without its query, says more to a person."""
+    return ledger.begin_wait(context.RequestContext(request_id="", route=scope["path"]))
 
 
 def _make_chunk(chunks: Iterator[bytes]) -> bytes | None:

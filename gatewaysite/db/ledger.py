@@ -10,8 +10,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Protocol
@@ -174,9 +173,9 @@ def want(holder: Holder) -> Hold:
     return hold
 
 
-def end_wait(hold: Hold) -> None:
-    """It came, or it did not."""
-    del _waits[hold]
+def end_wait(entry: Entry) -> None:
+    """It came, or it did not. A second time does nothing."""
+    _waits.pop(entry, None)
 
 
 def enter(hold: Hold, backend_pid: int) -> None:
@@ -210,15 +209,12 @@ def _tell[T](observers: list[Callable[[T], None]], seen: T) -> None:
             log.exception("an observer of connections failed")
 
 
-@contextmanager
-def waiting_for_a_thread() -> Iterator[None]:
-    """Be listed as waiting in front of the pool, where units of work wait for a thread."""
+def begin_wait(request: RequestContext | None = None) -> Entry:
+    """Be listed as waiting for a thread, in front of the pool or of the control plane, until `end_wait`."""
     entry = Entry()
+    entry.request = request or entry.request
     _waits[entry] = "thread"
-    try:
-        yield
-    finally:
-        del _waits[entry]
+    return entry
 
 
 def _forget() -> None:

@@ -34,8 +34,7 @@ async def run_unit[**P, R](unit: Callable[P, R], *args: P.args, **kwargs: P.kwar
     answer = asyncio.wrap_future(future)
     try:
         if not future.running():
-            with ledger.waiting_for_a_thread():
-                await asyncio.wait((answer,), timeout=line.timeout_s)
+            await asyncio.wait((answer,), timeout=line.timeout_s)
             # Only what has not started can be cancelled; what runs by now is waited for, however long it takes.
             if future.cancel():
                 raise line.timed_out()
@@ -126,10 +125,11 @@ class _Line:
             if self._inside >= self._limit:
                 self._refused_total += 1
                 raise PoolFull
-            future = self.executor.submit(self._run, work)
+            wait = ledger.begin_wait()
+            future = self.executor.submit(self._run, work, wait)
             self._inside += 1
         # Called for a cancelled one as well, and then at once: its place is free before the thread comes to it.
-        future.add_done_callback(self._leave)
+        future.add_done_callback(partial(self._leave, wait))
         return future
 
     def timed_out(self) -> PoolFull:
@@ -146,7 +146,8 @@ class _Line:
                 "timeouts_total": self._timeouts_total,
             }
 
-    def _run[R](self, work: Callable[[], R]) -> R:
+    def _run[R](self, work: Callable[[], R], wait: ledger.Entry) -> R:
+        ledger.end_wait(wait)
         with self._lock:
             self._running += 1
         try:
@@ -156,7 +157,8 @@ class _Line:
             with self._lock:
                 self._running -= 1
 
-    def _leave(self, _future: Future[Any]) -> None:
+    def _leave(self, wait: ledger.Entry, _future: Future[Any]) -> None:
+        ledger.end_wait(wait)
         with self._lock:
             self._inside -= 1
 

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from pytest_django import Settings
 
 from gatewaysite.control_plane import ControlPlane
+from gatewaysite.db import ledger
 from gatewaysite.middleware import GetResponse
 from gatewaysite.phases import PhaseViolation
 from proxy_app.dataplane.router import line_of
@@ -296,3 +297,25 @@ async def test_a_stream_that_reaches_for_the_database_breaks_off(control_plane: 
     with pytest.raises(PhaseViolation):
         await visit.run()
     assert not visit.complete
+
+
+async def test_whoever_waits_for_a_thread_is_listed_until_it_has_one(control_plane: ControlPlane) -> None:
+    asked = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(4)]
+    await until(lambda: gate.inside == 2)
+    await until(lambda: len(ledger.waiting()) == 2)
+    for entry, what in ledger.waiting():
+        assert what == "thread"
+        assert entry.request is not None
+        assert entry.request.route == "/held"
+    gate.open.set()
+    await asyncio.gather(*asked)
+    assert ledger.waiting() == []
+
+
+async def test_who_leaves_the_line_is_listed_no_more(control_plane: ControlPlane) -> None:
+    asked = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(3)]
+    await until(lambda: len(ledger.waiting()) == 1)
+    asked[2].cancel()
+    await until(lambda: ledger.waiting() == [])
+    gate.open.set()
+    await asyncio.gather(*asked, return_exceptions=True)
