@@ -43,9 +43,10 @@ def handler_for(path: str) -> AsgiApp | None:
 def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
-    The form on a tool's page calls an upstream and shows its answer. A log-in computes for as long as it takes to make
-    guessing expensive, and anybody may ask for it. Who holds the connections is asked when all of them are held: that
-    page can do without the database for whoever is recognised, and nobody else may wait for it on the same threads.
+    The forms on the pages of tools and routes call an upstream and show its answer. A log-in computes for as long as it
+    takes to make guessing expensive, and anybody may ask for it. Who holds the connections is asked when all of them
+    are held: that page can do without the database for whoever is recognised, and nobody else may wait for it on the
+    same threads.
     """
     path = scope["path"]
     if path == "/login":
@@ -54,7 +55,9 @@ def line_of(scope: Scope) -> str:
         return "files"
     if path == PAGE:
         return "spare" if is_recognised(_cookies(scope)) else "main"
-    return "waiting" if path.startswith("/admin/tools/") and path.endswith("/call") else "main"
+    calls = path.startswith("/admin/tools/") and path.endswith("/call")
+    tries = path.startswith("/admin/routes/") and path.endswith("/try")
+    return "waiting" if calls or tries else "main"
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

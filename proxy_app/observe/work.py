@@ -30,6 +30,16 @@ def recent_calls(actor: Actor, limit: int) -> list[dict[str, Any]]:
     return [dict(call) for call in columns[:limit]]
 
 
+def calls_through(route_id: UUID, user_id: UUID | None, limit: int) -> list[dict[str, Any]]:
+    """The latest requests through a proxy route, newest first: everybody's, or one person's. One query, no block."""
+    mine = Q() if user_id is None else Q(user_id=user_id)
+    calls = Call.objects.filter(mine, route_id=route_id).order_by("-at")
+    columns = calls.values(
+        "at", "method", "path", "status", "outcome", "duration_ms", "request_bytes", "response_bytes"
+    )
+    return [dict(call) for call in columns[:limit]]
+
+
 def ask_for_new_connections(key: str, email: str, request_id: str) -> bool:
     """Every process's snapshot says so from here on. False when the key is that of no gateway."""
     try:

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
 from auth_app.actor import Actor
-from proxy_app.registry import schema_form
+from proxy_app.observe.work import calls_through
+from proxy_app.registry import route_trial, schema_form
+from proxy_app.registry.access import may_change_item
 from proxy_app.registry.kinds import PROMPTS, RESOURCES
 from proxy_app.registry.query import EVERYTHING
 from proxy_app.registry.showing import is_syncing, pretty
@@ -16,6 +19,8 @@ from proxy_app.registry.work import list_members
 
 Item = Mapping[str, Any]
 Plain = dict[str, Any]
+
+CALLS_SHOWN = 20
 
 
 def own_context(slug: str, actor: Actor, item: Item) -> Plain:
@@ -26,7 +31,7 @@ def own_context(slug: str, actor: Actor, item: Item) -> Plain:
         case "servers":
             return _server_context(actor, item)
         case "routes":
-            return route_context(item)
+            return route_context(actor, item, {})
         case "resources":
             return {"part": "resources/detail.html", "annotations": _pretty_unless_empty(item["annotations"])}
         case _:
@@ -54,11 +59,19 @@ def tool_context(
     }
 
 
-def route_context(item: Item) -> Plain:
+def route_context(actor: Actor, item: Item, texts: Mapping[str, str], result: Plain | None = None) -> Plain:
+    """Who may change a route sees everybody's requests through it, others their own."""
+    everybody = may_change_item(actor, item)
+    calls = calls_through(UUID(item["id"]), None if everybody else actor.user_id, CALLS_SHOWN)
     return {
         "part": "routes/detail.html",
         "address": item["proxyUrl"],
         "snippets": route_snippets(item["proxyUrl"]),
+        "trial": route_trial.trial_fields(item["methods"], texts),
+        "callable": item["enabled"],
+        "result": result,
+        "calls": [route_trial.call_row(call) for call in calls],
+        "whose": "Everybody's" if everybody else "Yours",
         "headers": [
             {"label": "To the upstream", "names": item["requestHeaders"]},
             {"label": "To the client", "names": item["responseHeaders"]},

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("admin/gateways/<str:key>/refresh", pages.refresh, name="page-gateways-refresh"),
     path("admin/gateways/<str:key>/progress", pages.progress, name="page-gateways-progress"),
     path("admin/tools/<str:key>/call", pages.call, name="page-tools-call"),
+    path("admin/routes/<str:key>/try", pages.attempt, name="page-routes-try"),
 ]
 for kind in KINDS:
     given, folder, name = {"kind": kind}, f"admin/{kind.slug}", f"page-{kind.slug}"

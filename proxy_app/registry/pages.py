@@ -17,11 +17,12 @@ from auth_app.teams.work import teams_to_choose
 from gatewaysite.errors import BadInput, Conflict, Denied, GatewayError, NotFound
 from gatewaysite.responses import redirect_after, render_page
 from proxy_app.dataplane.call import call_tool_for_page
-from proxy_app.registry import details, forms, picker, schema_form, work
+from proxy_app.dataplane.proxy.trial import try_route
+from proxy_app.registry import details, forms, picker, route_trial, schema_form, work
 from proxy_app.registry.access import may_change_item, scope_of, why_not
 from proxy_app.registry.dependents import dependents_of
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import GATEWAYS, TOOLS
+from proxy_app.registry.kinds import GATEWAYS, ROUTES, TOOLS
 from proxy_app.registry.query import from_page
 from proxy_app.registry.showing import facts_of, state_of, watched_state
 from proxy_app.registry.stamps import Stamp, stamp_of
@@ -157,6 +158,19 @@ def call(request: HttpRequest, key: str) -> HttpResponse:
         result = shown(call_tool_for_page(actor, UUID(item["id"]), reading.arguments))
     context = item_context(TOOLS, actor, item) | details.tool_context(item, reading.fields, reading.errors, result)
     return render_page(request, "registry/detail.html", context, status=422 if reading.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def attempt(request: HttpRequest, key: str) -> HttpResponse:
+    """Send the request of its form through a proxy route, and show the answer under it."""
+    actor = actor_of(request)
+    item = work.read_item(ROUTES, actor, key)
+    if request.method != "POST":
+        return redirect_after(item_url(ROUTES, item["id"]))
+    texts = forms.posted_texts(request.POST)
+    result = route_trial.shown(try_route(actor, UUID(item["id"]), route_trial.trial_of(texts)))
+    context = item_context(ROUTES, actor, item) | details.route_context(actor, item, texts, result)
+    return render_page(request, "registry/detail.html", context)
 
 
 def kind_url(kind: Kind) -> str:

@@ -68,9 +68,13 @@ class Passage:
             raise
         return Answer(response, passed)
 
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self.began
+
     def ended(self) -> None:
         """Count it and record it. Called once, however it ended."""
-        seconds = time.perf_counter() - self.began
+        seconds = self.elapsed_s
         _histogram(self.route.slug, self.outcome).observe(seconds)
         recorder.add(self._record(seconds))
 
