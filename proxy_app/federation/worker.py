@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app as django_app
 from psycopg import AsyncConnection
 
 from gatewaysite.context import begin_background
+from gatewaysite.db.direct import connect_directly
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.options import DEAD_AFTER
 
@@ -67,8 +68,7 @@ class JobWorker:
 
 async def _require_database() -> None:
     """Raises at once when nobody answers: the library's pool would stop asking after 5 s and give up after 30."""
-    options: dict[str, Any] = {"connect_timeout": 5, "application_name": "poolgate jobs", **DEAD_AFTER}
-    connection = await AsyncConnection.connect(settings.DATABASE_DIRECT_URL, **options)
+    connection = await connect_directly(settings.DATABASE_DIRECT_URL, name="poolgate jobs")
     await connection.close()
 
 

@@ -21,6 +21,7 @@ import psycopg
 from django.conf import settings
 
 from gatewaysite.context import begin_background
+from gatewaysite.db.direct import connect_directly
 from gatewaysite.db.failures import as_refusal, is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import activity
@@ -187,9 +188,7 @@ class Keeper:
 
 @asynccontextmanager
 async def _listener() -> AsyncIterator[Listener]:
-    connection = await psycopg.AsyncConnection.connect(
-        settings.DATABASE_DIRECT_URL, autocommit=True, connect_timeout=5, application_name="poolgate listener"
-    )
+    connection = await connect_directly(settings.DATABASE_DIRECT_URL, name="poolgate listener")
     try:
         await connection.execute(f"LISTEN {CHANNEL}")
         await connection.execute(f"LISTEN {BOARD_CHANNEL}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from gatewaysite.db.options import DEAD_AFTER
+from gatewaysite.db.direct import connect_directly
 
 NAME = "poolgate attest"
 # What the gateway's own connections call themselves; every other session of the database is somebody else's.
@@ -19,7 +19,7 @@ KINDS = {"poolgate": "pool", "poolgate listener": "listener", "poolgate jobs": "
 BEFORE_WHERE_FROM = " - "
 # The states of sessions that nobody can judge: this role may not look into them, or their server keeps no states.
 HIDDEN, DISABLED = "hidden", "disabled"
-CONNECT_WITHIN_S = 2.0
+CONNECT_WITHIN_S = 2
 # A server that takes longer to say what its sessions do is away, as far as sampling is concerned.
 ANSWER_WITHIN_S = 2.0
 AGAIN_AFTER_S = 0.5
@@ -113,8 +113,7 @@ class Eye:
     async def _connect(self) -> psycopg.AsyncConnection[Any] | None:
         if time.monotonic() < self._try_again_at:
             return None
-        options: dict[str, Any] = {"connect_timeout": int(CONNECT_WITHIN_S), "application_name": NAME, **DEAD_AFTER}
-        connection = self.connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, **options)
+        connection = self.connection = await connect_directly(self._conninfo, name=NAME, within_s=CONNECT_WITHIN_S)
         if self._hear:
             connection.add_notify_handler(self._hear)
             await connection.execute(f"LISTEN {self._channel}")
