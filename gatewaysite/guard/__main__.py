@@ -1,12 +1,13 @@
 """`python -m gatewaysite.guard [paths] --format text|json|sarif`: 0 clean, 1 findings, 2 what could not be judged."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from gatewaysite.guard.config import BadConfig
-from gatewaysite.guard.engine import check
-from gatewaysite.guard.report import FORMATS
+from .config import BadConfig
+from .engine import check
+from .report import FORMATS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (BadConfig, FileNotFoundError) as error:
         print(f"guard: {error}", file=sys.stderr)
         return 2
-    print(FORMATS[options.format](report))
+    try:
+        print(FORMATS[options.format](report), flush=True)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return report.exit_code
 
 

@@ -5,6 +5,7 @@ fingerprint ties an entry to the code it was written for: whoever changes the fu
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from gatewaysite.guard.fingerprint import fingerprint
-from gatewaysite.guard.model import RULES, Finding
-from gatewaysite.guard.symbols import Program
+from .fingerprint import fingerprint
+from .model import RULES, Finding
+from .symbols import Program
 
 KEYS = ("rule", "path", "function", "fingerprint", "reason", "owner", "expires")
 REASON_AT_LEAST = 20
+WORD = re.compile(r"[^\W\d_]{2,}")
 AT_MOST = timedelta(days=180)
 
 
@@ -34,8 +36,10 @@ def apply(findings: list[Finding], program: Program, file: Path, *, today: date,
         return Excused(findings)
     try:
         entries, ratchet = _read(file)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return Excused(findings, [f"{file.name}: {error}"])
+    except RecursionError:
+        return Excused(findings, [f"{file.name}: it is nested too deep"])
     problems = [problem for number, entry in enumerate(entries, 1) for problem in _problems(number, entry, today)]
     problems += _repeated(entries)
     if whole:
@@ -60,11 +64,19 @@ def fingerprint_of(program: Program, finding: Finding) -> str:
 
 
 def _read(file: Path) -> tuple[list[dict[str, Any]], object]:
-    whole = json.loads(file.read_text(encoding="utf-8"))
+    whole = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_object)
+    if isinstance(whole, dict) and (unknown := whole.keys() - {"ratchet", "entries"}):
+        raise ValueError(f"it has members nobody reads: {', '.join(sorted(unknown))}")
     entries = whole.get("entries") if isinstance(whole, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError('it must be {"ratchet": number, "entries": [{...}]}')
     return entries, whole.get("ratchet")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > len(dict(pairs)):
+        raise ValueError(f"a member stands twice in {{{', '.join(name for name, _value in pairs)}}}")
+    return dict(pairs)
 
 
 def _problems(number: int, entry: dict[str, Any], today: date) -> Iterator[str]:
@@ -79,10 +91,13 @@ def _problems(number: int, entry: dict[str, Any], today: date) -> Iterator[str]:
         yield f"{said} has members nobody reads: {', '.join(unknown)}."
     if entry["rule"] not in RULES:
         yield f"{said} names no rule; there are {', '.join(RULES)}."
-    if len(entry["reason"].strip()) < REASON_AT_LEAST:
-        yield f"{said} gives a reason of less than {REASON_AT_LEAST} characters."
+    words = WORD.findall(entry["reason"])
+    if len(words) < 3 or len(" ".join(words)) < REASON_AT_LEAST:
+        yield f"{said} gives a reason of less than {REASON_AT_LEAST} characters in words."
     try:
         expires = date.fromisoformat(entry["expires"])
+        if expires.isoformat() != entry["expires"]:
+            raise ValueError
     except ValueError:
         yield f"{said} has an `expires` that is no date like 2027-02-01."
         return

@@ -6,24 +6,22 @@ reported at the call. Passes over the whole program repeat until attributes and 
 """
 
 import ast
-import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 
-from gatewaysite.guard import annotations, decorators, externals, rules, statements
-from gatewaysite.guard.config import Config
-from gatewaysite.guard.effects import Beginnings, Tables
-from gatewaysite.guard.flow import Summary
-from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.hierarchy import Hierarchy
-from gatewaysite.guard.lookup import Lookup
-from gatewaysite.guard.model import Finding
-from gatewaysite.guard.parameters import Given, Parameters
-from gatewaysite.guard.settings_rules import mentions_lock_timeout
-from gatewaysite.guard.symbols import Function, Module, Program, matches
-from gatewaysite.guard.values import CALLABLE, Arguments, FunctionRef, Value, flat, join, news
+from . import annotations, decorators, externals, rules, statements
+from .config import Config
+from .effects import Beginnings, Tables
+from .flow import Summary
+from .frame import Frame
+from .hierarchy import Hierarchy
+from .lookup import Lookup
+from .model import Finding
+from .parameters import Given, Parameters
+from .settings_rules import mentions_lock_timeout
+from .symbols import Function, Module, Program, matches, room_to_recurse
+from .values import CALLABLE, Arguments, FunctionRef, Value, flat, join, news
 
 # How often one function is walked with different arguments; more often where it is given something to call.
 MAX_CONTEXTS = 10
@@ -77,7 +75,7 @@ class Analysis:
     def run(self, only: Iterable[str] | None = None) -> list[Finding]:
         """All findings, or those in these modules and in what they call. Sorted by place."""
         names = list(self.program.modules) if only is None else list(only)
-        with _room_to_recurse():
+        with room_to_recurse(20_000):
             for _ in range(MAX_PASSES):
                 self._begin_pass()
                 findings = self._pass([self.program.modules[name] for name in names])
@@ -191,24 +189,14 @@ class Analysis:
     def may_make_clients(self, module: Module) -> bool:
         return matches(module.file, self.config.clients)
 
-    @property
-    def coverage(self) -> tuple[int, int]:
+    def coverage(self, names: Iterable[str]) -> tuple[int, int]:
         """Calls whose target is known, and all that stand in the text: one that is never reached counts as unknown."""
-        every = sum(isinstance(node, ast.Call) for one in self.program.modules.values() for node in ast.walk(one.tree))
-        known = {place for place, is_known in self.calls_seen.items() if is_known}
+        modules = [self.program.modules[name] for name in names]
+        every = sum(isinstance(node, ast.Call) for one in modules for node in ast.walk(one.tree))
+        files = {module.file for module in modules}
+        known = {place for place, is_known in self.calls_seen.items() if is_known and place[0] in files}
         return len(known - self.calls_cut), every
 
 
 def _together(now: Summary, before: Summary) -> Summary:
     return replace(now, events=before.events | now.events, returns=join((before.returns, now.returns)))
-
-
-@contextmanager
-def _room_to_recurse() -> Iterator[None]:
-    """A chain of calls is walked by a chain of calls, some ten frames for each."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(before, 20_000))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(before)

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard.values import (
+from .values import (
     PLAIN,
     UNKNOWN,
     ClassRef,
@@ -21,8 +21,8 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.analysis import Analysis
-    from gatewaysite.guard.symbols import Class, Function, Module
+    from .analysis import Analysis
+    from .symbols import Class, Function, Module
 
 SCALARS = frozenset({"str", "int", "float", "bool", "bytes", "bytearray", "complex", "None", "memoryview", "range"})
 SEQUENCES = frozenset(

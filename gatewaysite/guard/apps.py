@@ -4,8 +4,8 @@ from django.apps import AppConfig
 
 
 class GuardConfig(AppConfig):
-    name = "gatewaysite.guard"
+    name = __name__.rpartition(".")[0]  # wherever the folder was copied to
     verbose_name = "Connection guard"
 
     def ready(self) -> None:
-        from gatewaysite.guard import checks  # noqa: F401 (importing it registers the check)
+        from . import checks  # noqa: F401 (importing it registers the check)

@@ -3,11 +3,11 @@
 import ast
 from typing import TYPE_CHECKING, TypeGuard
 
-from gatewaysite.guard import annotations, calls
-from gatewaysite.guard.effects import canonical
-from gatewaysite.guard.hierarchy import RELATIONS
-from gatewaysite.guard.symbols import Class, Function, kinds_of
-from gatewaysite.guard.values import (
+from . import annotations, calls
+from .effects import canonical
+from .hierarchy import RELATIONS
+from .symbols import Class, Function, kinds_of
+from .values import (
     PLAIN,
     UNKNOWN,
     Arguments,
@@ -29,7 +29,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.frame import Frame
+    from .frame import Frame
 
 MANAGER_NAMES = frozenset({"objects", "_default_manager", "_base_manager"})
 # Nothing but a queryset or a manager has these methods, so whatever has them is one.

@@ -3,8 +3,8 @@
 import ast
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import attributes, calls, expressions
-from gatewaysite.guard.values import (
+from . import attributes, calls, expressions
+from .values import (
     PLAIN,
     UNKNOWN,
     Arguments,
@@ -22,7 +22,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.frame import Frame
+    from .frame import Frame
 
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
 SUMS = frozenset({"sum", "any", "all", "max", "min"})

@@ -3,11 +3,11 @@
 import ast
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations, attributes, expressions, externals, methods, rules
-from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.model import Effect, Event
-from gatewaysite.guard.symbols import Class
-from gatewaysite.guard.values import (
+from . import annotations, attributes, expressions, externals, methods, rules
+from .frame import Frame
+from .model import Effect, Event
+from .symbols import Class
+from .values import (
     UNKNOWN,
     Adapted,
     Arguments,
@@ -30,7 +30,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.symbols import Function
+    from .symbols import Function
 
 HTTP_METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "trace")
 

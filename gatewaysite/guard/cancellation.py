@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from gatewaysite.guard.model import Finding
-from gatewaysite.guard.symbols import Function, Module
+from .model import Finding
+from .symbols import Function, Module
 
 # By the last part of the name: the rest says only where it was imported from.
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.engine import Report
+    from .engine import Report
 
 TAG = "guard"
 COMMAND_LINES = frozenset({"manage.py", "django-admin", "__main__.py"})
@@ -25,8 +25,8 @@ def connection_discipline(app_configs: object, **kwargs: Any) -> list[CheckMessa
     if runs_another_command(sys.argv):
         return []
     # Not above: a process that serves requests never needs it.
-    from gatewaysite.guard.config import BadConfig, load
-    from gatewaysite.guard.engine import check
+    from .config import BadConfig, load
+    from .engine import check
 
     try:
         return messages(check(config=load(project_folder(sys.argv))))

@@ -32,13 +32,17 @@ class Config:
 
 
 def load(start: Path) -> Config:
-    """The configuration of the project around this path; without a pyproject.toml the defaults, for this folder."""
+    """The configuration of the project around this path; without a pyproject.toml the defaults."""
     start = start.resolve()
     folder = start if start.is_dir() else start.parent
     for root in (folder, *folder.parents):
         if (root / "pyproject.toml").is_file():
             return _read(root)
-    return Config(root=folder)
+    return Config(root=next((root for root in (folder, *folder.parents) if _is_project(root)), folder))
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "manage.py").exists() or (folder / ".git").exists()
 
 
 def _read(root: Path) -> Config:

@@ -2,11 +2,12 @@
 
 import ast
 
-from gatewaysite.guard import attributes, calls, rules
-from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.model import Effect, Event
-from gatewaysite.guard.symbols import Class
-from gatewaysite.guard.values import Arguments, Block, Deferred, External, FunctionRef, Instance, Value, join, one
+from . import attributes, calls, rules
+from .effects import ATOMIC
+from .frame import Frame
+from .model import Effect, Event
+from .symbols import Class
+from .values import Arguments, Block, Deferred, External, FunctionRef, Instance, Value, join, one
 
 
 def enter(frame: Frame, value: Value, node: ast.AST) -> Value:
@@ -24,6 +25,8 @@ def enter(frame: Frame, value: Value, node: ast.AST) -> Value:
                 if summary.depth_at_yield:
                     frame.state.opened_at = frame.state.opened_at or getattr(node, "lineno", 1)
                 given.append(summary.yields)
+            case Instance(cls=cls) if frame.analysis.hierarchy.inherits(cls, (ATOMIC,)):
+                _open_block(frame, node)
             case Instance(cls=cls):
                 given.append(_call_own(frame, atom, cls, ("__enter__", "__aenter__"), node) or one(atom))
             case External(path=path):

@@ -4,13 +4,13 @@ import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import calls
-from gatewaysite.guard.effects import ATOMIC, TO_SYNC, TO_THREAD
-from gatewaysite.guard.flow import State
-from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.model import Effect, Event
-from gatewaysite.guard.symbols import Class, Function
-from gatewaysite.guard.values import (
+from . import calls
+from .effects import ATOMIC, TO_SYNC, TO_THREAD
+from .flow import State
+from .frame import Frame
+from .model import Effect, Event
+from .symbols import Class, Function
+from .values import (
     Adapted,
     Arguments,
     Block,
@@ -28,7 +28,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.analysis import Analysis
+    from .analysis import Analysis
 
 # What a class-based view's dispatch() runs, directly or through Django's generic views.
 DISPATCHED = (

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gatewaysite.guard.config import BadConfig, Config
-from gatewaysite.guard.model import Effect
+from .config import BadConfig, Config
+from .model import Effect
 
 # Names that mean more than an effect: a block, and functions moved between threads and the event loop.
 ATOMIC = "django.db.transaction.atomic"

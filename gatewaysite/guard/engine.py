@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from gatewaysite.guard import allowlist
-from gatewaysite.guard.analysis import Analysis
-from gatewaysite.guard.cancellation import check_cancellation
-from gatewaysite.guard.config import Config
-from gatewaysite.guard.config import load as load_config
-from gatewaysite.guard.model import Finding
-from gatewaysite.guard.settings_rules import check_settings
-from gatewaysite.guard.symbols import Program, Unreadable, load
+from . import allowlist
+from .analysis import Analysis
+from .cancellation import check_cancellation
+from .config import Config
+from .config import load as load_config
+from .model import Finding
+from .settings_rules import check_settings
+from .symbols import Program, Unreadable, files_in, load, relative, room_to_recurse
 
 __all__ = ["Report", "analyse", "check"]
 
@@ -56,19 +56,27 @@ def check(paths: Iterable[Path] = (), *, config: Config | None = None, today: da
     began = time.perf_counter()
     paths = list(paths)
     config = config or load_config(paths[0] if paths else Path.cwd())
-    program = load(config, paths or [config.root / path for path in config.paths])
-    analysis, findings = analyse(program, config)
-    excused = allowlist.apply(
-        findings, program, config.root / config.allowlist, today=today or date.today(), whole=not paths
-    )
-    known, calls = analysis.coverage
+    project = [config.root / path for path in config.paths]
+    given = {relative(config.root, file) for file in files_in(config, paths or project)}
+    # What is judged may call what is not, so all is read.
+    program = load(config, [*paths, *(path for path in project if path.exists() or not paths)])
+    judged = [name for name, module in program.modules.items() if module.file in given]
+    unreadable = [one for one in program.unreadable if one.file in given]
+    with room_to_recurse(20_000):
+        analysis, findings = analyse(program, config, only=judged)
+        findings = [one for one in findings if one.file in given]
+        excused = allowlist.apply(
+            findings, program, config.root / config.allowlist, today=today or date.today(), whole=not paths
+        )
+        fingerprints = [allowlist.fingerprint_of(program, finding) for finding in excused.findings]
+    known, calls = analysis.coverage(judged)
     return Report(
         findings=excused.findings,
-        fingerprints=[allowlist.fingerprint_of(program, finding) for finding in excused.findings],
-        unreadable=program.unreadable,
-        problems=[*excused.problems, *([] if program.modules or program.unreadable else [NOTHING])],
+        fingerprints=fingerprints,
+        unreadable=unreadable,
+        problems=[*excused.problems, *([] if given else [NOTHING])],
         allowed=excused.used,
-        files=len(program.modules) + len(program.unreadable),
+        files=len(given),
         calls_known=known,
         calls=calls,
         calls_cut=len(analysis.calls_cut),
@@ -81,9 +89,9 @@ def analyse(program: Program, config: Config, *, only: Iterable[str] | None = No
     """The findings of a program, or of these modules of it."""
     analysis = Analysis(program, config)
     names = list(program.modules) if only is None else list(only)
-    found = {finding.place: finding for finding in analysis.run(names)}
+    found: dict[object, Finding] = {finding.place: finding for finding in analysis.run(names)}
     for name in names:
         module = program.modules[name]
         for finding in (*check_settings(module), *check_cancellation(module)):
-            found.setdefault(finding.place, finding)
+            found.setdefault((*finding.place, finding.message), finding)
     return analysis, sorted(found.values())

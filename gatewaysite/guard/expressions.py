@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gatewaysite.guard import attributes, calls, methods, rules
-from gatewaysite.guard.symbols import Function
-from gatewaysite.guard.values import (
+from . import attributes, calls, methods, rules
+from .symbols import Function
+from .values import (
     PLAIN,
     UNKNOWN,
     Arguments,
@@ -28,7 +28,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.frame import Frame
+    from .frame import Frame
 
 BUILTINS = frozenset(dir(builtins))
 

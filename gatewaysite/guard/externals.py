@@ -4,12 +4,12 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations, attributes, calls, contexts, expressions, rules
-from gatewaysite.guard.builtin_functions import call_builtin
-from gatewaysite.guard.effects import ATOMIC, TO_SYNC, TO_THREAD, Names
-from gatewaysite.guard.flow import Manual
-from gatewaysite.guard.model import Effect, Event
-from gatewaysite.guard.values import (
+from . import annotations, attributes, calls, contexts, expressions, rules
+from .builtin_functions import call_builtin
+from .effects import ATOMIC, TO_SYNC, TO_THREAD, Names
+from .flow import Manual
+from .model import Effect, Event
+from .values import (
     CALLABLE,
     PLAIN,
     UNKNOWN,
@@ -32,7 +32,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.frame import Frame
+    from .frame import Frame
 
 Handler = Callable[["Frame", Arguments, ast.AST], Value]
 

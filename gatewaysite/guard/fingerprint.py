@@ -4,7 +4,7 @@ import ast
 import hashlib
 from collections.abc import Iterator
 
-from gatewaysite.guard.symbols import Function, Module
+from .symbols import Function, Module
 
 # What a parser adds to say where things stand, and how they were written.
 POSITIONS = frozenset({"lineno", "col_offset", "end_lineno", "end_col_offset", "type_comment", "type_ignores", "kind"})

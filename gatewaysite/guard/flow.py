@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from gatewaysite.guard.model import Effect, Event, Finding
-from gatewaysite.guard.values import UNKNOWN, Value, join
+from .model import Effect, Event, Finding
+from .values import UNKNOWN, Value, join
 
 
 class Manual(IntEnum):

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard.flow import Manual, State, Summary
-from gatewaysite.guard.model import Event, Finding, Step
-from gatewaysite.guard.symbols import Class, Function, Module
-from gatewaysite.guard.values import UNKNOWN, Value, join
+from .flow import Manual, State, Summary
+from .model import Event, Finding, Step
+from .symbols import Class, Function, Module
+from .values import UNKNOWN, Value, join
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.analysis import Analysis
+    from .analysis import Analysis
 
 
 class Frame:

@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard.symbols import Class, Function
-from gatewaysite.guard.values import ClassRef, External
+from .symbols import Class, Function
+from .values import ClassRef, External
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.analysis import Analysis
+    from .analysis import Analysis
 
 MODELS = ("django.db.models.Model", "django.contrib.auth.models.", "django.contrib.auth.base_user.")
 MANAGERS = (

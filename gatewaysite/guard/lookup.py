@@ -3,13 +3,13 @@
 import ast
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations, attributes, expressions
-from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.symbols import Annotated, Class, ElementOf, Function, Module
-from gatewaysite.guard.values import UNKNOWN, ClassRef, FunctionRef, Manager, ModuleRef, Value, join, news, one
+from . import annotations, attributes, expressions
+from .frame import Frame
+from .symbols import Annotated, Class, ElementOf, Function, Module
+from .values import UNKNOWN, ClassRef, FunctionRef, Manager, ModuleRef, Value, join, news, one
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.analysis import Analysis
+    from .analysis import Analysis
 
 
 class Lookup:

@@ -4,9 +4,9 @@ import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import calls, contexts, expressions, rules
-from gatewaysite.guard.model import Effect, Event
-from gatewaysite.guard.values import (
+from . import calls, contexts, expressions, rules
+from .model import Effect, Event
+from .values import (
     PLAIN,
     UNKNOWN,
     Arguments,
@@ -29,7 +29,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.frame import Frame
+    from .frame import Frame
 
 LAZY = frozenset({
     "all", "filter", "exclude", "order_by", "reverse", "distinct", "select_related", "prefetch_related", "annotate",

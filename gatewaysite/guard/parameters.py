@@ -4,9 +4,9 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard import annotations
-from gatewaysite.guard.symbols import SOURCE, Function, kinds_of
-from gatewaysite.guard.values import (
+from . import annotations
+from .symbols import SOURCE, Function, kinds_of
+from .values import (
     UNKNOWN,
     Arguments,
     ClassRef,
@@ -20,7 +20,7 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.analysis import Analysis
+    from .analysis import Analysis
 
 Given = tuple[tuple[str, Value], ...]
 

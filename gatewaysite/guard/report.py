@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from gatewaysite.guard.engine import Report
-from gatewaysite.guard.model import RULES, Finding, Step
+from .engine import Report
+from .model import RULES, Finding, Step
 
 TOOL = "connection guard"
 

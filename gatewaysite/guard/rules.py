@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gatewaysite.guard.flow import Manual, Summary
-from gatewaysite.guard.model import Effect, Event, Finding
-from gatewaysite.guard.values import (
+from .flow import Manual, Summary
+from .model import Effect, Event, Finding
+from .values import (
     LAZY,
     Arguments,
     Bound,
@@ -23,8 +23,8 @@ from gatewaysite.guard.values import (
 )
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.frame import Frame
-    from gatewaysite.guard.symbols import Class
+    from .frame import Frame
+    from .symbols import Class
 
 # Jobs of a person at a terminal hold a connection as long as they like; nobody waits behind them.
 COMMANDS = "management/commands/"

@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterator
 
-from gatewaysite.guard.model import Finding
-from gatewaysite.guard.symbols import Module
+from .model import Finding
+from .symbols import Module
 
 
 def check_settings(module: Module) -> Iterator[Finding]:

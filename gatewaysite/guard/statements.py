@@ -4,11 +4,11 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from gatewaysite.guard import annotations, contexts, expressions, rules
-from gatewaysite.guard.flow import State, merge
-from gatewaysite.guard.frame import Frame
-from gatewaysite.guard.symbols import Class, Function, imported
-from gatewaysite.guard.values import (
+from . import annotations, contexts, expressions, rules
+from .flow import State, merge
+from .frame import Frame
+from .symbols import Class, Function, imported
+from .values import (
     UNKNOWN,
     ClassRef,
     External,

@@ -5,13 +5,16 @@ import fnmatch
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from gatewaysite.guard.config import Config
-from gatewaysite.guard.effects import libraries
+from .config import Config
+from .effects import libraries
 
+MAX_BYTES = 4_000_000
+OWN = Path(__file__).resolve().parent
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
@@ -175,7 +178,8 @@ def load(config: Config, paths: Iterable[Path]) -> Program:
             unreadable.append(Unreadable(file, 1, f"it is imported by the same name as {modules[name].file}: {name}"))
             continue
         try:
-            modules[name] = read_module(path.read_bytes(), name, file, root)
+            with room_to_recurse(2_500):
+                modules[name] = read_module(_source(path), name, file, root)
         except SyntaxError as error:
             unreadable.append(Unreadable(file, error.lineno or 1, error.msg))
         except (ValueError, OSError) as error:  # NUL bytes, or bytes that are no text; or it is not ours to read
@@ -185,16 +189,35 @@ def load(config: Config, paths: Iterable[Path]) -> Program:
     return Program(modules.values(), unreadable)
 
 
+def _source(path: Path) -> bytes:
+    if not path.is_file():
+        raise OSError("it is no regular file")
+    if path.stat().st_size > MAX_BYTES:
+        raise OSError(f"it is larger than {MAX_BYTES:,} bytes")
+    return path.read_bytes()
+
+
+@contextmanager
+def room_to_recurse(frames: int) -> Iterator[None]:
+    """Trees are walked by functions that call themselves, and chains of calls by chains of calls."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, frames))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
 def files_in(config: Config, paths: Iterable[Path]) -> Iterator[Path]:
     """Python files: those named, and those in folders named, without what is excluded there."""
     for path in paths:
         path = path.resolve()
-        if path.is_file():
-            yield path
-        elif path.is_dir():
+        if path.is_dir():
             # Whoever names a folder that is left out as a rule wants to see it.
             is_wanted = _excluded(config, path / "any.py")
             yield from (file for file in _python_files(path) if is_wanted or not _excluded(config, file))
+        elif path.exists():
+            yield path
         else:
             raise FileNotFoundError(f"there is no {path}")
 
@@ -206,8 +229,10 @@ def _python_files(folder: Path) -> Iterator[Path]:
 
 
 def _is_passed_over(folder: Path) -> bool:
-    """Hidden folders, and virtual environments whatever they are called."""
-    return folder.name.startswith(".") or folder.name == "__pycache__" or (folder / "pyvenv.cfg").exists()
+    """Hidden folders, virtual environments whatever they are called, and the guard itself."""
+    return (
+        folder == OWN or folder.name.startswith(".") or folder.name == "__pycache__" or (folder / "pyvenv.cfg").exists()
+    )
 
 
 def _excluded(config: Config, file: Path) -> bool:

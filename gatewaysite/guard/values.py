@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gatewaysite.guard.symbols import Class, Function
+    from .symbols import Class, Function
 
 MAX_ATOMS = 16
 MAX_DEPTH = 4

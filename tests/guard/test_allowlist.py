@@ -59,6 +59,11 @@ def test_an_entry_excuses_its_finding(project: Path) -> None:
         ({"reason": "because"}, "less than 20 characters"),
         ({"reason": ""}, "lacks reason"),
         ({"owner": " "}, "lacks owner"),
+        ({"reason": "................................"}, "in words"),
+        ({"reason": "\u200b" * 40}, "in words"),
+        ({"reason": "a                                 b"}, "in words"),
+        ({"expires": "2027-W05-1"}, "no date like"),
+        ({"expires": "20270201"}, "no date like"),
         ({"rule": "R77"}, "names no rule"),
         ({"note": "x"}, "nobody reads: note"),
         ({"fingerprint": "0" * 64}, "was written for other code"),
@@ -98,7 +103,18 @@ def test_the_list_may_only_get_shorter(project: Path) -> None:
     assert any("must be a number" in problem for problem in judged(project, [], "none").problems)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"entries": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{}",
+        "{",
+        '{"entries": [1]}',
+        "[" * 200_000,
+        '{"entries": [], "ratchet": 1, "ratchet": 0}',
+        '{"entries": [], "ratchet": 0, "more": 1}',
+    ],
+)
 def test_a_list_that_cannot_be_read_is_a_problem(project: Path, text: str) -> None:
     (project / "guard_allowlist.json").write_text(text)
     report = check(config=Config(root=project))

@@ -1,5 +1,9 @@
 """What a project tells the guard: how its connections are lent, and which names of its own have effects."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -224,6 +228,67 @@ def test_a_file_nested_too_deep_is_named_and_the_others_are_judged(tmp_path: Pat
     found = report(tmp_path)
     assert [one.file for one in found.unreadable] == ["deep.py"]
     assert (len(found.findings), found.exit_code) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def a(x):\n    return " + " + ".join(["x"] * 900),
+        "def a(x):\n    if x:\n        y = 1\n" + "    elif x:\n        y = 1\n" * 500,
+        "def a(x):\n    return x" + ".b()" * 300,
+    ],
+)
+def test_a_long_file_is_judged_like_any_other(tmp_path: Path, source: str) -> None:
+    fault = RENDERED.replace(
+        'render(request, "a.html")', 'render(request, "a.html", {"x": ' + "(" * 60 + "1" + ")" * 60 + "})"
+    )
+    write(tmp_path, source + "\n" + fault)
+    found = report(tmp_path)
+    assert (found.unreadable, len(found.findings)) == ([], 1)
+
+
+def test_what_is_no_regular_file_is_named_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    write(tmp_path, RENDERED)
+    (tmp_path / "broken.py").symlink_to(tmp_path / "nowhere.py")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "endless.py").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo.py")
+    (tmp_path / "large.py").write_text("x = 1\n" * 1_000_000)
+    found = report(tmp_path)
+    assert [one.file for one in found.unreadable] == ["broken.py", "endless.py", "fifo.py", "large.py"]
+    assert (len(found.findings), found.exit_code) == (1, 2)
+
+
+def test_one_file_is_judged_by_what_the_others_do(tmp_path: Path) -> None:
+    write(tmp_path, _calls_of_run(1) + "# file: app/broken.py\ndef (\n")
+    (tmp_path / "app" / "other.py").write_text(RENDERED)
+    found = check([tmp_path / "app" / "views.py"], config=config.Config(root=tmp_path))
+    assert [finding.rule for finding in found.findings] == ["R3"]
+    assert (found.files, found.unreadable, found.calls_known) == (1, [], found.calls)
+
+
+def test_places_are_told_from_the_projects_root_wherever_one_points(tmp_path: Path) -> None:
+    write(tmp_path, RENDERED)
+    (tmp_path / "manage.py").touch()
+    for path in (tmp_path, tmp_path / "app", tmp_path / "app" / "views.py"):
+        assert [finding.file for finding in check([path]).findings] == ["app/views.py"]
+
+
+def test_two_rules_broken_in_one_line_are_both_told(tmp_path: Path) -> None:
+    write(tmp_path, '# file: settings.py\nDATABASES = {"default": {"ATOMIC_REQUESTS": True, "CONN_MAX_AGE": 60}}\n')
+    first, second = report(tmp_path).findings
+    assert "ATOMIC_REQUESTS" in first.message
+    assert "CONN_MAX_AGE" in second.message
+
+
+def test_a_copy_of_the_guard_works_and_leaves_itself_out(tmp_path: Path) -> None:
+    shutil.copytree(Path(analysis.__file__).parent, tmp_path / "guard")
+    write(tmp_path, RENDERED)
+    ran = subprocess.run(
+        [sys.executable, "-m", "guard", "."], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert "guard: 1 file in " in ran.stdout
 
 
 def test_virtual_environments_are_passed_over_whatever_they_are_called(tmp_path: Path) -> None:

@@ -199,6 +199,14 @@ async def a():
 async def b():
     await asyncio.to_thread(call, "u")
 """,
+    "a block of one's own class": """
+from django.db.transaction import Atomic
+class Tx(Atomic):
+    pass
+def a(request):
+    with Tx(using=None, savepoint=True, durable=False):
+        return redirect("a")  # R1
+""",
     "asked whether it is empty": """
 async def a(x):
     rows = Server.objects.all()

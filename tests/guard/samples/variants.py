@@ -1077,6 +1077,19 @@ def save(request, loop):
         loop.create_task(fetch("http://a.example"))
 """
     + POOL,
+    "a class of one's own that is no block": """
+from django.shortcuts import render
+
+class Tx:
+    def __enter__(self):
+        return self
+    def __exit__(self, *args):
+        return None
+
+def show(request):
+    with Tx():
+        return render(request, "a.html")
+""",
     "the same name, another thing": """
 from django.db import transaction
 
