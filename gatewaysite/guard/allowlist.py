@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from .symbols import Program
 
 KEYS = ("rule", "path", "function", "fingerprint", "reason", "owner", "expires")
 REASON_AT_LEAST = 20
+# The rule, the file, the function and its fingerprint.
+Key = tuple[str, str, str, str]
 WORD = re.compile(r"[^\W\d_]{2,}")
 AT_MOST = timedelta(days=180)
 
@@ -40,21 +43,16 @@ def apply(findings: list[Finding], program: Program, file: Path, *, today: date,
         return Excused(findings, [f"{file.name}: {error}"])
     except RecursionError:
         return Excused(findings, [f"{file.name}: it is nested too deep"])
-    problems = [problem for number, entry in enumerate(entries, 1) for problem in _problems(number, entry, today)]
-    problems += _repeated(entries)
+    wrong = [list(_problems(number, entry, today)) for number, entry in enumerate(entries, 1)]
+    problems = [*chain(*wrong), *_repeated(entries)]
     if whole:
         problems += _ratchet_problems(len(entries), ratchet)
-    left, used = [], set()
-    for finding in findings:
-        place = _place(program, finding)
-        match = next((number for number, entry in enumerate(entries) if _fits(entry, place, today)), None)
-        if match is None:
-            left.append(finding)
-        else:
-            used.add(match)
+    places = [_place(program, finding) for finding in findings]
+    good = {_key(entry): number for number, entry in reversed(list(enumerate(entries))) if not wrong[number]}
+    left = [finding for finding, place in zip(findings, places, strict=True) if place not in good]
     for number, entry in enumerate(entries):
-        if number not in used and whole and not any(_problems(number + 1, entry, today)):
-            problems.append(_unused(number + 1, entry, program, findings))
+        if whole and not wrong[number] and _key(entry) not in places:
+            problems.append(_unused(number + 1, entry, places))
     return Excused(left, [f"{file.name}: {problem}" for problem in problems], len(findings) - len(left))
 
 
@@ -108,7 +106,7 @@ def _problems(number: int, entry: dict[str, Any], today: date) -> Iterator[str]:
 
 
 def _repeated(entries: list[dict[str, Any]]) -> Iterator[str]:
-    counted = Counter(tuple(str(entry.get(key)) for key in KEYS[:4]) for entry in entries)
+    counted = Counter(map(_key, entries))
     for (rule, path, function, _), count in counted.items():
         if count > 1:
             yield f"{count} entries are for {rule} in {function} of {path}; one is enough."
@@ -123,22 +121,20 @@ def _ratchet_problems(count: int, ratchet: object) -> Iterator[str]:
         yield f"there are {count} entries and the ratchet stands at {ratchet}: lower it to {count}."
 
 
-def _place(program: Program, finding: Finding) -> tuple[str, str, str, str]:
+def _key(entry: dict[str, Any]) -> Key:
+    rule, path, function, mark = (str(entry.get(name)) for name in KEYS[:4])
+    return rule, path, function, mark
+
+
+def _place(program: Program, finding: Finding) -> Key:
     module = next((one for one in program.modules.values() if one.file == finding.file), None)
     mark = fingerprint(module, finding.function, finding.line) if module else ""
     return finding.rule, finding.file, finding.function, mark
 
 
-def _fits(entry: dict[str, Any], place: tuple[str, str, str, str], today: date) -> bool:
-    if tuple(entry.get(key) for key in KEYS[:4]) != place:
-        return False
-    return not any(_problems(0, entry, today))
-
-
-def _unused(number: int, entry: dict[str, Any], program: Program, findings: list[Finding]) -> str:
+def _unused(number: int, entry: dict[str, Any], places: list[Key]) -> str:
     said = f"entry {number} ({entry['rule']} in {entry['function']} of {entry['path']})"
-    for finding in findings:
-        rule, path, function, mark = _place(program, finding)
-        if (rule, path, function) == (entry["rule"], entry["path"], entry["function"]) and mark != entry["fingerprint"]:
+    for *place, mark in places:
+        if tuple(place) == _key(entry)[:3]:
             return f"{said} was written for other code: the function's fingerprint is {mark} now."
     return f"{said} excuses nothing any more: take it out."

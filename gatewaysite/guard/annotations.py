@@ -24,59 +24,29 @@ if TYPE_CHECKING:
     from .analysis import Analysis
     from .symbols import Class, Function, Module
 
-SCALARS = frozenset({"str", "int", "float", "bool", "bytes", "bytearray", "complex", "None", "memoryview", "range"})
-SEQUENCES = frozenset(
-    {
-        "list",
-        "set",
-        "frozenset",
-        "deque",
-        "Sequence",
-        "MutableSequence",
-        "Collection",
-        "Iterable",
-        "Iterator",
-        "AsyncIterator",
-        "AsyncIterable",
-        "Set",
-        "AbstractSet",
-        "MutableSet",
-        "List",
-        "FrozenSet",
-        "Generator",
-        "AsyncGenerator",
-        "Deque",
-    }
-)
-MAPPINGS = frozenset(
-    {
-        "dict",
-        "Mapping",
-        "MutableMapping",
-        "defaultdict",
-        "OrderedDict",
-        "Dict",
-        "DefaultDict",
-        "Counter",
-        "ChainMap",
-        "TypedDict",
-        "MappingProxyType",
-    }
-)
-WRAPPERS = frozenset({"Optional", "Annotated", "ClassVar", "Final", "Required", "NotRequired", "Union", "ReadOnly"})
+SCALARS = frozenset({
+    "str", "int", "float", "bool", "bytes", "bytearray", "complex", "None", "memoryview", "range",
+})  # fmt: skip
+SEQUENCES = frozenset({
+    "list", "set", "frozenset", "deque", "Sequence", "MutableSequence", "Collection", "Iterable", "Iterator",
+    "AsyncIterator", "AsyncIterable", "Set", "AbstractSet", "MutableSet", "List", "FrozenSet", "Generator",
+    "AsyncGenerator", "Deque",
+})  # fmt: skip
+MAPPINGS = frozenset({
+    "dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict", "Dict", "DefaultDict", "Counter", "ChainMap",
+    "TypedDict", "MappingProxyType",
+})  # fmt: skip
+WRAPPERS = frozenset({
+    "Optional", "Annotated", "ClassVar", "Final", "Required", "NotRequired", "Union", "ReadOnly",
+})  # fmt: skip
 # What one awaits or calls says nothing of the thing itself.
-OPAQUE = frozenset({"Any", "object", "Callable", "TypeVar", "Never", "NoReturn", "Concatenate", "Protocol", "Generic"})
-PLAIN_CLASSES = frozenset(
-    {
-        "datetime.datetime",
-        "datetime.date",
-        "datetime.timedelta",
-        "datetime.time",
-        "uuid.UUID",
-        "decimal.Decimal",
-        "pathlib.Path",
-    }
-)
+OPAQUE = frozenset({
+    "Any", "object", "Callable", "TypeVar", "Never", "NoReturn", "Concatenate", "Protocol", "Generic",
+})  # fmt: skip
+PLAIN_CLASSES = frozenset({
+    "datetime.datetime", "datetime.date", "datetime.timedelta", "datetime.time", "uuid.UUID", "decimal.Decimal",
+    "pathlib.Path",
+})  # fmt: skip
 # A class in a models module that is not among the files: a model, as far as one can know.
 MODEL_OF_OTHERS = re.compile(r"(?<!\bdb)\.models\.[A-Z][A-Za-z0-9]*$")
 LIBRARIES = ("typing.", "collections.", "builtins.", "typing_extensions.", "types.")

@@ -3,7 +3,7 @@
 import ast
 from typing import TYPE_CHECKING, TypeGuard
 
-from . import annotations, calls
+from . import calls
 from .effects import canonical
 from .hierarchy import RELATIONS
 from .symbols import Class, Function, kinds_of
@@ -31,57 +31,22 @@ from .values import (
 if TYPE_CHECKING:
     from .frame import Frame
 
-MANAGER_NAMES = frozenset({"objects", "_default_manager", "_base_manager"})
+MANAGER_NAMES = frozenset({
+    "objects", "_default_manager", "_base_manager",
+})  # fmt: skip
 # Nothing but a queryset or a manager has these methods, so whatever has them is one.
-QUERYSET_ONLY = frozenset(
-    {
-        "select_for_update",
-        "select_related",
-        "prefetch_related",
-        "values_list",
-        "annotate",
-        "order_by",
-        "get_or_create",
-        "update_or_create",
-        "bulk_create",
-        "in_bulk",
-        "get_queryset",
-    }
-)
-ROW_METHODS = frozenset(
-    {
-        "save",
-        "delete",
-        "refresh_from_db",
-        "full_clean",
-        "asave",
-        "adelete",
-        "arefresh_from_db",
-        "validate_unique",
-        "get_deferred_fields",
-        "check_password",
-        "set_password",
-    }
-)
-PAGE_FACTS = frozenset(
-    {
-        "number",
-        "num_pages",
-        "count",
-        "per_page",
-        "has_next",
-        "has_previous",
-        "has_other_pages",
-        "next_page_number",
-        "previous_page_number",
-        "start_index",
-        "end_index",
-        "page_range",
-        "query",
-        "db",
-        "ordered",
-    }
-)
+QUERYSET_ONLY = frozenset({
+    "select_for_update", "select_related", "prefetch_related", "values_list", "annotate", "order_by", "get_or_create",
+    "update_or_create", "bulk_create", "in_bulk", "get_queryset",
+})  # fmt: skip
+ROW_METHODS = frozenset({
+    "save", "delete", "refresh_from_db", "full_clean", "asave", "adelete", "arefresh_from_db", "validate_unique",
+    "get_deferred_fields", "check_password", "set_password",
+})  # fmt: skip
+PAGE_FACTS = frozenset({
+    "number", "num_pages", "count", "per_page", "has_next", "has_previous", "has_other_pages", "next_page_number",
+    "previous_page_number", "start_index", "end_index", "page_range", "query", "db", "ordered",
+})  # fmt: skip
 HTTP_REQUEST = "django.http.HttpRequest()"
 MAX_PATH = 160
 
@@ -250,10 +215,6 @@ def _of_parent(frame: "Frame", atom: Parent, name: str) -> Value:
     if any(base.startswith("django.views.") for base in bases):
         return external(f"django.views.generic.View().{name}")
     return join(external(f"{base}().{name}") for base in bases[:1])
-
-
-def instance(frame: "Frame", cls: Class) -> Value:
-    return annotations.instance_of(frame.analysis, cls)
 
 
 def is_coroutine(atom: Atom) -> TypeGuard[Deferred]:

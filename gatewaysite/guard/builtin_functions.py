@@ -24,33 +24,22 @@ from .values import (
 if TYPE_CHECKING:
     from .frame import Frame
 
-COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
-SUMS = frozenset({"sum", "any", "all", "max", "min"})
-MEASURES = frozenset({"len", "bool", "str", "repr", "print"})
-ITERATORS = frozenset({"iter", "aiter", "reversed", "enumerate", "zip", "filter"})
-PLAIN_RESULTS = frozenset(
-    {
-        "int",
-        "float",
-        "isinstance",
-        "hasattr",
-        "callable",
-        "id",
-        "hash",
-        "type",
-        "open",
-        "abs",
-        "round",
-        "ord",
-        "chr",
-        "bytes",
-        "bytearray",
-        "format",
-        "issubclass",
-        "range",
-        "divmod",
-    }
-)
+COPIES = frozenset({
+    "list", "tuple", "set", "frozenset", "sorted",
+})  # fmt: skip
+SUMS = frozenset({
+    "sum", "any", "all", "max", "min",
+})  # fmt: skip
+MEASURES = frozenset({
+    "len", "bool", "str", "repr", "print",
+})  # fmt: skip
+ITERATORS = frozenset({
+    "iter", "aiter", "reversed", "enumerate", "zip", "filter",
+})  # fmt: skip
+PLAIN_RESULTS = frozenset({
+    "int", "float", "isinstance", "hasattr", "callable", "id", "hash", "type", "open", "abs", "round", "ord", "chr",
+    "bytes", "bytearray", "format", "issubclass", "range", "divmod",
+})  # fmt: skip
 
 
 def call_builtin(frame: "Frame", name: str, arguments: Arguments, node: ast.AST) -> Value:

@@ -469,8 +469,7 @@ def note_yield(frame: "Frame", value: Value) -> None:
     summary, state = frame.summary, frame.state
     summary.yields = join((summary.yields, value))
     if state.alive:
-        depth = state.depth + (1 if state.manual and state.in_transaction and not state.depth else 0)
-        summary.depth_at_yield = max(summary.depth_at_yield, depth - frame.entry_depth)
+        summary.depth_at_yield = max(summary.depth_at_yield, state.depth - frame.entry_depth)
         summary.cursors_at_yield = max(summary.cursors_at_yield, state.cursors)
 
 

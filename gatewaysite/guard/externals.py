@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from . import annotations, attributes, calls, contexts, expressions, rules
 from .builtin_functions import call_builtin
 from .effects import ATOMIC, TO_SYNC, TO_THREAD, Names
-from .flow import Manual
 from .model import Effect, Event
 from .values import (
     CALLABLE,
@@ -143,14 +142,13 @@ def _nothing(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
 
 
 def _set_autocommit(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-    wanted = _constant(node, 0, "autocommit")
-    frame.state.manual = Manual.OFF if wanted is True else Manual.OPEN
-    return PLAIN
-
-
-def _end_manual(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
-    if frame.state.manual is Manual.OPEN:
-        frame.state.manual = Manual.ENDED
+    """Off is a transaction without a block, until it is on again."""
+    state = frame.state
+    if _constant(node, 0, "autocommit") is True:
+        state.depth = max(frame.entry_depth, state.depth - 1)
+    else:
+        state.opened_at = state.opened_at or getattr(node, "lineno", 1)
+        state.depth += 1
     return PLAIN
 
 
@@ -251,10 +249,6 @@ _HANDLERS: dict[str, Handler] = {
     "django.db.transaction.on_commit": _nothing,
     "django.db.transaction.set_autocommit": _set_autocommit,
     "django.db.connection.set_autocommit": _set_autocommit,
-    "django.db.transaction.commit": _end_manual,
-    "django.db.transaction.rollback": _end_manual,
-    "django.db.connection.commit": _end_manual,
-    "django.db.connection.rollback": _end_manual,
     "functools.partial": _partial,
     "functools.wraps()": _first,
     "functools.update_wrapper": _first,

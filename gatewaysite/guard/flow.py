@@ -2,18 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from .model import Effect, Event, Finding
 from .values import UNKNOWN, Value, join
-
-
-class Manual(IntEnum):
-    """A transaction without a block, after set_autocommit(False). Ordered: the worse state is the greater."""
-
-    OFF = 0
-    ENDED = 1  # committed or rolled back; the next statement begins another
-    OPEN = 2
 
 
 @dataclass(slots=True)
@@ -23,20 +14,15 @@ class State:
     names: dict[str, Value] = field(default_factory=dict)
     depth: int = 0  # transaction blocks around, those of decorators included
     opened_at: int = 0  # the line of the outermost of them
-    manual: Manual = Manual.OFF
     used_at: int = 0  # the line of the database's last use since the connection was given back; 0 for none
     released: bool = False  # whether it was given back on every path to here
     cursors: int = 0  # cursors, pinned connections: held whatever the engine
     timeout: bool = False  # lock_timeout was set
     alive: bool = True
 
-    @property
-    def in_transaction(self) -> bool:
-        return self.depth > 0 or self.manual is Manual.OPEN
-
     def copy(self) -> "State":
         return State(
-            dict(self.names), self.depth, self.opened_at, self.manual, self.used_at, self.released, self.cursors,
+            dict(self.names), self.depth, self.opened_at, self.used_at, self.released, self.cursors,
             self.timeout, self.alive,
         )  # fmt: skip
 
@@ -61,7 +47,6 @@ def merge(states: Iterable[State]) -> State:
         names,
         max(state.depth for state in living),
         max(state.opened_at for state in living),
-        max(state.manual for state in living),
         max(state.used_at for state in living),
         all(state.released for state in living),
         max(state.cursors for state in living),
@@ -81,7 +66,6 @@ class Summary:
     cursors_at_yield: int = 0
     # What stays changed afterwards.
     depth: int = 0
-    manual: Manual | None = None
     used: bool = False
     released: bool = False
     timeout: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .flow import Manual, State, Summary
+from .flow import State, Summary
 from .model import Event, Finding, Step
 from .symbols import Class, Function, Module
 from .values import UNKNOWN, Value, join
@@ -128,8 +128,6 @@ class Frame:
         summary = self.summary
         if self.exits:
             summary.depth = max(end.depth for end in self.exits) - self.entry_depth
-            manual = max(end.manual for end in self.exits)
-            summary.manual = manual if manual is not Manual.OFF else None
             summary.used = any(end.used_at for end in self.exits)
             summary.released = all(end.released for end in self.exits)
             summary.timeout = all(end.timeout for end in self.exits)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .flow import Manual, Summary
+from .flow import Summary
 from .model import Effect, Event, Finding
 from .values import (
     LAZY,
@@ -44,15 +44,13 @@ def _database(frame: "Frame", node: ast.AST, event: Event) -> None:
     if frame.is_async and event.here:
         frame.report("R8", node, f"{event.sink} asks the database in a coroutine and stops the event loop", event.path)
         event = replace(event, here=False)
-    if state.manual is Manual.ENDED:
-        state.manual = Manual.OPEN
     state.used_at = getattr(node, "lineno", 1)
     frame.show(event)
 
 
 def _lock(frame: "Frame", node: ast.AST, event: Event) -> None:
     event = replace(event, limited=event.limited or frame.state.timeout or frame.analysis.lock_timeout)
-    if not frame.state.in_transaction:
+    if not frame.state.depth:
         frame.show(event)
     elif not event.limited:
         frame.report("R9", node, "rows are locked without a lock_timeout: a waiter waits for ever", event.path)
@@ -60,7 +58,7 @@ def _lock(frame: "Frame", node: ast.AST, event: Event) -> None:
 
 def _upstream(frame: "Frame", node: ast.AST, event: Event) -> None:
     state = frame.state
-    if state.in_transaction:
+    if state.depth:
         frame.report("R3", node, f"{event.sink} calls an upstream inside {_block(frame)}", event.path)
     elif not event.after_release and (held := _held(frame)):
         frame.report("R7", node, f"{event.sink} calls an upstream while {held}", event.path)
@@ -80,14 +78,14 @@ def _held(frame: "Frame") -> str:
 
 
 def _render(frame: "Frame", node: ast.AST, event: Event) -> None:
-    if frame.state.in_transaction:
+    if frame.state.depth:
         frame.report("R1", node, f"{event.sink} makes an answer inside {_block(frame)}", event.path)
     else:
         frame.show(event)
 
 
 def _stream(frame: "Frame", node: ast.AST, event: Event) -> None:
-    if frame.state.in_transaction:
+    if frame.state.depth:
         frame.report("R2", node, f"{event.sink} begins a stream inside {_block(frame)}", event.path)
     else:
         frame.show(event)
@@ -125,7 +123,7 @@ def _is_left_closed(node: ast.AST) -> bool:
 
 
 def _wrapped(frame: "Frame", node: ast.AST, event: Event) -> None:
-    if frame.state.in_transaction:
+    if frame.state.depth:
         frame.analysis.entries.called_inside = True
     else:
         frame.show(event)
@@ -151,15 +149,13 @@ _JUDGES = {
 
 def _block(frame: "Frame") -> str:
     state = frame.state
-    if not state.depth:
-        return "the transaction that set_autocommit(False) left open"
     return f"the transaction opened in line {state.opened_at}" if state.opened_at else "a transaction"
 
 
 # --- Calls: what a function's summary means here ---------------------------------------------------------------------
 
 
-def apply(frame: "Frame", node: ast.AST, label: str, summary: Summary, *, here: bool = True) -> None:
+def apply(frame: "Frame", node: ast.AST, label: str, summary: Summary) -> None:
     """Everything the called function does, as if it were done at this point."""
     if summary.is_cut:
         frame.analysis.calls_cut.add(frame.place(node))
@@ -168,17 +164,13 @@ def apply(frame: "Frame", node: ast.AST, label: str, summary: Summary, *, here: 
         frame.report(finding.rule, node, finding.message, (step, *finding.path))
     state = frame.state
     for event in list(summary.events.values()):
-        happen(frame, node, replace(event.seen_from(step), here=event.here and here))
+        happen(frame, node, event.seen_from(step))
     if summary.released:
         state.released = True
         state.used_at = getattr(node, "lineno", 1) if summary.used else 0
-    elif summary.used:
-        state.used_at = getattr(node, "lineno", 1)
     if summary.depth:
         state.depth = max(0, state.depth + summary.depth)
         state.opened_at = state.opened_at or getattr(node, "lineno", 1)
-    if summary.manual is not None:
-        state.manual = summary.manual
     state.timeout = state.timeout or summary.timeout
 
 

@@ -30,10 +30,18 @@ def test_this_project_is_clean_with_an_empty_allowlist_and_nearly_all_its_calls_
     assert found.coverage >= 0.9
 
 
-def test_a_sample_of_real_sinks_is_caught_when_they_are_moved_into_a_transaction(tmp_path: Path) -> None:
-    outcomes = mutations.mutate(mutations.copy_of(mutations.own_project(), tmp_path), sample=6, seed=20)
+MUTATED = dict(mutations.other_packages()) | {"this project": mutations.own_project()}
+
+
+@pytest.mark.parametrize("name", MUTATED)
+def test_a_few_sinks_of_real_views_are_caught_when_they_are_moved_into_a_transaction(tmp_path: Path, name: str) -> None:
+    outcomes = mutations.mutate(mutations.copy_of(MUTATED[name], tmp_path), sample=4, seed=20)
     assert [outcome for outcome in outcomes if not outcome.caught] == []
-    assert len(outcomes) == 6
+    assert outcomes
+
+
+def test_the_mutations_know_django_and_a_package_in_a_folder_called_like_it() -> None:
+    assert {"django", "procrastinate"} <= MUTATED.keys()
 
 
 def test_text_names_place_rule_message_and_path(tmp_path: Path) -> None:
