@@ -22,6 +22,7 @@ from django.conf import settings
 
 from gatewaysite.context import begin_background
 from proxy_app.observe.parts import EDGES, EDITION, NAME, packed, understood, unpacked
+from proxy_app.observe.seals import sealed, unsealed
 from proxy_app.observe.shapes import HeardPart, ToldPart
 from proxy_app.observe.xray import xray_here
 
@@ -51,8 +52,8 @@ class Board:
     def __init__(self) -> None:
         self.process = _name()
         self._started_at = time.time()
-        # By process: when it was heard, and what it told, as it came.
-        self._heard: dict[str, tuple[float, str]] = {}
+        # By process: when it was heard, the time it sealed, and what it told, as it came.
+        self._heard: dict[str, tuple[float, int, str]] = {}
         self._wanted_until = self._looked_at = self._exchanged_at = float("-inf")
         self._in_file = False  # whether the last word is in the file, for the others to read
         self._task: asyncio.Task[None] | None = None
@@ -161,35 +162,41 @@ class Board:
             await _notify(connection, f"tell {self.process} {told}")
 
     def hear(self, payload: str) -> None:
-        """Take a notification, which anybody in the database may send. What cannot be understood is passed over.
+        """Take a notification, which anybody in the database may send. What is not ours is passed over.
 
         A part is only kept here: it is read when somebody looks, and not on the event loop.
         """
-        verb, _, rest = payload.partition(" ")
+        try:
+            words, at_ns = unsealed(payload)
+        except ValueError:
+            return
+        verb, _, rest = words.partition(" ")
         name, _, text = rest.partition(" ")
         if not NAME.fullmatch(name) or name == self.process:
             return
         if verb == "ask" and not self._is_read_by(name):
             self._wanted_until = time.monotonic() + WANTED_FOR_S
         elif verb == "tell" and self._looking:
-            self._keep(name, text)
+            self._keep(name, at_ns, text)
 
     def _is_read_by(self, process: str) -> bool:
         """Whether it is one of this machine, where this one's file says more than a notification can."""
         return self._in_file and os.path.exists(_file(process))
 
-    def _keep(self, process: str, text: str) -> None:
+    def _keep(self, process: str, at_ns: int, text: str) -> None:
         now = time.monotonic()
+        if process in self._heard and at_ns <= self._heard[process][1]:
+            return  # said again by somebody who overheard it
         if len(self._heard) >= HEARD_AT_MOST:
             heard = self._heard.copy().items()
             self._heard = {name: told for name, told in heard if now - told[0] <= GONE_AFTER_S}
         if process in self._heard or len(self._heard) < HEARD_AT_MOST:
-            self._heard[process] = (now, text)
+            self._heard[process] = (now, at_ns, text)
 
     def _elsewhere(self) -> dict[str, HeardPart]:
         now = time.monotonic()
         found: dict[str, HeardPart] = {}
-        for name, (heard_at, text) in self._heard.copy().items():
+        for name, (heard_at, _at_ns, text) in self._heard.copy().items():
             with suppress(ValueError):
                 part = unpacked(text)
                 if part["process"]["id"] == name:
@@ -197,8 +204,8 @@ class Board:
         return found
 
 
-async def _notify(connection: psycopg.AsyncConnection[Any], payload: str) -> None:
-    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
+async def _notify(connection: psycopg.AsyncConnection[Any], words: str) -> None:
+    await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sealed(words)))
 
 
 def _part_in(file: Path) -> ToldPart | None:

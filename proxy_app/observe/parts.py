@@ -1,6 +1,6 @@
 """A process's part on its way to the others: checked when it arrives, and small enough for a notification.
 
-Anybody who may connect to the database may send one, so nothing of it is believed before its shape is checked.
+It may be of another release, and files are not sealed, so nothing of it is believed before its shape is checked.
 """
 
 import base64
@@ -15,9 +15,9 @@ from proxy_app.observe.holds import BUCKETS
 from proxy_app.observe.shapes import ToldPart
 
 # Raised with every change of a part's shape: processes of two releases do not read each other's.
-EDITION = 3
+EDITION = 4
 EDGES = list(BUCKETS)
-# PostgreSQL takes 7,999 bytes in a notification; the verb and the name come on top.
+# PostgreSQL takes 7,999 bytes in a notification; the verb, the name and the seal come on top.
 PAYLOAD_BYTES = 7_800
 # What a few bytes may become when they are unpacked.
 UNPACKED_BYTES = 256_000

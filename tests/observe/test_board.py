@@ -28,6 +28,7 @@ from proxy_app.observe.board import (
     Board,
 )
 from proxy_app.observe.parts import EDGES, EDITION, PAYLOAD_BYTES, packed, understood, unpacked
+from proxy_app.observe.seals import sealed
 from proxy_app.observe.shapes import HeardPart
 from proxy_app.observe.showing import connections_context
 from proxy_app.observe.xray import merged
@@ -46,6 +47,11 @@ def a_board(name: str) -> Board:
     board = Board()
     board.process = name
     return board
+
+
+def hear(board: Board, words: str) -> None:
+    """As one of ours says it."""
+    board.hear(sealed(words))
 
 
 def names(parts: list[HeardPart]) -> list[str]:
@@ -101,7 +107,7 @@ def test_a_file_is_read_by_its_name(db: None, settings: Settings) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"{}", b'{"edition":3}', b"[" * 100_000, b'{"x":' * 100_000, b" " * (FILE_BYTES + 1)],
+    [b"", b"{", b"[]", b"{}", b'{"edition":4}', b"[" * 100_000, b'{"x":' * 100_000, b" " * (FILE_BYTES + 1)],
     ids=lambda content: repr(content[:13]),
 )
 def test_a_file_that_cannot_be_read_is_passed_over(db: None, settings: Settings, content: bytes) -> None:
@@ -263,7 +269,7 @@ def test_the_younger_word_counts_when_a_file_is_old(db: None) -> None:
     board, other = a_board("one:1"), a_board("two:2")
     board.parts()
     other._write()
-    board.hear(f"tell two:2 {packed(a_part('two:2', waiting=7))}")
+    hear(board, f"tell two:2 {packed(a_part('two:2', waiting=7))}")
     assert [part["waiting"] for part in board.parts()] == [0, 0]
     os.utime(module._file("two:2"))
     stale = a_part("two:2", told_at=time.time() - 10, waiting=3)
@@ -280,9 +286,9 @@ def test_the_younger_word_counts_when_a_file_is_old(db: None) -> None:
 )  # fmt: skip
 def test_who_asks_has_a_name_that_can_be_one(db: None, payload: str) -> None:
     board = a_board("one:1")
-    board.hear(payload)
+    hear(board, payload)
     assert not board.busy
-    board.hear("ask two:2")
+    hear(board, "ask two:2")
     assert board.busy
 
 
@@ -303,17 +309,17 @@ def a_bomb() -> bytes:
     "payload",
     [
         "tell", "tell two:2", tell("x"), tell("~~"), tell("é"), f"tell {packed(a_part('two:2'))}",
-        f"tell three:3 {packed(a_part('two:2'))}", raw(b"{}"), raw(b'{"edition":3}'), raw(b"[" * 90_000),
-        raw(b'{"edition":3,"process":{"id":"two:2"},"told_at":0}'), raw(a_bomb()),
+        f"tell three:3 {packed(a_part('two:2'))}", raw(b"{}"), raw(b'{"edition":4}'), raw(b"[" * 90_000),
+        raw(b'{"edition":4,"process":{"id":"two:2"},"told_at":0}'), raw(a_bomb()),
         raw(orjson.dumps(a_part("two:2")))[:-20], raw(b"\xff"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_passed_over(db: None, payload: str) -> None:
     board = a_board("one:1")
     board.parts()
-    board.hear(payload)
+    hear(board, payload)
     assert names(board.parts()) == ["one:1"]
-    board.hear(tell(packed(a_part("two:2"))))
+    hear(board, tell(packed(a_part("two:2"))))
     assert names(board.parts()) == ["one:1", "two:2"]
 
 
@@ -370,13 +376,13 @@ def test_there_is_an_end_to_whom_one_listens(db: None, monkeypatch: pytest.Monke
     board, text = a_board("one:1"), packed(a_part("two:2"))
     board.parts()
     for number in range(HEARD_AT_MOST * 3):
-        board.hear(f"tell evil:{number} {text}")
+        hear(board, f"tell evil:{number} {text}")
     assert len(board._heard) == HEARD_AT_MOST
     assert names(board.parts()) == ["one:1"]
     now = time.monotonic() + GONE_AFTER_S + 1
     monkeypatch.setattr("proxy_app.observe.board.time.monotonic", lambda: now)
     board._looked_at = now
-    board.hear(tell(text))
+    hear(board, tell(text))
     assert names(board.parts()) == ["one:1", "two:2"]
 
 

@@ -25,6 +25,7 @@ from proxy_app.models import Gateway, Server, Tool
 from proxy_app.observe import activity
 from proxy_app.observe.board import CHANNEL as BOARD_CHANNEL
 from proxy_app.observe.board import Board
+from proxy_app.observe.seals import sealed, unsealed
 from proxy_app.snapshot import keeper as keeper_module
 from proxy_app.snapshot import work
 from proxy_app.snapshot.keeper import Keeper
@@ -307,7 +308,7 @@ async def test_nothing_that_is_sent_to_the_board_ends_the_following(board: Board
     await until(lambda: kept.listening, 5)
     pid = await done(listener_pid)
     board.parts()  # somebody looks, so that parts are taken
-    part = base64.b85encode(zlib.compress(b'{"edition":3}')).decode()
+    part = base64.b85encode(zlib.compress(b'{"edition":4}')).decode()
     for payload in (
         "",
         "ask",
@@ -318,6 +319,7 @@ async def test_nothing_that_is_sent_to_the_board_ends_the_following(board: Board
         "tell evil:1 ~",
     ):
         await asyncio.to_thread(notify, BOARD_CHANNEL, payload)
+        await asyncio.to_thread(notify, BOARD_CHANNEL, sealed(payload))
     secret = await done(lambda: a_token(a_user()))
     await until(lambda: knows(kept, secret), 5)
     assert (await done(listener_pid), kept.listening) == (pid, True)
@@ -341,7 +343,7 @@ async def test_a_bug_in_watching_does_not_end_the_following(
         await until(lambda: unstarted.listening, 5)
         pid = await done(listener_pid)
         board.parts()
-        await done(lambda: notify(BOARD_CHANNEL, "ask two:2"))
+        await done(lambda: notify(BOARD_CHANNEL, sealed("ask two:2")))
         await until(lambda: called, 5)
         secret = await done(lambda: a_token(a_user()))
         await until(lambda: knows(unstarted, secret), 5)
@@ -377,7 +379,7 @@ async def test_who_looks_is_answered_from_elsewhere_within_a_second(
         board.parts()
         began = time.monotonic()
         asked = [notification.payload async for notification in elsewhere.notifies(timeout=3, stop_after=1)]
-    assert asked == [f"ask {board.process}"]
+    assert [unsealed(payload)[0] for payload in asked] == [f"ask {board.process}"]
     assert time.monotonic() - began < 1
 
 
