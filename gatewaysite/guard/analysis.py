@@ -8,7 +8,7 @@ reported at the call. Passes over the whole program repeat until attributes and 
 import ast
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from . import annotations, decorators, externals, rules, statements
 from .config import Config
@@ -35,6 +35,23 @@ Key = tuple[FunctionRef, Given]
 Place = tuple[str, int, int, int]
 
 
+@dataclass
+class Pass:
+    """What is forgotten when the program is walked again."""
+
+    parameters: Parameters
+    summaries: dict[Key, Summary] = field(default_factory=dict)
+    active: set[Key] = field(default_factory=set)  # being walked at this moment
+    recursed: set[Key] = field(default_factory=set)  # asked for at such a moment
+    contexts: defaultdict[tuple[Function, bool], int] = field(default_factory=lambda: defaultdict(int))
+    # The last frame of each function by itself: what those nested in it see.
+    frames: dict[Function, Frame] = field(default_factory=dict)
+    # Calls whose arguments were not heeded, for the function was walked with too many others before.
+    calls_cut: set[Place] = field(default_factory=set)
+    # Something was learned that functions walked before did not know.
+    learned: bool = False
+
+
 class Analysis:
     def __init__(self, program: Program, config: Config) -> None:
         self.program = program
@@ -58,17 +75,8 @@ class Analysis:
         self._begin_pass()
 
     def _begin_pass(self) -> None:
-        self._summaries: dict[Key, Summary] = {}
-        self._active: set[Key] = set()
-        self._recursed: set[Key] = set()
-        self._contexts: defaultdict[tuple[Function, bool], int] = defaultdict(int)
-        # Calls whose arguments were not heeded, for the function was walked with too many others before.
-        self.calls_cut: set[Place] = set()
-        self._frames: dict[Function, Frame] = {}
-        self._parameters = Parameters(self)
+        self._pass = Pass(Parameters(self))
         self.lookup.begin_pass()
-        # Something was learned that functions walked before did not know.
-        self.learned = False
 
     # --- From the outside --------------------------------------------------------------------------------------------
 
@@ -78,14 +86,14 @@ class Analysis:
         with room_to_recurse(20_000):
             for _ in range(MAX_PASSES):
                 self._begin_pass()
-                findings = self._pass([self.program.modules[name] for name in names])
+                findings = self._walk_all([self.program.modules[name] for name in names])
                 has_news = self._remember()
-                self.settled = not (self.learned or self.lookup.grew or has_news)
+                self.settled = not (self._pass.learned or self.lookup.grew or has_news)
                 if self.settled:
                     break
         return findings
 
-    def _pass(self, modules: list[Module]) -> list[Finding]:
+    def _walk_all(self, modules: list[Module]) -> list[Finding]:
         found: dict[tuple[str, int, str], Finding] = {}
         self.entries.prepare()
         for module in modules:
@@ -104,8 +112,8 @@ class Analysis:
     def _remember(self) -> bool:
         """What the pass says of functions that were asked for while they were being walked. Whether that is news."""
         has_news = False
-        for key in self._recursed & self._summaries.keys():
-            now, seen = self._summaries[key], self._seen.setdefault(key[0].function, Summary())
+        for key in self._pass.recursed & self._pass.summaries.keys():
+            now, seen = self._pass.summaries[key], self._seen.setdefault(key[0].function, Summary())
             returned = news(now.returns, seen.returns, self.interesting)
             has_news = has_news or bool(returned or now.events.keys() - seen.events.keys())
             self._seen[key[0].function] = _together(now, seen)
@@ -122,19 +130,19 @@ class Analysis:
         """The function as it stands in the program; a nested one in its parent as that is by itself."""
         if function.parent is None:
             return FunctionRef(function)
-        if function.parent not in self._frames:
+        if function.parent not in self._pass.frames:
             self.by_itself(FunctionRef(function.parent))
-        return FunctionRef(function, self._frames.get(function.parent))
+        return FunctionRef(function, self._pass.frames.get(function.parent))
 
     def summary(self, ref: FunctionRef, arguments: Arguments | None) -> Summary:
         """The function called with these arguments; None stands for nothing known of them."""
-        given = () if arguments is None else self._parameters.given(ref, arguments)
+        given = () if arguments is None else self._pass.parameters.given(ref, arguments)
         key: Key = (FunctionRef(ref.function, ref.frame), given)
-        known = self._summaries.get(key)
+        known = self._pass.summaries.get(key)
         if known is not None:
             return known
-        if key in self._active or len(self._active) > MAX_CHAIN:
-            self._recursed.add(key)
+        if key in self._pass.active or len(self._pass.active) > MAX_CHAIN:
+            self._pass.recursed.add(key)
             return self._earlier.get(key, Summary())
         is_default = ref.function.in_place or (not given and ref.frame is self._outer_by_itself(ref.function))
         if not is_default and not self._has_room_for(ref.function, given):
@@ -143,29 +151,29 @@ class Analysis:
 
     def _has_room_for(self, function: Function, given: Given) -> bool:
         calls_something = any(isinstance(atom, CALLABLE) for _name, value in given for atom in flat(value))
-        self._contexts[function, calls_something] += 1
+        self._pass.contexts[function, calls_something] += 1
         most = MAX_CONTEXTS_WITH_CALLABLES if calls_something else MAX_CONTEXTS
-        return self._contexts[function, calls_something] <= most
+        return self._pass.contexts[function, calls_something] <= most
 
     def _outer_by_itself(self, function: Function) -> Frame | None:
-        return self._frames.get(function.parent) if function.parent else None
+        return self._pass.frames.get(function.parent) if function.parent else None
 
     def _walk(self, ref: FunctionRef, key: Key, *, is_default: bool) -> Summary:
         frame = Frame(self, ref.function.module, ref.function, ref.frame, key)
         if is_default:
-            self._frames[ref.function] = frame
-        self._active.add(key)
+            self._pass.frames[ref.function] = frame
+        self._pass.active.add(key)
         try:
-            summary = self._summaries[key] = self._summarise(frame, ref.function, dict(key[1]))
+            summary = self._pass.summaries[key] = self._summarise(frame, ref.function, dict(key[1]))
         finally:
-            self._active.discard(key)
+            self._pass.active.discard(key)
         if not is_default:
             ordinary = self.by_itself(ref).findings
             summary.blamed = {place: one for place, one in summary.findings.items() if place not in ordinary}
         return summary
 
     def _summarise(self, frame: Frame, function: Function, given: dict[str, Value]) -> Summary:
-        for name, value in (self._parameters.known(function) | given).items():
+        for name, value in (self._pass.parameters.known(function) | given).items():
             frame.bind(name, value)
         entry = self.entries.of(function)
         frame.state.depth = frame.entry_depth = entry.depth
@@ -184,7 +192,18 @@ class Analysis:
         frame.finish()
         return frame
 
-    # --- What rules ask ----------------------------------------------------------------------------------------------
+    # --- What others say of the pass, and rules ask ------------------------------------------------------------------
+
+    def learn(self) -> None:
+        """Something became known that functions walked before in this pass did not know."""
+        self._pass.learned = True
+
+    def cut(self, place: Place) -> None:
+        self._pass.calls_cut.add(place)
+
+    @property
+    def calls_cut(self) -> set[Place]:
+        return self._pass.calls_cut
 
     def may_make_clients(self, module: Module) -> bool:
         return matches(module.file, self.config.clients)
@@ -195,7 +214,7 @@ class Analysis:
         every = sum(isinstance(node, ast.Call) for one in modules for node in ast.walk(one.tree))
         files = {module.file for module in modules}
         known = {place for place, is_known in self.calls_seen.items() if is_known and place[0] in files}
-        return len(known - self.calls_cut), every
+        return len(known - self._pass.calls_cut), every
 
 
 def _together(now: Summary, before: Summary) -> Summary:

@@ -50,6 +50,14 @@ PLAINLY = Entry()
 
 
 class Entries:
+    """How functions are entered.
+
+    What a decorator of the project does is found by trying: `_try` decorates the function, calls the result and walks
+    that like any call. Where the walk comes to the decorated function itself, calls.call_function does not go in, but
+    lets Effect.WRAPPED happen. That travels up like any effect, and if a frame on the way is in a transaction, the
+    judge of it notes `called_inside`: the function is entered inside of a block that the decorator opens.
+    """
+
     def __init__(self, analysis: "Analysis") -> None:
         self._analysis = analysis
         self._entries: dict[Function, Entry] = {}

@@ -1,7 +1,7 @@
 """Which names have which effects: the tables of effects.toml together with those of the project."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,20 @@ class Beginnings:
 
     def __init__(self, names: Iterable[str]) -> None:
         names = frozenset(names)
-        self._stops = {
-            name[:place] for name in names for place, sign in enumerate(f"{name}.") if sign in ".([" and place
-        } | {name[: place + 1] for name in names for place, sign in enumerate(name) if sign in ")]"}
+        self._stops = {stop for name in names for stop in _stops_on_the_way_to(name)}
         self._names = Names(names)
 
     def __contains__(self, path: object) -> bool:
         return path in self._stops or (isinstance(path, str) and path in self._names)
+
+
+def _stops_on_the_way_to(name: str) -> Iterator[str]:
+    for place, sign in enumerate(name):
+        if sign in ".([":
+            yield name[:place]
+        elif sign in ")]":
+            yield name[: place + 1]
+    yield name
 
 
 class Tables:

@@ -131,7 +131,7 @@ def _atomic(frame: "Frame", arguments: Arguments, node: ast.AST) -> Value:
     function = arguments.get(0, "")
     if any(isinstance(atom, (*CALLABLE, ClassRef)) for atom in function):
         if frame.analysis.entries.mark(function, getattr(node, "lineno", 1)):
-            frame.analysis.learned = True
+            frame.analysis.learn()
         return function
     return one(Block())
 

@@ -41,15 +41,7 @@ class Parameters:
             arguments = Arguments((ref.receiver, *arguments.positional), arguments.keywords)
         known, found = self.known(ref.function), _by_name(ref.function, arguments)
         more = {name: value for name, value in found.items() if self._says_more(value, known.get(name, UNKNOWN))}
-        if is_bound and found and (own := self._inheritor(ref)):
-            more[next(iter(found))] = own
         return tuple(sorted(more.items()))
-
-    def _inheritor(self, ref: FunctionRef) -> Value:
-        """The receiver, where the method is inherited: what it calls on itself may be overridden there."""
-        return frozenset(
-            atom for atom in ref.receiver if isinstance(atom, Instance) and atom.cls is not ref.function.cls
-        )
 
     def _says_more(self, value: Value, known: Value) -> bool:
         more = value - known

@@ -31,7 +31,11 @@ COMMANDS = "management/commands/"
 
 
 def happen(frame: "Frame", node: ast.AST, event: Event) -> None:
-    """An effect takes place at this point of this frame."""
+    """An effect takes place at this point of this frame. Everything that has one says so here, and nowhere else.
+
+    Each kind of effect has its judge below. A judge reports the effect, because of what this frame holds, or shows it
+    to whoever calls this function (`frame.show`), for whom it happens again at the call: see `apply`.
+    """
     if not frame.state.alive:
         return
     if frame.elsewhere:
@@ -158,7 +162,7 @@ def _block(frame: "Frame") -> str:
 def apply(frame: "Frame", node: ast.AST, label: str, summary: Summary) -> None:
     """Everything the called function does, as if it were done at this point."""
     if summary.is_cut:
-        frame.analysis.calls_cut.add(frame.place(node))
+        frame.analysis.cut(frame.place(node))
     step = frame.step(node, label)
     for finding in summary.blamed.values():
         frame.report(finding.rule, node, finding.message, (step, *finding.path))

@@ -207,6 +207,53 @@ def a(request):
     with Tx(using=None, savepoint=True, durable=False):
         return redirect("a")  # R1
 """,
+    "a decorator for one method of a class": """
+from django.utils.decorators import method_decorator
+from django.views import View
+@method_decorator(transaction.atomic, name="get")
+class Show(View):
+    def get(self, request):
+        return redirect("a")  # R1
+    def post(self, request):
+        return redirect("a")
+""",
+    "every case raises": """
+async def a():
+    try:
+        await asyncio.sleep(1)
+    except BaseException as error:
+        match error:
+            case ValueError():
+                raise
+            case _:
+                raise
+async def b():
+    try:
+        await asyncio.sleep(1)
+    except BaseException as error:  # R10
+        match error:
+            case ValueError():
+                raise
+""",
+    "what a subclass does in a parent's place": """
+class Base:
+    def go(self):
+        with transaction.atomic():
+            self.step()  # R3
+    def step(self):
+        pass
+class Calls(Base):
+    def step(self):
+        call("u")
+class Quiet:
+    def go(self):
+        with transaction.atomic():
+            self.step()
+    def step(self):
+        pass
+def a():
+    Calls().go()
+""",
     "asked whether it is empty": """
 async def a(x):
     rows = Server.objects.all()
