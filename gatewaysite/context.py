@@ -25,11 +25,13 @@ class RequestContext:
     """The request, job or background loop being served; shared by all tasks and threads that work on it.
 
     `route` is a name of ours, fit to label a metric. It and `who`, an e-mail address, become known on the way.
+    `background`: a job or loop, which serves nobody.
     """
 
     request_id: str
     route: str
     who: str = ""
+    background: bool = False
 
 
 UNRESOLVED = "unresolved"
@@ -41,7 +43,7 @@ phase: ContextVar[Phase] = ContextVar("gatewaysite.context.phase", default=Phase
 
 def begin_background(name: str) -> None:
     """Name the loop or job that this task is, from here to its end."""
-    current.set(RequestContext(request_id=name, route=name))
+    current.set(RequestContext(request_id=name, route=name, background=True))
 
 
 def route_now() -> str:

@@ -30,8 +30,10 @@ BUDGETS_S: Mapping[str, float] = {
     "job-sync-gateway": 1.0,  # replaces everything a gateway offers in one block
 }
 WRITES = frozenset({Phase.WRITE, Phase.AUDIT})
-# Edges, in seconds. The budgets are among them, so that "within budget" is counted, not guessed.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+# No hold may take longer, whatever its budget and however many kept it.
+LONGEST_S = 2.0
+# Edges, in seconds. The budgets and the longest are among them, so that "within" is counted, not guessed.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30)
 MINUTES = 60
 
 HOLD_SECONDS = Histogram(
@@ -102,7 +104,7 @@ def observe(hold: Hold) -> None:
     """Count a hold that has ended. Told by the ledger, on the thread that held."""
     key = (hold.request.route if hold.request else UNRESOLVED, hold.phase)
     held_s = hold.seconds
-    seconds, idle = _children(key)
+    seconds, idle, _ = _known.get(key) or _begin(key, hold)
     seconds.observe(held_s)
     idle.observe(max(0.0, held_s - hold.busy_s))
     longest.add(hold, key, held_s)
@@ -118,12 +120,13 @@ ledger.on_return.append(observe)
 on_violation.append(count_violation)
 
 
-_known: dict[Key, tuple[Histogram, Histogram]] = {}
+# By route and phase: both times, and whether nobody was served.
+_known: dict[Key, tuple[Histogram, Histogram, bool]] = {}
 
 
-def _children(key: Key) -> tuple[Histogram, Histogram]:
-    if key not in _known:
-        _known[key] = (HOLD_SECONDS.labels(*key), IDLE_SECONDS.labels(*key))
+def _begin(key: Key, hold: Hold) -> tuple[Histogram, Histogram, bool]:
+    background = hold.request is None or hold.request.background or key[0] == UNRESOLVED
+    _known[key] = (HOLD_SECONDS.labels(*key), IDLE_SECONDS.labels(*key), background)
     return _known[key]
 
 
@@ -183,7 +186,7 @@ def routes_here() -> list[RouteSums]:
 
     Told twice a second by the event loop, so not from `collect()`: with 180 of them that takes 17 ms instead of one.
     """
-    return [_sums(*key, seconds, idle) for key, (seconds, idle) in _known.copy().items()]
+    return [_sums(key, *known) for key, known in _known.copy().items()]
 
 
 def violations_here() -> list[BrokenRules]:
@@ -195,13 +198,14 @@ def violations_here() -> list[BrokenRules]:
     ]
 
 
-def _sums(route: str, phase: str, seconds: Histogram, idle: Histogram) -> RouteSums:
+def _sums(key: Key, seconds: Histogram, idle: Histogram, background: bool) -> RouteSums:
     return {
-        "route": route,
-        "phase": str(phase),
+        "route": key[0],
+        "phase": str(key[1]),
         "buckets": list(accumulate(bucket.get() for bucket in seconds._buckets)),
         "held_s": seconds._sum.get(),
         "idle_s": idle._sum.get(),
+        "background": background,
     }
 
 

@@ -1,6 +1,6 @@
 """Sums of routes: of all processes, over a window, and against the budget. Every figure that is judged is made here."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
 from proxy_app.observe.holds import BUCKETS, budget_s
@@ -38,10 +38,17 @@ def kept_budget(row: RouteSums) -> bool:
     return over_budget(row) <= max(1, int(row["buckets"][-1]) // 100)
 
 
+def lower_edge_s(row: RouteSums) -> float:
+    """What the longest hold took at least: the edge below the highest bucket with something in it."""
+    highest = bisect_left(row["buckets"], row["buckets"][-1])
+    return BUCKETS[highest - 1] if highest else 0.0
+
+
 def _combined(one: RouteSums, other: RouteSums, sign: int) -> RouteSums:
     return {
         **one,
         "buckets": [here + sign * there for here, there in zip(one["buckets"], other["buckets"], strict=True)],
         "held_s": one["held_s"] + sign * other["held_s"],
         "idle_s": one["idle_s"] + sign * other["idle_s"],
+        "background": one["background"] and other["background"],
     }

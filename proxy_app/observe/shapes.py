@@ -9,6 +9,7 @@ Number = Annotated[float, Meta(ge=-1e12, le=1e15)]
 Count = Annotated[int, Meta(ge=0, le=10**15)]
 Timestamp = Annotated[float, Meta(ge=0, le=32e9)]
 
+type GuardMode = Literal["raise", "count", "off"]
 type Rule = Literal["held_in_render", "held_in_stream", "held_in_upstream", "idle_in_transaction", "over_budget"]
 
 
@@ -76,13 +77,17 @@ class BrokenRules(TypedDict):
 
 
 class RouteSums(TypedDict):
-    """What a process knows of a route and phase: holds in each bucket, added up from below, and seconds."""
+    """What a process knows of a route and phase: holds in each bucket, added up from below, and seconds.
+
+    `background`: a job or loop of ours, not a request.
+    """
 
     route: str
     phase: str
     buckets: list[Number]
     held_s: Number
     idle_s: Number
+    background: bool
 
 
 class ProcessName(TypedDict):
@@ -106,6 +111,7 @@ class Part(TypedDict):
     violations: list[BrokenRules]
     pool: dict[str, Count]
     units: dict[str, Count]
+    guard_mode: GuardMode
 
 
 class ToldPart(Part):

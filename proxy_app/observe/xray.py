@@ -59,6 +59,7 @@ def xray_here(process: str) -> Part:
         "violations": violations_here(),
         "pool": pool_stats(),
         "units": unit_stats(),
+        "guard_mode": settings.GUARD_MODE,
     }
 
 

@@ -45,7 +45,7 @@ def a_tally(*samples: Sample, due: int = SAMPLES, away: int = 0) -> Tally:
 
 
 def told(process: str = "here:1", *routes: Any, **values: Any) -> HeardPart:
-    return a_part(process, routes=list(routes) or [some_holds("snapshot")], **values)
+    return a_part(process, routes=list(routes) or [some_holds("snapshot", background=True)], **values)
 
 
 def a_window(*parts: HeardPart, tally: Tally | None = None) -> Seen:

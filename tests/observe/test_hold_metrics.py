@@ -1,6 +1,7 @@
 """Metrics of holding connections: by route and phase, and what PostgreSQL says of the sessions."""
 
 from collections.abc import Iterator
+from contextvars import copy_context
 
 import psycopg
 import pytest
@@ -9,10 +10,10 @@ from django.db import connection, transaction
 from prometheus_client import REGISTRY
 
 from gatewaysite import context
-from gatewaysite.context import RequestContext
+from gatewaysite.context import UNRESOLVED, RequestContext
 from gatewaysite.db import ledger
 from proxy_app.observe import activity
-from proxy_app.observe.holds import BUCKETS, BUDGETS_S, budget_s
+from proxy_app.observe.holds import BUCKETS, BUDGETS_S, budget_s, routes_here
 from proxy_app.observe.metrics import publish
 from proxy_app.observe.state import process_state
 from tests.committed import database_url
@@ -45,6 +46,23 @@ def test_every_hold_is_counted_by_route_and_phase() -> None:
     with transaction.atomic():
         ContentType.objects.filter(pk=-1).update(model="x")
     assert counts() == (loads + 1, writes + 1)
+
+
+def test_what_served_nobody_is_told_apart_whatever_it_is_called() -> None:
+    def hold_in(request: RequestContext | None) -> None:
+        token = context.current.set(request)
+        ContentType.objects.count()
+        context.current.reset(token)
+
+    def begin_and_hold() -> None:
+        context.begin_background("a-loop-of-tomorrow")
+        ContentType.objects.count()
+
+    copy_context().run(begin_and_hold)
+    hold_in(RequestContext(request_id="r", route="jobs-of-people"))
+    hold_in(None)
+    found = {row["route"]: row["background"] for row in routes_here()}
+    assert (found["a-loop-of-tomorrow"], found["jobs-of-people"], found[UNRESOLVED]) == (True, False, True)
 
 
 def test_the_idle_part_is_told_from_the_whole() -> None:

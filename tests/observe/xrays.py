@@ -47,7 +47,7 @@ def a_wait(**values: Any) -> Waiting:
     return cast("Waiting", {**ASKED_BY, "process": "here:1", "waits_for": "connection", "waiting_ms": 5.0} | values)
 
 
-def some_holds(route: str, phase: str = "load", **counts: int) -> RouteSums:
+def some_holds(route: str, phase: str = "load", *, background: bool = False, **counts: int) -> RouteSums:
     """`up_to_50_ms=3` of them, and so on; `longer` than every edge. Each took as long as its edge, half of it idle."""
     beyond = counts.pop("longer", 0)
     wanted = {int(name.removeprefix("up_to_").removesuffix("_ms")) / 1000: count for name, count in counts.items()}
@@ -58,7 +58,7 @@ def some_holds(route: str, phase: str = "load", **counts: int) -> RouteSums:
         buckets.append(float(added))
     held_s = sum(edge * count for edge, count in wanted.items()) + beyond * 60
     row = {"route": route, "phase": phase, "buckets": [*buckets, float(added + beyond)]}
-    return cast("RouteSums", row | {"held_s": held_s, "idle_s": held_s / 2})
+    return cast("RouteSums", row | {"held_s": held_s, "idle_s": held_s / 2, "background": background})
 
 
 def a_part(process: str = "here:1", **values: Any) -> HeardPart:
@@ -79,6 +79,7 @@ def a_part(process: str = "here:1", **values: Any) -> HeardPart:
         "violations": [],
         "pool": {"pool_max": 10, "pool_size": 4},
         "units": {"refused_total": 0, "timeouts_total": 0, "running": 0, "waiting": 0},
+        "guard_mode": "count",
     }
     return cast("HeardPart", dull | values)
 

@@ -5,16 +5,19 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from proxy_app.observe.holds import budget_s
-from proxy_app.observe.routes import Key, added, kept_budget, key_of, minus, over_budget
-from proxy_app.observe.shapes import BrokenRules, HeardPart, HeldOnce, RouteSums
+from proxy_app.observe.attest.open_holds import OpenHolds
+from proxy_app.observe.holds import BUCKETS, budget_s
+from proxy_app.observe.routes import Key, added, kept_budget, key_of, lower_edge_s, minus, over_budget
+from proxy_app.observe.shapes import BrokenRules, HeardPart, HeldNow, HeldOnce, RouteSums
 from proxy_app.observe.xray import quantile
 
 Plain = dict[str, Any]
 
 OF_THE_LONGEST = ("held_ms", "idle_ms", "statements", "file", "line", "function", "request_id", "ended_at")
-# Served for nobody: background loops, jobs, and whoever watches the attestation itself.
-NO_REQUESTS = ("startup", "snapshot", "jobs", "job-", "board", "unresolved", "page-attestations", "api-attestations")
+# Those of whoever watches the attestation itself.
+OWN_ROUTES = ("page-attestations", "api-attestations")
+# What lies in a bucket took longer than the edge below it.
+LONGER_MS = 0.1
 # A process tells twice a second. Of one that told nothing for so long nobody knows what it did meanwhile.
 SILENT_AFTER_S = 2.0
 
@@ -57,7 +60,8 @@ class Process:
         return None if self.born_here else self.word.first
 
     def rows(self) -> Iterator[RouteSums]:
-        """Its routes, of the window only."""
+        """Its routes, of the window only. What was over its budget and went on in the end counts as well."""
+        yield from (_unfinished(hold) for hold in self.word.last["holds"] if _is_over(hold))
         if self.hold_times is None:
             return
         first = () if self.born_here else self.hold_times.first["routes"]
@@ -76,6 +80,9 @@ class Ledgers:
         self.waiting_most = 0
         self.longest_wait_ms = 0.0
         self.bound = 0
+        # Connections in the pools, by their processes' own account.
+        self.pooled_most = 0
+        self.open_holds = OpenHolds()
 
     def add(self, parts: Iterable[HeardPart], at: float) -> None:
         """`at`: when they were read."""
@@ -88,6 +95,7 @@ class Ledgers:
         waits = (wait["waiting_ms"] for part in parts for wait in part["waits"])
         self.longest_wait_ms = max(self.longest_wait_ms, *waits, 0.0)
         self.bound = max(self.bound, sum(part["pool"].get("pool_max", 0) for part in parts))
+        self.pooled_most = max(self.pooled_most, sum(part["pool"].get("pool_size", 0) for part in parts))
 
     def _hear(self, part: HeardPart, at: float) -> None:
         told_at = at - part["age_s"]
@@ -101,6 +109,9 @@ class Ledgers:
         for hold in (*part["longest"], *part["recent"]):
             if hold["ended_at"] - ahead_s >= self._began_at:
                 self._remember(hold, part["process"]["id"])
+        if told_at >= self._began_at:
+            for going_on in part["holds"]:
+                self.open_holds.see(going_on, part["process"]["id"], told_at)
 
     def _notice_ends(self, present: Container[tuple[str, float]], at: float) -> None:
         """The word of a process that ends goes away while it is fresh; that of one that hangs stays, and grows old."""
@@ -116,6 +127,7 @@ class Ledgers:
                 "started_at": started_at,
                 "seen_to_the_end": process.word.last_at >= until - SILENT_AFTER_S and not process.ended,
                 "ended": process.ended,
+                "guard_mode": process.word.last["guard_mode"],
             }
             for (name, started_at), process in sorted(self._processes.items())
         ]
@@ -133,9 +145,23 @@ class Ledgers:
                 yield f"{name} told no hold times after {told.last_at - self._began_at:.1f} s of the window."
 
     @property
+    def unguarded(self) -> list[str]:
+        """Processes in which nobody counts broken phase rules."""
+        return sorted(
+            {name for (name, _), process in self._processes.items() if process.word.last["guard_mode"] == "off"}
+        )
+
+    @property
     def requests(self) -> int:
-        """Requests of the window that used a connection. The recorder writes only when tools were called."""
-        return sum(row["holds"] for row in self.routes() if not row["route"].startswith(NO_REQUESTS))
+        """Requests of the window that used a connection. What works in the background serves nobody."""
+        rows = (row for row in self._rows() if not row["background"] and not row["route"].startswith(OWN_ROUTES))
+        return int(sum(row["buckets"][-1] for row in rows))
+
+    @property
+    def longest_ms(self) -> float:
+        """The longest hold, ended or not. Where it was not told itself, the edge that it took longer than."""
+        ended: list[float] = [row["longest_ms"] for row in self.routes()]
+        return max(self.open_holds.longest_ms, *ended, 0.0)
 
     @property
     def refused(self) -> int:
@@ -158,23 +184,33 @@ class Ledgers:
 
     def routes(self) -> list[Plain]:
         """Every route that held connections: how many, how long, and how many of them longer than its budget."""
-        sums = added(row for process in self._processes.values() for row in process.rows())
-        rows = [self._route(row) for row in sums if row["buckets"][-1] > 0]
+        rows = [self._route(row) for row in self._rows()]
         return sorted(rows, key=lambda row: (-row["over_budget"], -row["p99_ms"], row["route"], row["phase"]))
+
+    def _rows(self) -> list[RouteSums]:
+        sums = added(row for process in self._processes.values() for row in process.rows())
+        return [row for row in sums if row["buckets"][-1] > 0]
 
     def _route(self, row: RouteSums) -> Plain:
         counts = row["buckets"]
+        at_least_ms = lower_edge_s(row) * 1000
+        longest = self._longest.get(key_of(row))
+        # Of each minute only the longest is told. When that ended before the window, those in it are shorter.
+        if longest and longest["held_ms"] < at_least_ms:
+            longest = None
+        at_most_ms = longest["held_ms"] if longest else float("inf")
         return {
             "route": row["route"],
             "phase": row["phase"],
             "holds": int(counts[-1]),
-            "p50_ms": round(quantile(counts, 0.5) * 1000, 1),
-            "p99_ms": round(quantile(counts, 0.99) * 1000, 1),
+            "p50_ms": min(round(quantile(counts, 0.5) * 1000, 1), at_most_ms),
+            "p99_ms": min(round(quantile(counts, 0.99) * 1000, 1), at_most_ms),
             "idle_share": round(row["idle_s"] / row["held_s"], 3) if row["held_s"] > 0 else 0.0,
             "budget_ms": budget_s(*key_of(row)) * 1000,
             "over_budget": over_budget(row),
             "within_budget": kept_budget(row),
-            "longest": self._longest.get(key_of(row)),
+            "longest_ms": longest["held_ms"] if longest else at_least_ms + LONGER_MS if at_least_ms else 0.0,
+            "longest": longest,
         }
 
     def _remember(self, hold: HeldOnce, process: str) -> None:
@@ -187,6 +223,23 @@ class Ledgers:
 
 def _key(part: HeardPart) -> tuple[str, float]:
     return part["process"]["id"], part["process"]["started_at"]
+
+
+def _is_over(hold: HeldNow) -> bool:
+    return hold["held_ms"] > budget_s(hold["route"], hold["phase"]) * 1000
+
+
+def _unfinished(hold: HeldNow) -> RouteSums:
+    """A hold that went on, as if it had ended when it was last told of. Whose it is its route's other rows say."""
+    held_s = hold["held_ms"] / 1000
+    return {
+        "route": hold["route"],
+        "phase": hold["phase"],
+        "buckets": [*(float(held_s <= edge) for edge in BUCKETS), 1.0],
+        "held_s": held_s,
+        "idle_s": hold["idle_ms"] / 1000,
+        "background": True,
+    }
 
 
 def _refusals(part: HeardPart | None) -> int:

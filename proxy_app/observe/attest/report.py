@@ -39,6 +39,7 @@ def make_report(seen: Seen, *, load: Plain | None = None, key: uuid.UUID | None 
         "requests": seen.ledgers.requests,
         "routes": seen.ledgers.routes()[:ROUTES_SHOWN],
         "rules_broken": seen.ledgers.rules_broken(),
+        "held_open": seen.ledgers.open_holds.broken[:OFFENDERS_SHOWN],
         "load": load,
         "timeline": seen.tally.timeline,
     }

@@ -7,7 +7,7 @@ from typing import Any
 from gatewaysite.template_tags import milliseconds
 from proxy_app.observe.attest.tally import TIMELINE_POINTS
 from proxy_app.observe.attest.targets import FAILED, NO_VERDICT, PASSED
-from proxy_app.observe.attest.text import place
+from proxy_app.observe.attest.text import RULES, guards, place
 
 TONES = {PASSED: "ok", FAILED: "bad", NO_VERDICT: "warn"}
 # What stands above what could not be seen. Of what failed, that is not the reason.
@@ -61,6 +61,7 @@ def report_context(document: Plain) -> Plain:
         "ages": [_age(row, idle["seen"]) for row in idle["ages"] if row["seen"]],
         "idle": _idle(idle, samples),
         "offenders": [_offender(one) for one in idle["offenders"]],
+        "held_open": [_held_open(one) for one in report.get("held_open", ())],
         "rules_broken": report["rules_broken"],
         "routes": [_route(row) for row in report["routes"]],
         "load": _load(report["load"]),
@@ -98,6 +99,7 @@ def _facts(report: Plain) -> list[Plain]:
         ("Samples", f"{samples['taken']:,} of {samples['due']:,}, one every {milliseconds(samples['every_ms'])}"),
         ("Requests", f"{report['requests']:,} used a connection"),
         ("Processes", ", ".join(process["id"] for process in report["processes"]) or "none"),
+        ("Phase guard", guards(report) or "nobody told"),
         ("In use", f"At most {connections['in_use_most']} connections of {connections['bound']} allowed"),
         ("Open", ", ".join(f"{open_most.get(kind, 0)} {words}" for kind, words in OPEN.items())),
         ("PostgreSQL", f"{connections['server_version'] or 'away'}, max_connections {connections['max_connections']}"),
@@ -132,6 +134,17 @@ def _offender(one: Plain) -> Plain:
         "connection": one["connection"],
         "statement": one["last_statement"],
         "at": datetime.fromtimestamp(one["at"], UTC),
+    }
+
+
+def _held_open(one: Plain) -> Plain:
+    return {
+        "held": milliseconds(one["held_ms"]),
+        "route": one["route"],
+        "phase": one["phase"],
+        "site": place(one),
+        "rule": RULES[one["rule"]],
+        "statement": one["statement"],
     }
 
 

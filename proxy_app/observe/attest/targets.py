@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy_app.observe.attest.watch import Seen
+from proxy_app.observe.holds import LONGEST_S
 from proxy_app.observe.xray import RESTS_AT_MOST_MS
 
 PASSED, FAILED, NO_VERDICT = "passed", "failed", "no verdict"
@@ -53,11 +54,16 @@ def targets(seen: Seen) -> list[Target]:
         Target("idle_at_once", "published", "Sessions idle in transaction at once", 50, tally.idle_most),
         Target("oldest_idle", "published", "Oldest idle transaction", 5_000, tally.oldest_ms, "ms"),
         Target("average_idle", "published", "Average age of idle transactions", 2_000, tally.average_ms, "ms"),
+        Target("longest_hold", "published", "Longest hold", LONGEST_S * 1000, ledgers.longest_ms, "ms"),
         Target(
             "idle_too_long", "ours", f"Sessions seen idle in transaction for more than {RESTS_AT_MOST_MS:g} ms", 0,
             tally.too_old,
         ),
         Target("over_budget", "ours", "Routes that held connections for longer than their budget", 0, over),
+        Target(
+            "held_open", "ours", "Connections seen held idle or where none is needed", 0,
+            len(ledgers.open_holds.broken),
+        ),
         Target("rules_broken", "ours", "Phase rules broken", 0, broken),
     ]  # fmt: skip
 
@@ -85,11 +91,13 @@ def _blind(seen: Seen) -> Iterator[str]:
             "This role may not see what the gateway's sessions do; it needs pg_read_all_stats or the gateway's own"
             " role, and track_activities."
         )
-    if ledgers.requests and not tally.open_most["pool"]:
+    if (ledgers.requests or ledgers.pooled_most) and not tally.open_most["pool"]:
         yield (
-            f"{ledgers.requests} requests used a connection, but no session called poolgate was ever seen; does a"
-            " pooler call them otherwise?"
+            f"{ledgers.pooled_most} connections were in pools, but none of their sessions was ever seen; does a pooler"
+            " call them otherwise?"
         )
+    if unguarded := ledgers.unguarded:
+        yield f"GUARD_MODE is off in {', '.join(unguarded)}: nobody counts there when a phase rule is broken."
     if not ledgers.processes(seen.ended_at):
         yield "No process of the gateway told anything of itself."
     if not tally.listening:

@@ -77,7 +77,12 @@ def _sessions(report: Plain) -> Iterator[str]:
 
 def _processes(report: Plain) -> str:
     count = len(report["processes"])
-    return f"{count} process{'' if count == 1 else 'es'}"
+    return f"{count} process{'' if count == 1 else 'es'} ({guards(report) or 'no'} guard)"
+
+
+def guards(report: Plain) -> str:
+    """In which modes the processes' phase guards were: `count`, or `count and off`."""
+    return " and ".join(sorted({process.get("guard_mode", "untold") for process in report["processes"]}))
 
 
 def _offenders(report: Plain) -> Iterator[str]:
@@ -85,6 +90,8 @@ def _offenders(report: Plain) -> Iterator[str]:
         who = f"{one['route']} ({one['phase']}) {place(one)}" if one["route"] else "its hold was not told in time"
         yield f"  {one['age_ms']:g} ms  {who}"
         yield f"        after: {one['last_statement']}"
+    for one in report["held_open"][:OFFENDERS_SHOWN]:
+        yield f"  {one['held_ms']:g} ms  {one['route']} ({one['phase']}) {place(one)}: {RULES[one['rule']]}"
     yield from (
         f"  rule broken {row['count']} times: {row['route']} in phase {row['phase']}" for row in report["rules_broken"]
     )
@@ -115,6 +122,16 @@ def _load(report: Plain) -> Iterator[str]:
         )
     if load and load["left_behind"]:
         yield f"  left behind, to be deleted by hand: {', '.join(f'/servers/{key}' for key in load['left_behind'])}"
+
+
+# What a hold did that went on when somebody looked.
+RULES = {
+    "held_in_render": "held while a page was rendered",
+    "held_in_stream": "held while an answer was sent",
+    "held_in_upstream": "held while an upstream was asked",
+    "idle_in_transaction": "idle in transaction",
+    "over_budget": "over its budget, and idle for most of it",
+}
 
 
 def place(hold: Plain) -> str:
