@@ -38,8 +38,8 @@ BLANK_ROUTE = {
     "auth_type": "none",
     "methods": ", ".join(DEFAULT_METHODS),
     "query_policy": "pass",
-    "request_headers": "\n".join(DEFAULT_REQUEST_HEADERS),
-    "response_headers": "\n".join(DEFAULT_RESPONSE_HEADERS),
+    "request_headers": ", ".join(DEFAULT_REQUEST_HEADERS),
+    "response_headers": ", ".join(DEFAULT_RESPONSE_HEADERS),
     "strip_prefix": "on",
     "streaming": "on",
     "body_limit_bytes": str(BODY_LIMIT_BYTES),
@@ -205,7 +205,7 @@ def _credential_fields(texts: Texts, item: Item | None) -> list[Field]:
 
 
 def _route_fields(texts: Texts, item: Item | None) -> list[Field]:
-    names = "One name per line. x-* stands for all that begin so."
+    names = "Separated by commas. x-* stands for all that begin so."
     return [
         _control("name", "Name", texts, required=True, help="The address is /proxy/ and the slug made of it."),
         _control("upstream_url", "Upstream", texts, required=True, placeholder="https://api.example.com/v1",
@@ -215,8 +215,9 @@ def _route_fields(texts: Texts, item: Item | None) -> list[Field]:
         _part("Requests"),
         _control("methods", "Methods", texts, required=True, help="Separated by commas. All others are refused."),
         _control("query_policy", "Query", texts, "select", required=True, chooses=True, choices=_choices(QUERIES)),
-        _control("query_parameters", "Parameters", texts, "lines", when="when listed inset", help="One name per line."),
-        _control("request_headers", "Headers that pass to the upstream", texts, "lines", help=names),
+        _control("query_parameters", "Parameters", texts, "long", when="when listed inset",
+                 help="Separated by commas."),
+        _control("request_headers", "Headers that pass to the upstream", texts, "long", help=names),
         _control("added_headers", "Headers to add", texts, "lines", placeholder="X-Tenant: blue",
                  help="One per line, as Name: value. Everybody who sees the route sees them; secrets go above."),
         _control("body_limit_bytes", "Largest body", texts, "number", type="bytes", required=True),
@@ -225,7 +226,7 @@ def _route_fields(texts: Texts, item: Item | None) -> list[Field]:
         _control("replace_from", "Replace", texts, placeholder="/v1", help="A beginning of the rest of the path."),
         _control("replace_to", "By", texts, placeholder="/api/v2"),
         _part("Answers"),
-        _control("response_headers", "Headers that pass to the client", texts, "lines",
+        _control("response_headers", "Headers that pass to the client", texts, "long",
                  help=f"{names} Without cache-control nobody may store an answer."),
         _control("streaming", "May be event streams", texts, "check"),
         _control("redirects", "May be redirects", texts, "check", help="Otherwise a redirect is an error."),
@@ -337,9 +338,9 @@ def _route_texts(item: Item) -> Texts:
     return {
         "methods": ", ".join(item["methods"]),
         "query_policy": item["queryPolicy"],
-        "query_parameters": "\n".join(item["queryParameters"]),
-        "request_headers": "\n".join(item["requestHeaders"]),
-        "response_headers": "\n".join(item["responseHeaders"]),
+        "query_parameters": ", ".join(item["queryParameters"]),
+        "request_headers": ", ".join(item["requestHeaders"]),
+        "response_headers": ", ".join(item["responseHeaders"]),
         "added_headers": "\n".join(f"{name}: {value}" for name, value in sorted(added.items())),
         "replace_from": item["replaceFrom"],
         "replace_to": item["replaceTo"],
@@ -354,9 +355,8 @@ def _route_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
     body |= {name: texts.get(name, "") for name in ("query_policy", "replace_from", "replace_to", "body_limit_bytes")}
     body |= {name: name in texts for name in ROUTE_CHECKS}
     body |= {name: texts.get(name) or None for name in ROUTE_TIMEOUTS}
-    body["methods"] = re.findall(r"[^\s,]+", texts.get("methods", ""))
-    for name in ("query_parameters", "request_headers", "response_headers"):
-        body[name] = [line for part in texts.get(name, "").split("\n") if (line := part.strip())]
+    for name in ("methods", "query_parameters", "request_headers", "response_headers"):
+        body[name] = re.findall(r"[^\s,]+", texts.get(name, ""))
     pairs = [line.partition(":") for line in texts.get("added_headers", "").split("\n") if line.strip()]
     body["added_headers"] = {name.strip(): value.strip() for name, _colon, value in pairs}
     return body

@@ -75,6 +75,25 @@ RPC: Json = {
         "default": {"description": "An error in JSON-RPC's own shape.", **ANY},
     },
 }
+REST_OF_PATH: Json = {
+    "name": "path",
+    "in": "path",
+    "required": True,
+    "description": "What follows the route's prefix, slashes included; passed on as it is.",
+    "schema": {"type": "string"},
+}
+PROXIED: Json = {
+    "summary": "Pass a request on through a proxy route, where the route takes this method",
+    "security": [{"token": []}],
+    "parameters": [KEY, REST_OF_PATH],
+    "responses": {
+        "200": {"description": "Whatever the upstream answers, in its own status and type."},
+        "default": {
+            "description": "Refused, or the upstream is in trouble: an error of the gateway's.",
+            "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
+        },
+    },
+}
 STATE_OF_PROCESS: Json = {"security": [], "responses": {"200": {"description": "As it stands.", **ANY}}}
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
@@ -82,6 +101,7 @@ OTHERS: Mapping[str, Json] = {
     "/mcp": {"post": {"summary": "MCP: every tool you can see", **RPC}},
     "/servers/{key}/mcp": {"post": {"summary": "MCP: the tools of one server", "parameters": [KEY], **RPC}},
     "/rpc": {"post": {"summary": "MCP methods as plain JSON-RPC", **RPC}},
+    "/proxy/{key}/{path}": dict.fromkeys(("get", "head", "post", "put", "patch", "delete", "options"), PROXIED),
     "/health": {"get": {"summary": "The pools of the process that answers", **STATE_OF_PROCESS}},
     "/livez": {"get": {"summary": "Whether the process lives", **STATE_OF_PROCESS}},
     "/readyz": {

@@ -52,14 +52,15 @@ def shown(result: TrialResult) -> Plain:
 def call_row(call: Mapping[str, Any]) -> Plain:
     """A line of the access log."""
     status = call["status"] or 0
-    tone = CALM.get(call["outcome"], "bad")
+    asked_wrong = 400 <= status < 500
+    tone = "warn" if asked_wrong else CALM.get(call["outcome"], "bad")
     return {
         "at": call["at"],
         "method": call["method"],
         "path": call["path"] or "/",
         "status": status or "",
         "outcome": call["outcome"].replace("_", " ") if call["outcome"] != "ok" else "",
-        "tone": "warn" if tone == "ok" and status >= 400 else tone,
+        "tone": "bad" if status >= 500 else tone,
         "duration_ms": call["duration_ms"],
         "bytes": f"{call['request_bytes'] or 0:,} / {call['response_bytes'] or 0:,}",
     }

@@ -17,7 +17,7 @@ DESCRIPTION_LIMIT = 100
 VISIBILITY_CHIPS = (("public", "Public"), ("team", "Team"), ("private", "Private"))
 # On narrow screens the columns marked `third` go first, then those marked `second`.
 NARROW = {"status": "", "enabled": "", "url": "second", "uri": "second", "gatewaySlug": "second", "toolCount": "second",
-          "associatedTools": "second", "proxyUrl": "second", "updatedAt": "second", "lastSeen": "second"}  # fmt: skip
+          "associatedTools": "second", "slug": "second", "updatedAt": "second", "lastSeen": "second"}  # fmt: skip
 
 
 def table_context(kind: Kind, actor: Actor, query: ListQuery, items: list[Any], total: int, get: QueryDict) -> Plain:

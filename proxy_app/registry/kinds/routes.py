@@ -223,7 +223,7 @@ ROUTES = Kind(
     columns=(
         Column(key="name", label="Name", sort="name"),
         Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
-        Column(key="proxyUrl", label="Address", template="registry/cells/code.html"),
+        Column(key="slug", label="Address", sort="slug", template="registry/cells/proxy_path.html"),
         Column(key="upstreamUrl", label="Upstream", sort="upstream_url", template="registry/cells/code.html"),
         Column(key="visibility", label="Visible to", sort="visibility"),
         Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
