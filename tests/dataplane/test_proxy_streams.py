@@ -106,6 +106,18 @@ async def test_a_client_that_does_not_finish_its_body_leaves_nothing(world: Worl
     assert upstreams.door.pools.in_flight == 0
 
 
+async def test_a_body_that_comes_too_slowly_is_408_and_the_upstream_let_go(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy_app.dataplane.proxy.request.BODY_WITHIN_S", 0.2)
+    async with FakeUpstream(mute) as upstream:
+        visit = a_visit(routed(world, upstream), method="POST", body=[])
+        visit.incoming.put_nowait({"type": "http.request", "body": b"a", "more_body": True})
+        await asyncio.wait_for(visit.run(), 5)
+        assert (visit.answer.status, visit.answer.json["code"]) == (408, "body_too_slow")
+        await eventually(lambda: upstream.open_now == 0)
+
+
 async def test_an_upstream_that_answers_before_the_body_ends_is_heard(world: World) -> None:
     async def refuse_early(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
@@ -114,7 +126,6 @@ async def test_an_upstream_that_answers_before_the_body_ends_is_heard(world: Wor
 
     async with FakeUpstream(refuse_early) as upstream:
         visit = a_visit(routed(world, upstream), method="POST", body=[])
-        visit.incoming.get_nowait() if not visit.incoming.empty() else None
         visit.incoming.put_nowait({"type": "http.request", "body": b"first", "more_body": True})
         await asyncio.wait_for(visit.run(), 5)
         assert (visit.answer.status, visit.answer.body) == (413, b"too much")
