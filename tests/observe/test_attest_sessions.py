@@ -73,6 +73,14 @@ def test_a_session_behind_a_pooler_is_judged_as_ours(db: None) -> None:
     assert (found.kind, found.idle_in_transaction, found.statement) == ("pool", True, "SELECT 1")
 
 
+def test_a_session_of_a_backend_that_a_ledger_knows_is_judged_whatever_it_calls_itself(db: None) -> None:
+    with in_transaction("nobody special") as pid:
+        sample = look()
+    assert session_of(pid, sample).kind == "other"
+    assert session_of(pid, sample.recognising({pid})).kind == "pool"
+    assert session_of(pid, sample.recognising({pid + 1})).kind == "other"
+
+
 def test_what_this_role_may_not_look_into_is_unreadable_and_not_passed_over(superuser: str) -> None:
     with in_transaction("poolgate", superuser) as pid:
         hidden, readable = session_of(pid, look()), session_of(pid, look(superuser))

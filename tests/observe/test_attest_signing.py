@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -125,7 +125,7 @@ def test_the_command_says_whose_it_is(
     assert "GENUINE" in capsys.readouterr().out
     settings.SECRET_KEY = SECRET
     assert verify(file) == 1
-    assert f"ANOTHER KEY: signed with {own}" in capsys.readouterr().out
+    assert f"ANOTHER KEY: signed with {own}, not with {public_key()}, this installation's" in capsys.readouterr().out
     assert verify(file, "--key", own) == 0
     file.write_text(file.read_text().replace('"failed"', '"passed"'))
     assert verify(file, "--key", own) == 1
@@ -133,6 +133,40 @@ def test_the_command_says_whose_it_is(
     with pytest.raises(CommandError, match="cannot be read") as trouble:
         verify(tmp_path / "absent.json")
     assert trouble.value.returncode == 2
+
+
+def test_what_a_stranger_signed_is_printed_so_that_it_does_nothing(
+    document: dict[str, Any], tmp_path: Any, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, own = tmp_path / "report.json", public_key()
+    settings.SECRET_KEY = SECRET
+    tricks = "\x1b[2K\x1b[1A\rGENUINE\n\u202e" + "x" * 5000
+    file.write_text(json.dumps(sign(document["report"] | {"installation": tricks, "verdict": {"a": ["\x07"]}})))
+    settings.SECRET_KEY = "and-this-one-checks"
+    assert verify(file) == 1
+    printed = capsys.readouterr().out
+    assert [letter for letter in printed if not letter.isprintable()] == ["\n", "\n"]
+    assert "\\x1b[2K" in printed
+    assert len(printed) < 1000
+    assert own not in printed
+
+
+@pytest.mark.parametrize("report", [{"a": 1}, {}, {"format": None, "verdict": "passed"}])
+def test_something_else_that_is_signed_is_no_attestation(
+    report: dict[str, Any], tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(sign(report)))
+    assert verify(file) == 1
+    assert "NOT GENUINE: what " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("key", ["abc", "", "AAAA", "ü", "x" * 44])
+def test_what_is_no_key_is_refused(key: str, tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        ManagementUtility(["manage.py", "gateway", "attest", "--verify", "x.json", "--key", key]).execute()
+    assert end.value.code == 2
+    assert "not a key" in capsys.readouterr().err
 
 
 def verify(file: Any, *more: str) -> Any:

@@ -424,6 +424,25 @@ def test_an_offender_is_known_by_the_hold_that_goes_on() -> None:
     assert offender(told("here:1", holds=[going_on], told_at=BEGAN_AT + 4.9))["route"] == "the-one"
 
 
+def test_a_session_under_another_name_is_ours_once_a_ledger_tells_of_it() -> None:
+    rest = idle_in_transaction(400, pid=77, kind="other")
+    tally = a_tally(a_sample(rest, at=BEGAN_AT + 5))
+    tally.explain([told("here:1", longest=[held_long(backend_pid=78, held_ms=500, ended_at=BEGAN_AT + 5.05)])])
+    assert verdict(a_window(tally=tally)) == "passed"
+    tally.explain([told("here:1", longest=[held_long(backend_pid=77, held_ms=500, ended_at=BEGAN_AT + 5.05)])])
+    report = make_report(a_window(tally=tally))
+    assert report["verdict"] == "failed"
+    assert [(one["route"], one["connection"]) for one in report["idle_in_transaction"]["offenders"]] == [
+        ("page-tools", "pool")
+    ]
+
+
+def test_the_backends_of_what_was_out_in_the_window_are_ours() -> None:
+    before, during = (held_long(backend_pid=pid, ended_at=BEGAN_AT + at) for pid, at in ((1, -5), (2, 5)))
+    window = a_window(told("here:1", recent=[before, during], holds=[held_now(backend_pid=3)]))
+    assert window.ledgers.backends == {2, 3}
+
+
 def test_an_offender_nobody_told_of_is_told_without_a_route() -> None:
     much_earlier = held_long(backend_pid=77, held_ms=500, ended_at=BEGAN_AT + 2)
     assert offender(told("here:1", longest=[much_earlier]))["route"] is None

@@ -20,8 +20,8 @@ from django.utils import timezone
 from gatewaysite.db.units import close_pool
 from proxy_app.observe.attest import work
 from proxy_app.observe.attest.load import CLIENTS, CLIENTS_AT_MOST, PAUSE_S, CannotLoad, Load, Plan, is_loopback
-from proxy_app.observe.attest.report import make_report
-from proxy_app.observe.attest.signing import NotSigned, check, sign
+from proxy_app.observe.attest.report import FORMAT, make_report
+from proxy_app.observe.attest.signing import NotSigned, check, key_from, public_key, sign
 from proxy_app.observe.attest.targets import FAILED, NO_VERDICT, PASSED
 from proxy_app.observe.attest.text import as_text
 from proxy_app.observe.attest.watch import EVERY_AT_LEAST_S, EVERY_S, Seen, Watch
@@ -31,6 +31,7 @@ SECONDS_AT_MOST = 24 * 3600.0
 EXIT_CODES = {PASSED: 0, FAILED: 1, NO_VERDICT: 2}
 # What is told of a report that is checked.
 ABOUT = ("verdict", "installation", "began_at", "ended_at")
+SHOWN_AT_MOST = 100
 
 Plain = dict[str, Any]
 
@@ -59,7 +60,9 @@ def add_options(parser: ArgumentParser) -> None:
     load.add_argument("--i-own-this-installation", action="store_true", help="needed to load anything but this machine")
     verify = parser.add_argument_group("checking a report")
     verify.add_argument("--verify", type=Path, metavar="FILE", help="check a report's signature instead of watching")
-    verify.add_argument("--key", metavar="BASE64", help="the public key it has to be signed with; default: our own")
+    verify.add_argument(
+        "--key", type=_key, metavar="BASE64", help="the public key it has to be signed with; default: our own"
+    )
     # Django's own checks have nothing to do with it, and some of them take seconds.
     parser.set_defaults(skip_checks=True)
 
@@ -171,15 +174,23 @@ def _verify(file: Path, key: str | None, out: OutputWrapper) -> int:
     except NotSigned as error:
         out.write(f"NOT GENUINE: {error}")
         return 1
-    report = checked.report
-    verdict, installation, began_at, ended_at = (report.get(name) for name in ABOUT)
-    about = f"{verdict}, {installation}, {began_at} to {ended_at}"
-    wanted = checked.public_key == key if key else checked.ours
-    if not wanted:
-        out.write(f"ANOTHER KEY: signed with {checked.public_key}\n{about}")
+    about = ", ".join(f"{name}: {printable(checked.report.get(name))}" for name in ABOUT)
+    if not checked.is_by(key or public_key()):
+        whose = "the one that was asked for" if key else "this installation's own"
+        out.write(f"ANOTHER KEY: signed with {checked.public_key}, not with {key or public_key()}, {whose}\n{about}")
+        return 1
+    if checked.report.get("format") != FORMAT:
+        out.write(f"NOT GENUINE: what {checked.public_key} signed is no attestation.")
         return 1
     out.write(f"GENUINE: signed with {checked.public_key}\n{about}")
     return 0
+
+
+def printable(value: Any) -> str:
+    """What a stranger wrote, in one short line: nothing of it reaches the terminal as a command, or looks like ours."""
+    text = str(value)
+    shown = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return shown if len(shown) <= SHOWN_AT_MOST else shown[:SHOWN_AT_MOST] + "…"
 
 
 def _wrong(words: str) -> CommandError:
@@ -216,6 +227,13 @@ def _object(text: str) -> Plain:
     if not isinstance(value, dict):
         raise ArgumentTypeError("must be a JSON object")
     return value
+
+
+def _key(text: str) -> str:
+    try:
+        return key_from(text)
+    except ValueError:
+        raise ArgumentTypeError("not a key: 32 bytes in base64, as the page of attestations shows them") from None
 
 
 def _address(text: str) -> str:

@@ -83,6 +83,8 @@ class Ledgers:
         # Connections in the pools, by their processes' own account.
         self.pooled_most = 0
         self.open_holds = OpenHolds()
+        # The backends of connections that were out: ours, whatever their sessions or a pooler call them.
+        self.backends: set[int] = set()
 
     def add(self, parts: Iterable[HeardPart], at: float) -> None:
         """`at`: when they were read."""
@@ -109,9 +111,11 @@ class Ledgers:
         for hold in (*part["longest"], *part["recent"]):
             if hold["ended_at"] - ahead_s >= self._began_at:
                 self._remember(hold, part["process"]["id"])
+                self.backends.add(hold["backend_pid"])
         if told_at >= self._began_at:
             for going_on in part["holds"]:
                 self.open_holds.see(going_on, part["process"]["id"], told_at)
+                self.backends.add(going_on["backend_pid"])
 
     def _notice_ends(self, present: Container[tuple[str, float]], at: float) -> None:
         """The word of a process that ends goes away while it is fresh; that of one that hangs stays, and grows old."""

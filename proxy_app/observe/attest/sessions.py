@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -70,6 +70,14 @@ class Sample:
     at: float
     sessions: list[Session]
     took_s: float
+
+    def recognising(self, pids: Container[int]) -> "Sample":
+        """With the sessions of these backends as pooled ones, whatever they call themselves."""
+        sessions = [
+            replace(session, kind="pool") if session.kind == "other" and session.pid in pids else session
+            for session in self.sessions
+        ]
+        return replace(self, sessions=sessions)
 
     def of(self, kind: str) -> list[Session]:
         return [session for session in self.sessions if session.kind == kind]

@@ -35,7 +35,11 @@ class Checked:
 
     @property
     def ours(self) -> bool:
-        return self.public_key == public_key()
+        return self.is_by(public_key())
+
+    def is_by(self, key: str) -> bool:
+        """The bytes count: base64 can write the same ones in several ways."""
+        return base64.b64decode(self.public_key) == base64.b64decode(key)
 
 
 def sign(report: Plain) -> Plain:
@@ -66,6 +70,12 @@ def check(data: bytes) -> Checked:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise NotSigned("This is not a signed report.") from error
     return Checked(report, signature["public_key"])
+
+
+def key_from(text: str) -> str:
+    """A public key as somebody typed it. Raises ValueError for what is none."""
+    Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
+    return text
 
 
 def canonical(report: Plain) -> bytes:

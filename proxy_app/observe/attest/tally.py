@@ -82,6 +82,8 @@ class Tally:
     idle_others_most: int = 0
     listeners: list[int] = field(default_factory=list)
     offenders: dict[tuple[int, float], Offender] = field(default_factory=dict)
+    # The same of sessions that seem to be somebody else's, until a ledger tells of them.
+    _strangers: dict[tuple[int, float], Offender] = field(default_factory=dict)
     _timeline: list[list[int]] = field(default_factory=list)
 
     def add(self, sample: Sample) -> None:
@@ -97,41 +99,52 @@ class Tally:
         idle = [session for session in sample.ours if session.idle_in_transaction]
         self.idle_most = max(self.idle_most, len(idle))
         self.samples_with_idle += bool(idle)
-        others = sum(session.idle_in_transaction for session in sample.of("other"))
-        self.idle_others_most = max(self.idle_others_most, others)
+        others = [session for session in sample.of("other") if session.idle_in_transaction]
+        self.idle_others_most = max(self.idle_others_most, len(others))
+        for session in others:
+            if session.age_s * 1000 > RESTS_AT_MOST_MS:
+                _note(self._strangers, session, sample.at)
         for session in idle:
             self._add_idle(session, sample.at)
         self._draw(sample, idle)
 
     def _add_idle(self, session: Session, at: float) -> None:
-        age_ms = session.age_s * 1000
+        self._count(session.age_s * 1000)
+        if session.age_s * 1000 > RESTS_AT_MOST_MS:
+            _note(self.offenders, session, at)
+
+    def _count(self, age_ms: float) -> None:
         self.idle_seen += 1
         self.age_sum_ms += age_ms
         self.oldest_ms = max(self.oldest_ms, age_ms)
         self.ages[bisect_left(AGE_EDGES_MS, age_ms)] += 1
-        if age_ms <= RESTS_AT_MOST_MS:
-            return
-        self.too_old += 1
-        key = (session.pid, session.transaction)
-        known = self.offenders.get(key)
-        if known is None and len(self.offenders) < OFFENDERS_KEPT:
-            self.offenders[key] = Offender(session.kind, session.pid, age_ms, at, session.statement)
-        elif known is not None and age_ms > known.age_ms:
-            known.age_ms, known.at, known.statement = age_ms, at, session.statement
+        self.too_old += age_ms > RESTS_AT_MOST_MS
 
     def explain(self, parts: Iterable[HeardPart]) -> None:
-        """Find the offenders' holds in what the processes tell: by the backend's number, and by the time."""
+        """Find the offenders' holds in what the processes tell: by the backend's number, and by the time.
+
+        A stranger of whom there is a hold is one of ours that calls itself otherwise.
+        """
         unknown = [offender for offender in self.offenders.values() if offender.hold is None]
-        if not unknown:
+        if not unknown and not self._strangers:
             return
         told: list[tuple[float, Held, bool]] = []
         for part in parts:
             told += [(part["told_at"], hold, True) for hold in part["holds"]]
             told += [(ended["ended_at"], ended, False) for ended in (*part["recent"], *part["longest"])]
-        for offender in unknown:
+        for offender in (*unknown, *self._strangers.values()):
             offender.hold = next(
                 (hold for until, hold, goes_on in told if offender.rested_in(hold, until, goes_on=goes_on)), None
             )
+        for key in [key for key, stranger in self._strangers.items() if stranger.hold]:
+            self._adopt(key, self._strangers.pop(key))
+
+    def _adopt(self, key: tuple[int, float], stranger: Offender) -> None:
+        stranger.kind = "pool"
+        self.open_most["pool"] = max(self.open_most.get("pool", 0), 1)
+        if key not in self.offenders:
+            self._count(stranger.age_ms)
+            self.offenders[key] = stranger
 
     def _draw(self, sample: Sample, idle: list[Session]) -> None:
         """One point of the timeline for so many samples; each keeps the highest of them."""
@@ -174,6 +187,15 @@ class Tally:
 
 def samples_due(seconds: float, every_s: float) -> int:
     return max(1, math.floor(seconds / every_s + 1e-9))
+
+
+def _note(offenders: dict[tuple[int, float], Offender], session: Session, at: float) -> None:
+    key, age_ms = (session.pid, session.transaction), session.age_s * 1000
+    known = offenders.get(key)
+    if known is None and len(offenders) < OFFENDERS_KEPT:
+        offenders[key] = Offender(session.kind, session.pid, age_ms, at, session.statement)
+    elif known is not None and age_ms > known.age_ms:
+        known.age_ms, known.at, known.statement = age_ms, at, session.statement
 
 
 def _usual(numbers: Sequence[int]) -> int:

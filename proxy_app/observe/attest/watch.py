@@ -65,7 +65,7 @@ class Watch:
         tally = Tally(self.seconds, began_at, due=samples_due(self.seconds, self.every_s))
         ledgers = Ledgers(began_at)
         reading = asyncio.create_task(self._read_ledgers(tally, ledgers))
-        await self._sample(tally)
+        await self._sample(tally, ledgers)
         ended_at = time.time()
         await asyncio.sleep(0 if self._stop.is_set() else TOLD_WITHIN_S)
         reading.cancel()
@@ -75,7 +75,7 @@ class Watch:
         eye = self._eye
         return Seen(tally, ledgers, self.every_s, began_at, ended_at, eye.server_version, eye.max_connections)
 
-    async def _sample(self, tally: Tally) -> None:
+    async def _sample(self, tally: Tally, ledgers: Ledgers) -> None:
         """At every point of a fixed grid. One that passes while the database is slow to answer is missed."""
         point = 0
         while point < tally.due and not self._stop.is_set():
@@ -85,7 +85,7 @@ class Watch:
             if sample is None:
                 tally.away += min(next_point, tally.due) - point
             else:
-                tally.add(sample)
+                tally.add(sample.recognising(ledgers.backends))
             point = next_point
         while (left_s := self._began + self.seconds - time.monotonic()) > 0 and not self._stop.is_set():
             await asyncio.sleep(min(left_s, EVERY_S))
