@@ -5,9 +5,9 @@ It reads source only, and imports from its own folder only, so that the folder c
 
 Reading order. `model` (effects, findings) and `values` (what a name may be) are the words. `symbols` reads files into
 modules, classes and functions; `lookup`, `hierarchy` and `annotations` say what a name in them stands for. `analysis`
-walks each function in a `frame`: `statements` call `expressions`, these `calls`, and what is called is a function
-(back to `analysis`), a library's (`externals`, by `effects.toml`), a builtin, or a queryset's method (`methods`).
-Whatever has an effect comes to `rules.happen`, which reports it or shows it to the callers of this function.
+walks each function in a `frame`: `statements` call `expressions` (and `binding`), these `calls`, and what is called is
+a function (back to `analysis`), a library's (`externals`, by `effects.toml`), a builtin, or a queryset's method
+(`methods`). Whatever has an effect comes to `rules.happen`, which reports it or shows it to this function's callers.
 
 Three words. A function is walked *by itself*, with what its annotations say; then once more for each kind of arguments
 it is *given* that matter; what is found only then is *blamed* on whoever gave them. In

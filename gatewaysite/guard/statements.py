@@ -4,7 +4,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from . import annotations, contexts, expressions, rules
+from . import annotations, binding, contexts, expressions, rules
 from .flow import State, merge
 from .frame import Frame
 from .symbols import Class, Function, imported
@@ -76,7 +76,7 @@ def _assign(frame: Frame, node: ast.Assign) -> None:
     value = expressions.evaluate(frame, node.value)
     for target in node.targets:
         _evaluate_target(frame, target)
-        expressions.bind_target(frame, target, value)
+        binding.bind_target(frame, target, value)
 
 
 def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
@@ -85,12 +85,12 @@ def _annotated(frame: Frame, node: ast.AnnAssign) -> None:
     if not value:
         value = annotations.meaning(frame.analysis, frame.module, node.annotation, frame.cls)
     if node.value or isinstance(node.target, ast.Name):
-        expressions.bind_target(frame, node.target, value)
+        binding.bind_target(frame, node.target, value)
 
 
 def _augmented(frame: Frame, node: ast.AugAssign) -> None:
     value = expressions.evaluate(frame, ast.copy_location(ast.BinOp(_loaded(node.target), node.op, node.value), node))
-    expressions.bind_target(frame, node.target, value)
+    binding.bind_target(frame, node.target, value)
 
 
 def _loaded(target: ast.expr) -> ast.expr:
@@ -107,7 +107,7 @@ def _evaluate_target(frame: Frame, target: ast.expr) -> None:
 def _delete(frame: Frame, node: ast.Delete) -> None:
     for target in node.targets:
         if isinstance(target, ast.Subscript):
-            expressions.take_out(frame, target.value, target.slice)
+            binding.take_out(frame, target.value, target.slice)
 
 
 # --- Leaving ---------------------------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _for(frame: Frame, node: ast.For | ast.AsyncFor) -> None:
         if depth:
             frame.state.opened_at = frame.state.opened_at or node.lineno
         frame.unwound.append((frame.state.depth - depth, frame.state.cursors - cursors))
-        expressions.bind_target(frame, node.target, element)
+        binding.bind_target(frame, node.target, element)
         walk(frame, node.body)
         before = frame.unwound.pop()
         frame.state.depth, frame.state.cursors = before
@@ -265,7 +265,7 @@ def _with(frame: Frame, node: ast.With | ast.AsyncWith) -> None:
         given = contexts.enter(frame, value, item.context_expr)
         entered.append(value)
         if item.optional_vars:
-            expressions.bind_target(frame, item.optional_vars, given)
+            binding.bind_target(frame, item.optional_vars, given)
     walk(frame, node.body)
     frame.unwound.pop()
     if _swallows(entered) and not frame.state.alive:

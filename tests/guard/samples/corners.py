@@ -194,10 +194,17 @@ async def c():
     return await asyncio.to_thread(Server.objects.count)
 """,
     "a blocking client in a coroutine": """
+import subprocess
+import boto3
 async def a():
     call("u")  # R8
 async def b():
     await asyncio.to_thread(call, "u")
+async def c():
+    subprocess.run(["true"])  # R8
+def d():
+    with transaction.atomic():
+        boto3.client("s3").put_object(Key="a")  # R3
 """,
     "a block of one's own class": """
 from django.db.transaction import Atomic
