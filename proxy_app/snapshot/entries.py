@@ -43,6 +43,8 @@ class ToolEntry(Entry):
     # Arguments that are repeated as Mcp-Param-<name> headers.
     param_headers: Marks
     timeout_s: float | None
+    # Its server says that calling it twice does no harm.
+    idempotent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,13 @@ def _tool_entry(row: dict[str, Any]) -> ToolEntry:
         wire=tool_wire(row),
         param_headers=param_headers(row["input_schema"]),
         timeout_s=timeout_s,
+        idempotent=_is_idempotent(row["annotations"] or {}),
     )
+
+
+def _is_idempotent(annotations: dict[str, Any]) -> bool:
+    """MCP's ToolAnnotations; what only reads may be read twice."""
+    return annotations.get("readOnlyHint") is True or annotations.get("idempotentHint") is True
 
 
 def _owned(row: dict[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,11 @@ class Wire(ResponseHandler):
         exc = exc or self._cut
         self.lost = exc
         self.ended = True
+        body = self._payload
         super().connection_lost(exc)
+        # aiohttp tells nobody of a chunk that is none and comes after the headers: whoever reads would wait for ever.
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the body is not what its framing says"))
         if self.on_lost is not None:
             self.on_lost()
 

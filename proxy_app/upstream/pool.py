@@ -82,6 +82,11 @@ class House:
         self.streams = 0
         self.listeners: list[Listener] = []
 
+    @property
+    def has_too_many_streams(self) -> bool:
+        """Known only after the fact, of upstreams that choose by themselves whether to stream."""
+        return self.streams > self.rules.max_streams
+
 
 class Generation:
     """The connections of a pool from one renewal to the next."""

@@ -158,6 +158,23 @@ async def test_an_endless_answer_waits_for_whoever_reads_it(client: UpstreamClie
         body.close()
 
 
+async def test_a_chunk_that_is_none_is_an_error_also_in_the_middle_of_a_stream(client: UpstreamClient) -> None:
+    async def lies(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        await asyncio.sleep(0.05)
+        await peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        await peer.hang()
+
+    async with FakeUpstream(lies) as upstream:
+        body = body_of(await send(httpx.Request("GET", upstream.url), upstream="gw"))
+        assert await anext(body) == b"ok"
+        with pytest.raises(httpx.RemoteProtocolError):
+            await asyncio.wait_for(anext(body), 1)
+        await until(lambda: upstream.open_now == 0)
+    assert stats()["connections"]["in_use"] == 0
+
+
 # --- Names -----------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from auth_app.actor import Actor
 from gatewaysite.errors import GatewayError, NotFound
 from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
@@ -98,6 +99,8 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         param_headers=_param_headers(exchange, tool),
         # What the client can be asked for on the way; only the modern era carries that through (MRTR).
         capabilities=bytes(exchange.request.meta.get(META_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
+        share=share_of(exchange.actor),
+        idempotent=tool.idempotent,
     )
     return Relay(exchange, answer, began) if isinstance(answer, AnswerStream) else finish(exchange, answer, began)
 
@@ -106,6 +109,12 @@ def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:
     if tool.timeout_s is None:
         return gateway.endpoint
     return replace(gateway.endpoint, timeout_s=tool.timeout_s)
+
+
+def share_of(actor: Actor) -> str:
+    """Whose share of an upstream's slots a call takes: the caller's team's; a person's own who has none or many."""
+    teams = actor.team_ids
+    return (next(iter(teams)) if len(teams) == 1 else actor.user_id).hex
 
 
 async def find(exchange: Exchange, name: str) -> ToolEntry:

@@ -10,7 +10,14 @@ import msgspec
 
 from proxy_app.upstream import client
 from proxy_app.upstream.bodies import body_of
-from proxy_app.upstream.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamTimeout, UpstreamTooLarge
+from proxy_app.upstream.errors import (
+    UpstreamCut,
+    UpstreamError,
+    UpstreamProtocol,
+    UpstreamStreamCap,
+    UpstreamTimeout,
+    UpstreamTooLarge,
+)
 from proxy_app.upstream.mcp import messages
 from proxy_app.upstream.mcp.discovery import era_of
 from proxy_app.upstream.mcp.endpoint import Endpoint, prepared
@@ -77,8 +84,12 @@ async def call(
         reply = await _modern(endpoint, method, params, name, param_headers, capabilities, extra_headers, how)
     else:
         reply = await _legacy(endpoint, method, params, extra_headers, how)
-    if isinstance(reply, AnswerStream) and wait_for_first and (await reply.peek()).is_response:
-        return await complete(reply)
+    if isinstance(reply, AnswerStream):
+        if wait_for_first and (await reply.peek()).is_response:
+            return await complete(reply)
+        if client.client().door.pools.house.has_too_many_streams:  # an answer that comes as one event is none
+            reply.close()
+            raise UpstreamStreamCap(maybe_sent=True)
     return reply
 
 

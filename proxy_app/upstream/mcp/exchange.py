@@ -35,7 +35,6 @@ type Resume = Callable[[str, float], Awaitable[httpx.Response]]
 
 REFUSAL_LIMIT_BYTES = 256 * 1024
 REFUSAL_TEXT_LIMIT = 200
-STREAM_LIMIT_S = 1800.0
 # After the response an upstream has this long to end its stream before the connection is given up.
 END_OF_STREAM_GRACE_S = 2.0
 RETRY_AFTER_LIMIT_S = 3600
@@ -75,7 +74,8 @@ class AnswerStream:
         self._fruitless = 0
         self._retry_ms = RETRY_MS
         self._waiting: deque[Message] = deque()
-        self._deadline = asyncio.get_running_loop().time() + STREAM_LIMIT_S
+        limit_s = client.client().door.pools.rules.timeouts.stream_total or float("inf")  # however often it is resumed
+        self._deadline = asyncio.get_running_loop().time() + limit_s
         self._attach(response)
 
     def __aiter__(self) -> AsyncIterator[Message]:
