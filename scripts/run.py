@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from gatewaysite.embedded import EmbeddedError, serve  # noqa: E402 -- the clone is not installed, so its path comes first
 from gatewaysite.embedded.account import dying_with_us  # noqa: E402
-from gatewaysite.embedded.environment import data_folder, local_environment  # noqa: E402
+from gatewaysite.embedded.environment import data_folder, keeping_address, local_environment  # noqa: E402
 
 STOP_WITHIN_S = 15.0
 READY_WITHIN_S = 60.0
@@ -56,7 +56,7 @@ def _run(stack: ExitStack) -> str:
     url = given.get("DATABASE_URL") or stack.enter_context(
         serve(data_folder(given), max_connections=_connections_needed())
     )
-    environment = local_environment(given, url)
+    environment = local_environment({**given, "HOST": host, "PORT": port}, url)
     demo_port = _demo_port(data_folder(given))
     python, manage = sys.executable, str(ROOT / "manage.py")
     children = {
@@ -66,6 +66,7 @@ def _run(stack: ExitStack) -> str:
     }
     if not _wait_until(lambda: _accepts(demo_port), children):
         return _first_end(children)
+    stack.enter_context(keeping_address(data_folder(given), environment))
     _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
     gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
     shared = {"PROMETHEUS_MULTIPROC_DIR": _metrics_folder(data_folder(given), port)}

@@ -1,11 +1,15 @@
 """The environment of a local run: what `make run` and its neighbours set when you have not."""
 
+import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+# What says where a local run serves. Whoever sets one of them chooses for all.
+ADDRESS = ("HOST", "PORT", "PUBLIC_URL")
 
 
 def data_folder(environment: Mapping[str, str]) -> Path:
@@ -16,6 +20,8 @@ def data_folder(environment: Mapping[str, str]) -> Path:
 def local_environment(environment: Mapping[str, str], database_url: str) -> dict[str, str]:
     """The environment given, with every setting added that a local run can choose by itself."""
     folder = data_folder(environment)
+    if not any(environment.get(name) for name in ADDRESS):
+        environment = {**environment, **kept_address(folder)}
     host, port = environment.get("HOST") or "127.0.0.1", environment.get("PORT") or "8000"
     chosen = {
         "HOST": host,
@@ -38,6 +44,32 @@ def public_url(host: str, port: str) -> str:
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 -- read, not bound
     bare = reachable.strip("[]")
     return f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
+
+
+@contextmanager
+def keeping_address(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Tell commands that run beside this process where it serves."""
+    file = _address_file(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_text(json.dumps({"pid": os.getpid()} | {name: environment[name] for name in ADDRESS}))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def kept_address(folder: Path) -> dict[str, str]:
+    """Where the run of this folder serves; nothing when there is none, or none any more."""
+    try:
+        kept = json.loads(_address_file(folder).read_text())
+        os.kill(kept.pop("pid"), 0)  # a run that was killed left its file behind
+    except (OSError, ValueError):
+        return {}
+    return dict(kept)
+
+
+def _address_file(folder: Path) -> Path:
+    return folder / "address.json"
 
 
 def kept_secret_key(folder: Path) -> str:

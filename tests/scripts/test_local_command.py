@@ -1,5 +1,6 @@
 """`python -m gatewaysite.embedded COMMAND`: what `make migrate` and `make shell` stand on."""
 
+import json
 import os
 import stat
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatewaysite.embedded import serve
-from gatewaysite.embedded.environment import public_url
+from gatewaysite.embedded.environment import ADDRESS, keeping_address, local_environment, public_url
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHOW = "import os; print(os.environ['DATABASE_URL'], os.environ['SECRET_KEY'])"
@@ -42,6 +43,31 @@ def test_what_is_set_already_stays(tmp_path: Path) -> None:
     answer = run_local(tmp_path, SHOW, DATABASE_URL="postgresql:///elsewhere", SECRET_KEY="mine")
     assert answer.stdout.split() == ["postgresql:///elsewhere", "mine"]
     assert not (tmp_path / "postgres").exists()
+
+
+def address_of(folder: Path, **given: str) -> dict[str, str]:
+    return {name: local_environment({"DATA_DIR": str(folder)} | given, "postgresql:///x")[name] for name in ADDRESS}
+
+
+def test_a_command_beside_a_run_is_about_the_address_it_serves_at(tmp_path: Path) -> None:
+    usual = address_of(tmp_path)
+    assert usual["PUBLIC_URL"] == "http://127.0.0.1:8000"
+    there = address_of(tmp_path, PORT="8170")
+    with keeping_address(tmp_path, there):
+        assert address_of(tmp_path) == there | {"PUBLIC_URL": "http://127.0.0.1:8170"}
+        assert address_of(tmp_path, PORT="9000")["PUBLIC_URL"] == "http://127.0.0.1:9000"
+        assert address_of(tmp_path, PUBLIC_URL="https://x.example") == usual | {"PUBLIC_URL": "https://x.example"}
+    assert address_of(tmp_path) == usual
+
+
+def test_the_address_of_a_run_that_was_killed_is_nobodys(tmp_path: Path) -> None:
+    usual = address_of(tmp_path)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    (tmp_path / "address.json").write_text(json.dumps({"pid": ended.pid} | address_of(tmp_path, PORT="8170")))
+    assert address_of(tmp_path) == usual
+    (tmp_path / "address.json").write_text("{")
+    assert address_of(tmp_path) == usual
 
 
 def test_the_exit_code_is_the_one_of_the_command(tmp_path: Path) -> None:

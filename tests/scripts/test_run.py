@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gatewaysite.embedded.environment import local_environment
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 LAUNCHER = [sys.executable, str(ROOT / "scripts" / "run.py")]
 STOPPED_WITHIN_S = 20.0
@@ -77,6 +79,8 @@ def test_it_serves_and_ends_with_0_when_asked_to_stop(
     assert len(processes_of(environment)) > 3
     # Where workers add their metrics up: without it every scrape would tell another worker's figures.
     assert list((tmp_path / "data" / f"metrics-{environment['PORT']}").glob("*.db"))
+    kept = local_environment({"DATA_DIR": environment["DATA_DIR"]}, "postgresql:///x")
+    assert kept["PUBLIC_URL"] == f"http://127.0.0.1:{environment['PORT']}", "commands beside it know where it serves"
     launched.send_signal(signal.SIGINT)
     assert launched.wait(STOPPED_WITHIN_S) == 0
     said = (tmp_path / "output").read_text()
