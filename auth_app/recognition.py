@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
+from threading import BoundedSemaphore, Thread
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +21,8 @@ from auth_app.policy import may_administer
 from gatewaysite.context import set_who
 from gatewaysite.db import ledger
 from gatewaysite.db.failures import is_trouble
-from gatewaysite.errors import Refused
+from gatewaysite.db.units import return_leftovers
+from gatewaysite.errors import DatabaseDown, Refused
 
 COOKIE = "recognised"
 SALT = "auth_app.recognition"
@@ -32,6 +36,10 @@ COUNTS_FOR_S = 5 * 60
 LEAVES_ALONE_FOR_S = 5.0
 # A pool that is only busy lends its connections many times in this time, and lets nobody wait so long.
 STUCK_AFTER_S = 0.5
+# A server that hangs gives no error, and nothing on its side can end the waiting. So it has this time to answer.
+ANSWERS_WITHIN_S = 1.0
+# Who asks beyond that time waits on with a pooled connection until the server is back. No more of them than these.
+ASKERS = 2
 
 
 @dataclass
@@ -40,6 +48,7 @@ class _Trouble:
 
 
 _trouble = _Trouble()
+_askers = BoundedSemaphore(ASKERS)
 
 
 def recognised(request: HttpRequest) -> Actor:
@@ -55,7 +64,7 @@ def recognised(request: HttpRequest) -> Actor:
     if not actor and _is_left_alone() and settings.SESSION_COOKIE_NAME in request.COOKIES:
         raise Refused("The database does not answer, so nobody can be recognised; try again shortly.")
     try:
-        return actor_of(request)
+        return _asked(request) if actor else actor_of(request)
     except (django.db.Error, Refused) as error:
         if not is_trouble(error):
             raise
@@ -115,6 +124,29 @@ def _database_is_stuck() -> bool:
         return True
     out = [hold for hold in ledger.held() if hold.holder.alias == django.db.DEFAULT_DB_ALIAS]
     return len(out) >= settings.DB_POOL_MAX and all(hold.seconds > STUCK_AFTER_S for hold in out)
+
+
+def _asked(request: HttpRequest) -> Actor:
+    """`actor_of`, on a thread of its own. Raises DatabaseDown when that takes too long, or too many wait already."""
+    if not _askers.acquire(blocking=False):
+        raise DatabaseDown
+    answer: Future[Actor] = Future()
+    # A daemon, so that a worker can end while the database hangs.
+    Thread(target=copy_context().run, args=(_ask, request, answer), name="recognition", daemon=True).start()
+    try:
+        return answer.result(ANSWERS_WITHIN_S)
+    except TimeoutError as error:
+        raise DatabaseDown from error
+
+
+def _ask(request: HttpRequest, answer: Future[Actor]) -> None:
+    try:
+        answer.set_result(actor_of(request))
+    except BaseException as error:
+        answer.set_exception(error)
+    finally:
+        return_leftovers()
+        _askers.release()
 
 
 def _is_left_alone() -> bool:

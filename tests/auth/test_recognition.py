@@ -1,6 +1,9 @@
 """An administrator who was here a moment ago is recognised while the database cannot say who is asking."""
 
+import threading
 import time
+from collections.abc import Callable, Iterator
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from auth_app import recognition
+from auth_app.actor import Actor
 from auth_app.current import actor_of
-from auth_app.recognition import COOKIE, SALT
-from gatewaysite.errors import PoolFull
+from auth_app.recognition import ASKERS, COOKIE, SALT
+from gatewaysite.db import ledger
+from gatewaysite.errors import Denied, PoolFull
 from proxy_app.dataplane.router import line_of
 from tests.builders import an_admin
 from tests.pages.conftest import Visitor, admin, anonymous, guest
@@ -82,6 +87,7 @@ def test_after_that_it_is_asked_again(admin: Visitor, database: Database) -> Non
         status(admin)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("stale")
 def test_who_was_locked_out_or_lost_the_role_is_refused(admin: Visitor) -> None:
     assert status(admin) == 200
@@ -102,6 +108,89 @@ def test_while_the_database_does_not_answer_its_last_word_counts(
     database.fails(error)
     assert [status(admin) for _ in range(3)] == [200, 200, 200]
     assert database.asked == 1  # and it is left alone for a while
+
+
+class Hanging:
+    """A database that says nothing until it is released."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.asked = 0
+        self.released = Event()
+        patch.setattr(recognition, "actor_of", self._ask)
+        patch.setattr(recognition, "ANSWERS_WITHIN_S", 0.05)
+        patch.setattr(recognition, "LEAVES_ALONE_FOR_S", 0.0)
+
+    def _ask(self, _request: Any) -> Actor:
+        self.asked += 1
+        assert self.released.wait(20)
+        raise PoolFull
+
+    @property
+    def waiting(self) -> int:
+        return sum(thread.name == "recognition" for thread in threading.enumerate())
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+    hanging = Hanging(monkeypatch)
+    yield hanging
+    hanging.released.set()
+    until(lambda: hanging.waiting == 0)
+
+
+def until(happened: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def confirmed(admin: Visitor) -> Visitor:
+    assert status(admin) == 200
+    return admin
+
+
+@pytest.mark.usefixtures("stale")
+def test_a_database_that_says_nothing_is_not_waited_for(confirmed: Visitor, hanging: Hanging) -> None:
+    began = time.monotonic()
+    assert [status(confirmed) for _ in range(5)] == [200] * 5
+    assert time.monotonic() - began < 10
+    assert (hanging.asked, hanging.waiting) == (ASKERS, ASKERS) == (2, 2)  # the others were not sent after them
+
+
+@pytest.mark.usefixtures("stale")
+def test_when_it_speaks_again_it_is_asked_again(
+    confirmed: Visitor, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [status(confirmed) for _ in range(3)] == [200] * 3
+    hanging.released.set()
+    until(lambda: hanging.waiting == 0)
+    monkeypatch.setattr(recognition, "actor_of", denied)
+    monkeypatch.setattr(recognition, "ANSWERS_WITHIN_S", 10)
+    assert status(confirmed) == 403
+
+
+def denied(_request: Any) -> Actor:
+    raise Denied("no longer")
+
+
+@pytest.mark.usefixtures("stale")
+def test_after_trouble_that_was_silent_it_is_left_alone_as_well(
+    confirmed: Visitor, hanging: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recognition, "LEAVES_ALONE_FOR_S", 5.0)
+    assert [status(confirmed) for _ in range(5)] == [200] * 5
+    assert hanging.asked == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("stale")
+def test_asking_keeps_no_connection_and_tells_who_it_was(admin: Visitor) -> None:
+    before = len(ledger.held())
+    for _ in range(5):
+        assert "admin@example.com" in admin.text(PAGE)
+    assert len(ledger.held()) == before
 
 
 class Taken:

@@ -2,13 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from django.core.management import call_command
 
 from gatewaysite.embedded import serve
 from tests.end_to_end.conftest import registered
 from tests.gateway_process import ROOT, GatewayProcess, serving
 
 TOKEN = "an-administrators-token-of-the-outage-test"
+PASSWORD = "the-administrators-of-the-outage-test"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "far-echo", "arguments": {}}}
 ANSWERS: dict[str, Any] = {
@@ -83,6 +86,31 @@ class Database:
     def stop(self) -> None:
         self._running.close()
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Nothing of it runs: it accepts connections, as the kernel does that for it, and says nothing."""
+        postmaster = int((self._folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        stopped = [postmaster]
+        os.kill(postmaster, signal.SIGSTOP)
+        try:
+            for pid in children_of(postmaster):
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+
+def children_of(parent: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):
+            if f"\nPPid:\t{parent}\n" in status.read_text():
+                found.append(int(status.parent.name))
+    return found
+
 
 @pytest.fixture
 def database(folder: Path) -> Iterator[Database]:
@@ -93,7 +121,12 @@ def database(folder: Path) -> Iterator[Database]:
 
 
 def manage(url: str, *command: str) -> None:
-    told = {"DATABASE_URL": url, "SECRET_KEY": "only-for-tests", "GATEWAY_BOOTSTRAP_TOKEN": TOKEN}
+    told = {
+        "DATABASE_URL": url,
+        "SECRET_KEY": "only-for-tests",
+        "GATEWAY_BOOTSTRAP_TOKEN": TOKEN,
+        "ADMIN_PASSWORD": PASSWORD,
+    }
     whole = [sys.executable, "manage.py", *command]
     subprocess.run(whole, cwd=ROOT, env=os.environ | told, check=True, capture_output=True)
 
@@ -182,11 +215,39 @@ def test_a_gateway_that_starts_before_its_database_waits_for_it(folder: Path, da
         gateway.until("/tools", lambda answer: answer.status_code == 200, 40, token=TOKEN)
 
 
-def backends(url: str) -> int:
+def test_who_holds_the_connections_can_be_looked_at_while_the_database_hangs(folder: Path, database: Database) -> None:
+    call_command("collectstatic", interactive=False, verbosity=0)
+    with serving(database.url, folder, WORKERS="1") as gateway, signed_in(gateway) as browser:
+        assert browser.get("/admin/connections").status_code == 200
+        with database.hanging():
+            until = time.monotonic() + 12  # it is asked twice meanwhile
+            while time.monotonic() < until:
+                began = time.monotonic()
+                page = browser.get("/admin/connections")
+                assert (page.status_code, "admin@example.com" in page.text) == (200, True)
+                assert time.monotonic() - began < 3
+                time.sleep(1)
+        gateway.until("/health", lambda answer: answer.json()["status"] == "healthy", 30)
+        assert browser.get("/admin/connections").status_code == 200
+        assert browser.get("/admin/tools").status_code == 200
+        # What was tried meanwhile is over, and no session of the server's is left of it.
+        assert backends(database.url, "poolgate listener") == 1
+
+
+@contextmanager
+def signed_in(gateway: GatewayProcess) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway.url, timeout=20, headers={"referer": gateway.url}) as browser:
+        token = browser.get("/login").text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+        form = {"username": "admin@example.com", "password": PASSWORD, "csrfmiddlewaretoken": token}
+        assert browser.post("/login", data=form).status_code == 303
+        yield browser
+
+
+def backends(url: str, name: str = "poolgate%") -> int:
     with psycopg.connect(url) as connection:
         found = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'poolgate%%' AND datname = %s",
-            [connection.info.dbname],
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE %s AND datname = %s",
+            [name, connection.info.dbname],
         ).fetchone()
     assert found is not None
     return int(found[0])
