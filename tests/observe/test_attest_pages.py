@@ -65,6 +65,19 @@ def test_an_empty_list_says_what_an_attestation_is_and_offers_to_start_one(admin
     assert re.findall(r'<option value="(\d+)">([^<]+)', page) == [("60", "1 min"), ("300", "5 min"), ("900", "15 min")]
 
 
+def test_the_commands_fit_both_ways_to_run_a_gateway(admin: Visitor) -> None:
+    commands = re.findall(r"<pre[^>]*>(.*gateway attest.*)</pre>", admin.text(PLACE))
+    beside = ".venv/bin/python -m gatewaysite.embedded .venv/bin/python manage.py gateway attest --minutes 5"
+    assert commands == ["python manage.py gateway attest --minutes 5", beside]
+
+
+def test_what_cannot_be_started_looks_like_no_primary_action(admin: Visitor) -> None:
+    admin.post(f"{PLACE}/start", {"seconds": "60"})
+    page = admin.text(PLACE)
+    assert "button primary" not in page
+    assert f'<a class="button" href="{PLACE}/{running().pk.hex}">Watch the running one</a>' in page
+
+
 def test_the_list_shows_each_verdict_as_a_word_with_a_dot(admin: Visitor) -> None:
     a_kept_one()
     a_kept_one(a_bad_window())
@@ -153,11 +166,13 @@ def test_a_running_one_shows_how_far_it_is_and_asks_again(admin: Visitor) -> Non
     row = running()
     page = admin.text(f"{PLACE}/{row.pk.hex}")
     assert "Waiting for a job worker" in page
+    assert re.findall(r'<span class="state busy">(.*?)</span>', page) == ["waiting"], "only where it is refreshed"
     assert '<noscript><meta http-equiv="refresh"' in page
     assert work.begin(row.pk) == 60
     work.report_progress(row.pk, 24.2)
     part = admin.get(f"{PLACE}/{row.pk.hex}/progress")
     assert 'value="24" max="60"' in part.content.decode()
+    assert '<span class="state busy">running</span>' in part.content.decode()
     assert "HX-Refresh" not in part
     work.finish(row.pk, sign(make_report(a_window(), key=row.pk)))
     assert admin.get(f"{PLACE}/{row.pk.hex}/progress")["HX-Refresh"] == "true"

@@ -16,6 +16,14 @@ from proxy_app.observe.attest.signing import public_key
 from proxy_app.registry.stamps import stamp_of
 
 LENGTHS_S = (60, 300, 900)
+COMMAND = "python manage.py gateway attest --minutes 5"
+COMMANDS = (
+    {"where": "In the gateway's container, or with its environment:", "command": COMMAND},
+    {
+        "where": "Beside make run:",
+        "command": f".venv/bin/python -m gatewaysite.embedded .venv/bin/{COMMAND}",
+    },
+)
 
 Plain = dict[str, Any]
 
@@ -29,7 +37,7 @@ def attestations(request: HttpRequest) -> HttpResponse:
         "running": running["key"] if running else "",
         "lengths": [{"seconds": seconds, "words": length(seconds)} for seconds in LENGTHS_S],
         "key": public_key(),
-        "command": "python manage.py gateway attest --minutes 5",
+        "commands": COMMANDS,
     }
     return render_page(request, "attestations/list.html", context)
 
