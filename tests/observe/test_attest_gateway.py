@@ -156,6 +156,38 @@ def test_with_one_broken_view_it_fails_and_names_the_line(token: str, upstream: 
     assert f"tests/observe/broken_urls.py:{broken[0]['line']} servers" in printed
 
 
+def test_a_connection_that_is_out_from_start_to_end_fails_and_its_line_is_named(
+    token: str, upstream: str, tmp_path: Path
+) -> None:
+    """None of its holds ends in the window. One rests in its transaction, and one is held while a page is rendered."""
+    file, headers = tmp_path / "report.json", {"authorization": f"Bearer {token}"}
+    parked = {"DJANGO_SETTINGS_MODULE": "tests.observe.parked_settings"}
+    with a_gateway(tmp_path, token, upstream, **parked) as gateway, ThreadPoolExecutor(2) as askers:
+        for view in ("idle", "rendering"):
+            askers.submit(httpx.get, f"{gateway.url}/parked/{view}", headers=headers, timeout=60)
+        time.sleep(1)
+        command = ["gateway", "attest", "--seconds", "3", "--output", str(file)]
+        code, printed = manage(*command, DATABASE_URL=database_url(), RUN_DIR=str(tmp_path / "run"))
+        (tmp_path / "run" / "leave").touch()
+    assert code == 1, printed
+    found = {(one["route"], one["rule"], one["file"]) for one in check(file.read_bytes()).report["held_open"]}
+    assert found == {
+        ("parked-idle", "idle_in_transaction", "tests/observe/parked_urls.py"),
+        ("parked-rendering", "held_in_render", "tests/observe/parked_urls.py"),
+    }
+    assert "held while a page was rendered" in printed
+
+
+def test_a_gateway_that_serves_nobody_or_has_no_guard_proves_nothing(token: str, upstream: str, tmp_path: Path) -> None:
+    with a_gateway(tmp_path, token, upstream, GUARD_MODE="off"):
+        code, printed = manage(
+            "gateway", "attest", "--seconds", "3", DATABASE_URL=database_url(), RUN_DIR=str(tmp_path / "run")
+        )
+    assert code == 2, printed
+    assert "GUARD_MODE is off in" in printed
+    assert "silence proves nothing" in printed
+
+
 def test_a_database_that_is_down_from_the_start_is_no_verdict_and_no_traceback() -> None:
     began = time.monotonic()
     code, printed = manage("gateway", "attest", "--seconds", "3", DATABASE_URL=NOBODY, DB_POOL_TIMEOUT="1")
