@@ -46,7 +46,10 @@ WAITS_TOLD, LONGEST_TOLD = 50, 20
 
 def xray_here(process: str) -> Part:
     """This process's part. `process` is its name."""
-    holds = [described(hold) for hold in ledger.held()]
+    told = [(hold, described(hold)) for hold in ledger.held()]
+    # One that ended while it was described seems to rest, in what its wrapper does for somebody else by now.
+    still = set(ledger.held())
+    holds = [one for hold, one in told if hold in still]
     waits = ledger.waiting()
     return {
         "holds": [_held_now(hold, process) for hold in holds],

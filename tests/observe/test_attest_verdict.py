@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from proxy_app.observe.attest.ledgers import Ledgers
+from proxy_app.observe.attest.open_holds import OpenHolds
 from proxy_app.observe.attest.report import make_report, summary
 from proxy_app.observe.attest.sessions import DISABLED, HIDDEN
 from proxy_app.observe.attest.text import as_text
@@ -152,6 +153,23 @@ def test_one_that_is_over_its_budget_at_one_look_is_judged_among_its_routes_othe
     many = [slow] * 4
     report = make_report(heard(*fine[:10], [part(10, holds=many)]))
     assert (report["verdict"], report["routes"][0]["over_budget"]) == ("failed", 4)
+
+
+@pytest.mark.parametrize(
+    ("sightings", "lasts"),
+    [
+        ([(5.0, 80), (5.1, 80)], False),  # one word, read twice
+        ([(5.0, 80), (5.5, 580)], True),
+        ([(3.0, 80), (5.0, 80), (5.5, 580)], True),  # after another hold of the same loop and line
+        ([(3.0, 80), (5.0, 80), (7.0, 80)], False),
+    ],
+)
+def test_a_hold_lasts_when_it_is_told_again_later(sightings: list[tuple[float, int]], lasts: bool) -> None:
+    seen_open = OpenHolds()
+    for second, held_ms in sightings:
+        hold = held_now(held_ms=held_ms, idle_ms=held_ms, statements_ms=0, in_transaction=False, running=False)
+        seen_open.see(hold, "here:1", BEGAN_AT + second)
+    assert bool(seen_open.broken) is lasts
 
 
 def test_what_went_on_before_the_window_only_is_not_judged() -> None:

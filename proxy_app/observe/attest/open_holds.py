@@ -22,27 +22,29 @@ class OpenHolds:
     def __init__(self) -> None:
         self.longest_ms = 0.0
         self._broken: dict[Key, Plain] = {}
-        # Those over their budget at some look, and when they began.
-        self._over: dict[Key, float] = {}
+        # Those over their budget at some look: when they began, and when that was first told.
+        self._over: dict[Key, tuple[float, float]] = {}
 
     def see(self, hold: HeldNow, process: str, told_at: float) -> None:
         self.longest_ms = max(self.longest_ms, hold["held_ms"])
         rule = broken_rule(hold)
         key = (process, hold["backend_pid"], hold["request_id"], hold["file"], hold["line"])
-        if rule == "over_budget" and not self._lasts(key, told_at - hold["held_ms"] / 1000):
+        if rule == "over_budget" and not self._lasts(key, told_at - hold["held_ms"] / 1000, told_at):
             return
         if rule and (key in self._broken or len(self._broken) < KEPT):
             self._broken[key] = _described(hold, rule) | {"process": process}
 
-    def _lasts(self, key: Key, began_at: float) -> bool:
+    def _lasts(self, key: Key, began_at: float, told_at: float) -> bool:
         """One seen over its budget once is judged when it ends, with the others of its route: one of a hundred may be.
 
         One that is so at the next look as well is not.
         """
-        known = self._over.get(key)
-        if known is None and len(self._over) < KEPT:
-            self._over[key] = began_at
-        return known is not None and abs(known - began_at) < SAME_BEGINNING_S
+        known_began_at, known_told_at = self._over.get(key, (0.0, 0.0))
+        if abs(known_began_at - began_at) < SAME_BEGINNING_S:
+            return told_at - known_told_at > NEXT_WORD_S
+        if key in self._over or len(self._over) < KEPT:
+            self._over[key] = (began_at, told_at)
+        return False
 
     @property
     def broken(self) -> list[Plain]:
@@ -50,8 +52,10 @@ class OpenHolds:
         return sorted(self._broken.values(), key=lambda hold: -hold["held_ms"])
 
 
-# Of one hold, told twice: times are rounded, and taken one after the other.
-SAME_BEGINNING_S = 0.1
+# Of one hold, told twice: the age of a word is rounded to a tenth.
+SAME_BEGINNING_S = 0.2
+# Processes tell twice a second. What was read twice in less time is the same word.
+NEXT_WORD_S = 0.25
 
 
 def _described(hold: HeldNow, rule: Rule) -> Plain:
