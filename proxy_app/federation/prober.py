@@ -127,7 +127,11 @@ class Prober:
 async def ask(endpoint: Endpoint) -> None:
     """Something cheap in the upstream's own era. Any answer to it is a good one. Raises UpstreamError."""
     endpoint = replace(endpoint, timeout_s=min(endpoint.timeout_s, ANSWER_WITHIN_S), check=True)
-    await mcp.complete(await mcp.call(endpoint, "ping" if endpoint.era == "legacy" else "server/discover"))
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):  # also for one that talks and talks, and never answers
+            await mcp.complete(await mcp.call(endpoint, "ping" if endpoint.era == "legacy" else "server/discover"))
+    except TimeoutError:
+        raise UpstreamTimeout from None
 
 
 prober = Prober()

@@ -77,8 +77,8 @@ async def test_hundreds_that_leave_at_odd_moments_spoil_nothing_for_the_next(
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gw-echo"}}
         async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
             headers = {"authorization": f"Bearer {admin_token}"}
-            answers = await asyncio.gather(*(client.post("/mcp", json=message, headers=headers) for _ in range(100)))
-    assert [("result" in answer.json()) for answer in answers] == [True] * 100
+            answers = await asyncio.gather(*(client.post("/mcp", json=message, headers=headers) for _ in range(60)))
+    assert [("result" in answer.json()) for answer in answers] == [True] * 60
 
 
 @pytest.mark.parametrize("path", ["/gateways", "/admin/gateways"])

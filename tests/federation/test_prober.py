@@ -110,6 +110,24 @@ async def test_a_gateway_that_refuses_us_is_there_and_degraded() -> None:
     assert "credential" in found.health_reason
 
 
+async def test_a_gateway_that_talks_without_answering_does_not_hold_up_the_others(
+    upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy_app.federation.prober.ANSWER_WITHIN_S", 0.3)
+
+    async def talk_for_ever(call: Call) -> None:
+        await call.stream()
+        while True:
+            await call.notify("notifications/message", level="info", data="x")
+            await asyncio.sleep(0.01)
+
+    async with ScriptedMcp(talk_for_ever, handshake=False) as upstream:
+        await register(upstream.url)
+        await asyncio.wait_for(Prober().check_due(), 5)
+    assert (await row()).health == "degraded"
+    assert upstreams.door.pools.in_flight == 0
+
+
 @pytest.mark.parametrize("values", [{"enabled": False}, {"status": "pending"}, {"pool_options": {"probe": False}}])
 async def test_some_are_never_asked(values: dict[str, Any]) -> None:
     async with ScriptedMcp(done) as upstream:
