@@ -61,7 +61,8 @@ def test_what_parks_appears_by_itself_in_red_and_goes_when_it_ends(admin_page: P
 
     leave(site)
     expect(parked).to_have_count(0)
-    expect(admin_page.locator("#longest tbody tr").first).to_contain_text("parked-idle")
+    ended = admin_page.locator("#longest tbody tr:has-text('parked-idle')").first
+    expect(ended).to_contain_text("tests/observe/parked_urls.py:")
 
 
 def test_p_pauses_it_and_what_is_shown_stays(admin_page: Page, site: Site, park: Park) -> None:

@@ -53,9 +53,11 @@ def _parking(
 
 
 @pytest.fixture
-def gateway(db: None, _parking: tuple[GatewayProcess, Path]) -> Iterator[GatewayProcess]:
-    """The one that parks. What is parked goes on when the test ends."""
+def gateway(db: None, admin_token: str, _parking: tuple[GatewayProcess, Path]) -> Iterator[GatewayProcess]:
+    """The one that parks, with nothing parked yet in either worker's eyes. What is parked goes on when the test ends."""
     process, folder = _parking
+    for client in process.workers().values():
+        until_nothing_is_seen_by(client, admin_token)
     leave = folder / "leave"
     leave.unlink(missing_ok=True)
     yield process
@@ -80,20 +82,27 @@ def ask(request: Callable[[], Any]) -> None:
     _asking[-1].start()
 
 
-def seen_by(client: httpx.Client, token: str, route: str, within_s: float = 5) -> dict[str, Any]:
+def holds_seen_by(client: httpx.Client, token: str) -> list[dict[str, Any]]:
+    """The holds that this worker shows: its own, and the other's, whose word is up to half a second old."""
+    answer = client.get("/ops/connections", headers={"authorization": f"Bearer {token}"})
+    holds: list[dict[str, Any]] = answer.json()["holds"]
+    return holds
+
+
+def seen_by(client: httpx.Client, token: str, route: str, within_s: float = 10) -> dict[str, Any]:
     """The hold of a route as this worker shows it."""
-    found: list[dict[str, Any]] = []
-
-    def looks() -> bool:
-        holds = client.get("/ops/connections", headers={"authorization": f"Bearer {token}"}).json()["holds"]
-        found[:] = [hold for hold in holds if hold["route"] == route]
-        return bool(found)
-
     give_up_at = time.monotonic() + within_s
-    while not looks():
+    while not (found := [hold for hold in holds_seen_by(client, token) if hold["route"] == route]):
         assert time.monotonic() < give_up_at, f"{route} is not seen"
         time.sleep(0.03)
     return found[0]
+
+
+def until_nothing_is_seen_by(client: httpx.Client, token: str, within_s: float = 10) -> None:
+    give_up_at = time.monotonic() + within_s
+    while holds := holds_seen_by(client, token):
+        assert time.monotonic() < give_up_at, f"still seen: {holds}"
+        time.sleep(0.03)
 
 
 def line_of(file: str, code: str) -> int:

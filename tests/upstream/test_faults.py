@@ -112,7 +112,10 @@ async def test_a_hog_leaves_something_to_everybody_else(install: Callable[..., U
 async def test_a_thousand_streams_cut_after_their_first_event_are_all_let_go(
     install: Callable[..., UpstreamClient],
 ) -> None:
-    built = install(HTTP_MAX_CONNECTIONS=1000, HTTP_MAX_SHARE_PERCENT=100, HTTP_CONNECT_TIMEOUT=20)
+    built = install(
+        HTTP_MAX_CONNECTIONS=1000, HTTP_MAX_SHARE_PERCENT=100, STREAM_MAX_OPEN=1000,
+        HTTP_CONNECT_TIMEOUT=20, HTTP_POOL_TIMEOUT=20, HTTP_READ_TIMEOUT=20, HTTP_STREAM_IDLE_TIMEOUT=20,
+    )  # fmt: skip
 
     async def one_event(peer: Peer) -> None:
         await peer.request()
