@@ -2,15 +2,16 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import partial, wraps
 
 from auth_app.actor import Actor
 from auth_app.policy import may_administer
 from gatewaysite.errors import Denied, GatewayError, MethodNotAllowed, NotFound
 from gatewaysite.middleware import request_id_from
 from gatewaysite.responses import dump_json
-from gatewaysite.types import Receive, Scope, Send
+from gatewaysite.types import AsgiApp, Receive, Scope, Send
 from proxy_app.dataplane.caller import caller
 from proxy_app.dataplane.http import header_dict, respond, respond_error
 from proxy_app.observe.board import board
@@ -20,55 +21,56 @@ from proxy_app.observe.xray import merged
 # Its own thread: the loop's few threads may all wait for a name server. It starts with the first question.
 _reader = ThreadPoolExecutor(1, thread_name_prefix="ops")
 
-
 RECREATE = re.compile(r"/ops/upstreams/(?P<key>[^/]+)/recreate")
 
 
-async def connections(scope: Scope, receive: Receive, send: Send) -> None:
-    """The connection X-ray of all processes, for an administrator's token."""
-    try:
-        await _administrator(scope, ("GET", "HEAD"))
-    except GatewayError as error:
-        await respond_error(send, error)
-        return
-    await respond(send, 200, await asyncio.get_running_loop().run_in_executor(_reader, _read))
+type Answering = Callable[[Scope, Actor], Awaitable[bytes]]
 
 
-async def upstreams(scope: Scope, receive: Receive, send: Send) -> None:
-    """How every upstream is, as all processes of this machine know it, for an administrator's token."""
-    try:
-        await _administrator(scope, ("GET", "HEAD"))
-    except GatewayError as error:
-        await respond_error(send, error)
-        return
-    read = partial(everywhere, here())
-    found = await asyncio.get_running_loop().run_in_executor(_reader, read)
-    await respond(send, 200, dump_json(found))
+def for_administrators(*methods: str) -> Callable[[Answering], AsgiApp]:
+    """An endpoint that takes these methods, with an administrator's token, and answers with JSON."""
+
+    def endpoint_of(answering: Answering) -> AsgiApp:
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                if scope["method"] not in methods:
+                    raise MethodNotAllowed(allowed=methods)
+                actor = await caller(header_dict(scope))
+                if not may_administer(actor):
+                    raise Denied("Access denied: only administrators may see this")
+                body = await answering(scope, actor)
+            except GatewayError as error:
+                await respond_error(send, error)
+                return
+            await respond(send, 200, body)
+
+        return wraps(answering)(endpoint)
+
+    return endpoint_of
 
 
-async def recreate_upstream(scope: Scope, receive: Receive, send: Send) -> None:
+@for_administrators("GET", "HEAD")
+async def connections(scope: Scope, actor: Actor) -> bytes:
+    """The connection X-ray of all processes."""
+    return await _on_reader(lambda: merged(board.parts()))
+
+
+@for_administrators("GET", "HEAD")
+async def upstreams(scope: Scope, actor: Actor) -> bytes:
+    """How every upstream is, as all processes of this machine know it."""
+    return await _on_reader(partial(everywhere, here()))
+
+
+@for_administrators("POST")
+async def recreate_upstream(scope: Scope, actor: Actor) -> bytes:
     """New connections to one upstream; the old ones end what they have begun."""
-    try:
-        actor = await _administrator(scope, ("POST",))
-        found = RECREATE.fullmatch(scope["path"])
-        given = header_dict(scope).get(b"x-request-id", b"").decode("latin1")
-        event = await recreate(found["key"], actor, request_id_from(given)) if found else None
-        if event is None:
-            raise NotFound("Upstream not found")
-    except GatewayError as error:
-        await respond_error(send, error)
-        return
-    await respond(send, 200, dump_json(event))
+    found = RECREATE.fullmatch(scope["path"])
+    given = header_dict(scope).get(b"x-request-id", b"").decode("latin1")
+    recreated = await recreate(found["key"], actor, request_id_from(given)) if found else None
+    if recreated is None:
+        raise NotFound("Upstream not found")
+    return dump_json(recreated)
 
 
-async def _administrator(scope: Scope, methods: tuple[str, ...]) -> Actor:
-    if scope["method"] not in methods:
-        raise MethodNotAllowed(allowed=methods)
-    actor = await caller(header_dict(scope))
-    if not may_administer(actor):
-        raise Denied("Access denied: only administrators may see this")
-    return actor
-
-
-def _read() -> bytes:
-    return dump_json(merged(board.parts()))
+async def _on_reader(read: Callable[[], object]) -> bytes:
+    return await asyncio.get_running_loop().run_in_executor(_reader, lambda: dump_json(read()))

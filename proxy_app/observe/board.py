@@ -5,22 +5,15 @@ elsewhere are asked with a notification, and answer with one, over the connectio
 """
 
 import asyncio
-import logging
 import os
-import re
-import socket
-import stat
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import orjson
 import psycopg
-from django.conf import settings
 
-from gatewaysite.context import begin_background
+from proxy_app.observe.neighbours import Teller, process_name, thread
 from proxy_app.observe.parts import EDGES, EDITION, NAME, packed, understood, unpacked
 from proxy_app.observe.seals import sealed, unsealed
 from proxy_app.observe.shapes import HeardPart, ToldPart
@@ -34,41 +27,27 @@ GONE_AFTER_S = 30.0
 WANTED_FOR_S = 5.0
 # The whole part is in the file. When that is older, what came by notification is the better one.
 FILE_COUNTS_FOR_S = 3.0
-# A file that nobody has written for so long was left behind by a process that was killed, here or elsewhere.
-ABANDONED_AFTER_S = 3600.0
-# A file larger than this is none of ours.
-FILE_BYTES = 4_000_000
 # Processes elsewhere that are listened to, and holds that one tells of itself, the longest; all are counted.
 HEARD_AT_MOST, HOLDS_TOLD = 200, 100
-
-log = logging.getLogger(__name__)
-# Telling takes up to 50 ms when hundreds of connections are out, and a disk may hang: none of it on the event loop.
-_thread = ThreadPoolExecutor(1, thread_name_prefix="board")
 
 
 class Board:
     """One per process. Read it from any thread; it writes from the event loop."""
 
     def __init__(self) -> None:
-        self.process = _name()
+        self.process = process_name()
         self._started_at = time.time()
+        self._teller = Teller("board", TELL_EVERY_S, self._word)
         # By process: when it was heard, the time it sealed, and what it told, as it came.
         self._heard: dict[str, tuple[float, int, str]] = {}
         self._wanted_until = self._looked_at = self._exchanged_at = float("-inf")
-        self._in_file = False  # whether the last word is in the file, for the others to read
-        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self.process = _name()  # the number is another after a fork
-        self._task = asyncio.create_task(self._run())
+        self.process = process_name()  # the number is another after a fork
+        self._teller.start()
 
     async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        self._in_file = False
-        with suppress(OSError):
-            await asyncio.get_running_loop().run_in_executor(_thread, _file(self.process).unlink)
+        await self._teller.stop()
 
     def parts(self) -> list[HeardPart]:
         """Every process's part with its age; this one's first, as of now."""
@@ -93,42 +72,16 @@ class Board:
             "told_at": time.time(),
         }
 
-    # --- Files ----------------------------------------------------------------------------------------------------
-
-    async def _run(self) -> None:
-        begin_background("board")
-        loop = asyncio.get_running_loop()
-        said = ""
-        while True:
-            try:
-                await loop.run_in_executor(_thread, self._write)
-                self._in_file, said = True, ""
-            except Exception as error:
-                self._in_file = False
-                if str(error) != said:  # once per trouble, not twice a second
-                    said = str(error)
-                    words, extra = "this process cannot be seen by the others of this machine", {"error": said}
-                    log.warning(words, extra=extra, exc_info=not isinstance(error, OSError))
-            await asyncio.sleep(TELL_EVERY_S)
-
-    def _write(self) -> None:
-        settings.RUN_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = _file(self.process)
-        new = file.with_suffix(".new")
-        with open(new, "wb", opener=_for_us_alone) as opened:
-            opened.write(orjson.dumps(self._here()))
-        new.replace(file)
+    async def _word(self) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(thread, lambda: orjson.dumps(self._here()))
 
     def _neighbours(self) -> dict[str, HeardPart]:
         found: dict[str, HeardPart] = {}
-        for file in settings.RUN_DIR.glob("*.board.*"):
-            with suppress(OSError, ValueError):
-                part = _part_in(file)
-                if part and not _has_ended(part["process"]["id"]):
-                    age_s = max(0.0, round(time.time() - part["told_at"], 1))
-                    found[part["process"]["id"]] = {**part, "age_s": age_s}
-                else:
-                    file.unlink()  # its process was killed, and could not do it itself
+        for process, words in self._teller.neighbours.told():
+            with suppress(ValueError):
+                part = understood(words)
+                if part["process"]["id"] == process:
+                    found[process] = {**part, "age_s": max(0.0, round(time.time() - part["told_at"], 1))}
         return found
 
     # --- Notifications --------------------------------------------------------------------------------------------
@@ -158,7 +111,7 @@ class Board:
         if self._looking:
             await _notify(connection, f"ask {self.process}")
         if self._wanted:
-            told = await asyncio.get_running_loop().run_in_executor(_thread, lambda: packed(self._here()))
+            told = await asyncio.get_running_loop().run_in_executor(thread, lambda: packed(self._here()))
             await _notify(connection, f"tell {self.process} {told}")
 
     def hear(self, payload: str) -> None:
@@ -181,7 +134,7 @@ class Board:
 
     def _is_read_by(self, process: str) -> bool:
         """Whether it is one of this machine, where this one's file says more than a notification can."""
-        return self._in_file and os.path.exists(_file(process))
+        return self._teller.heard and os.path.exists(self._teller.neighbours.file(process))
 
     def _keep(self, process: str, at_ns: int, text: str) -> None:
         now = time.monotonic()
@@ -206,51 +159,6 @@ class Board:
 
 async def _notify(connection: psycopg.AsyncConnection[Any], words: str) -> None:
     await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, sealed(words)))
-
-
-def _part_in(file: Path) -> ToldPart | None:
-    """None when its process has long left it behind. Raises OSError or ValueError for what is not to be read."""
-    seen = file.lstat()
-    if not stat.S_ISREG(seen.st_mode):
-        raise ValueError("no process writes such a file")
-    if time.time() - seen.st_mtime > ABANDONED_AFTER_S:
-        return None
-    if seen.st_size > FILE_BYTES or file.suffix != ".json":
-        raise ValueError("not a part, or not yet")
-    part = understood(file.read_bytes())
-    if _file(part["process"]["id"]).name != file.name:
-        raise ValueError("another process's")
-    return part
-
-
-def _for_us_alone(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-
-def _file(process: str) -> Path:
-    return Path(settings.RUN_DIR) / f"{process.replace(':', '-')}.board.json"
-
-
-def _name() -> str:
-    return f"{_host()}:{os.getpid()}"
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:100] or "localhost"
-
-
-def _has_ended(process: str) -> bool:
-    """Whether it was one of this machine, and is no more."""
-    host, _, pid = process.rpartition(":")
-    if host != _host():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # somebody else's
-        return False
-    return False
 
 
 board = Board()

@@ -1,13 +1,8 @@
 """The plain data of the connection X-ray: what processes tell each other, and what /ops/connections answers."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Literal, TypedDict
 
-from msgspec import Meta
-
-# Others tell these. Within these bounds they can be added up, shown as times, and written as JSON.
-Number = Annotated[float, Meta(ge=-1e12, le=1e15)]
-Count = Annotated[int, Meta(ge=0, le=10**15)]
-Timestamp = Annotated[float, Meta(ge=0, le=32e9)]
+from gatewaysite.types import Count, Number, Timestamp
 
 type GuardMode = Literal["raise", "count", "off"]
 type Rule = Literal["held_in_render", "held_in_stream", "held_in_upstream", "idle_in_transaction", "over_budget"]

@@ -1,107 +1,115 @@
-"""How every upstream is, in every process of this machine; and asking for new connections to one of them.
-
-Each process leaves what it knows in a small file in RUN_DIR every second, so looking works while the database hangs.
-"""
+"""How every upstream is, in every process of this machine; and asking for new connections to one of them."""
 
 import asyncio
 import logging
-import os
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
-from django.conf import settings
 
 from auth_app.actor import Actor
-from gatewaysite.context import begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import work
-from proxy_app.upstream.client import client, stats
-from proxy_app.upstream.figures import Times
+from proxy_app.observe.neighbours import Teller, process_name, thread
+from proxy_app.observe.upstream_shapes import EventOf, Recreated, UpstreamNow, Upstreams, UpstreamsPart
+from proxy_app.upstream.client import client
+from proxy_app.upstream.figures import BOUNDS_S, Times
+from proxy_app.upstream.pool import EVENTS_KEPT
+from proxy_app.upstream.shapes import AbandonedCallsTold, PoolTold, StateName, TimesTold
 
 TELL_EVERY_S = 1.0
 # A process that has told nothing for so long is gone.
 GONE_AFTER_S = 10.0
-SUFFIX = ".upstreams"
-STATES = ("unreachable", "degraded", "healthy", "unknown")  # the worst first
+# Raised with every change of a part's shape: processes of two releases do not read each other's.
+EDITION = 1
+BOUNDS = list(BOUNDS_S)
+STATES: tuple[StateName, ...] = ("unreachable", "degraded", "healthy", "unknown")  # the worst first
+OF_THE_WORST = ("key", "name", "state", "reason", "since", "limits", "breaker", "last_check")
 SUMS = (
     "in_flight", "slots", "waiting", "idle", "leaked", "opened", "reused", "requests", "calls", "answered", "failed",
     "abandoned", "retries", "bytes_in", "ejections",
 )  # fmt: skip
 TIMES = ("wait", "connect", "first_byte", "total")
+ABANDONED_SHOWN = 200
 
 log = logging.getLogger(__name__)
+_decoder = msgspec.json.Decoder(UpstreamsPart)
 
 
-class Teller:
-    """Writes this process's part, for the others of the machine to read."""
-
-    _task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        with suppress(OSError):
-            _file().unlink()
-
-    async def _run(self) -> None:
-        begin_background("upstreams")
-        while True:
-            part = here()  # on the loop, where the pools live
-            try:
-                await asyncio.to_thread(_write, part)
-            except OSError as error:
-                log.debug("this process's upstreams cannot be told", extra={"error": str(error)})
-            await asyncio.sleep(TELL_EVERY_S)
-
-
-teller = Teller()
-
-
-def here() -> dict[str, Any]:
+def here() -> UpstreamsPart:
     """This process's part. On the event loop only."""
     pools = client().door.pools
     return {
-        "process": f"{socket.gethostname()}:{os.getpid()}",
+        "edition": EDITION,
+        "bounds_s": BOUNDS,
+        "process": process_name(),
         "told_at": time.time(),
-        "house": stats(),
+        "house": pools.in_common(),
         "upstreams": pools.stats(),
         "abandoned": pools.house.abandoned.as_data(),
     }
 
 
-def everywhere(own: dict[str, Any]) -> dict[str, Any]:
+async def _word() -> bytes:
+    part = here()  # on the loop, where the pools live
+    return await asyncio.get_running_loop().run_in_executor(thread, orjson.dumps, part)
+
+
+teller = Teller("upstreams", TELL_EVERY_S, _word)
+
+
+def everywhere(own: UpstreamsPart) -> Upstreams:
     """All processes' parts as one. Reads files, so it belongs on a thread; `own` is what `here` gave."""
-    return merged([own, *(part for part in _told() if part["process"] != own["process"])])
+    return merged([own, *_others(own["process"])])
 
 
-def merged(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def _others(own_name: str) -> list[UpstreamsPart]:
+    found = []
+    for process, words in teller.neighbours.told():
+        with suppress(ValueError):
+            part = understood(words)
+            if process == part["process"] != own_name and time.time() - part["told_at"] <= GONE_AFTER_S:
+                found.append(part)
+    return found
+
+
+def understood(words: bytes) -> UpstreamsPart:
+    """Raises ValueError for what is no part, or one of another edition."""
+    try:
+        part = _decoder.decode(words)
+    except RecursionError as error:
+        raise ValueError("too deep for a part") from error
+    if part["edition"] != EDITION or part["bounds_s"] != BOUNDS:
+        raise ValueError("of another edition")
+    told = [one[name] for one in part["upstreams"] for name in TIMES]  # type: ignore[literal-required]
+    if any(len(times["counts"]) != len(BOUNDS) + 1 for times in (*told, part["abandoned"]["closed_after"])):
+        raise ValueError("other counts than its bounds")
+    return part
+
+
+def merged(parts: Iterable[UpstreamsPart]) -> Upstreams:
     """One entry for each upstream with the sums of all processes, and what each of them says."""
     parts = list(parts)
-    by_key: dict[str, list[dict[str, Any]]] = {}
+    by_key: dict[str, list[tuple[str, PoolTold]]] = {}
     for part in parts:
         for told in part["upstreams"]:
-            by_key.setdefault(told["key"], []).append({**told, "process": part["process"]})
-    upstreams = [_one(entries) for entries in by_key.values()]
+            by_key.setdefault(told["key"], []).append((part["process"], told))
+    upstreams = [_one(told) for told in by_key.values()]
     return {
         "at": time.time(),
-        "processes": [{key: part[key] for key in ("process", "told_at", "house")} for part in parts],
+        "bounds_s": BOUNDS,
+        "processes": [{"process": p["process"], "told_at": p["told_at"], "house": p["house"]} for p in parts],
         "upstreams": sorted(upstreams, key=lambda one: (STATES.index(one["state"]), -one["in_flight"], one["name"])),
         "abandoned": _abandoned([part["abandoned"] for part in parts]),
     }
 
 
-async def recreate(key: str, actor: Actor, request_id: str) -> dict[str, Any] | None:
+async def recreate(key: str, actor: Actor, request_id: str) -> Recreated | None:
     """Open a new generation of connections to an upstream: here at once, in the other processes with their next call.
 
     None when nobody knows the upstream. Without the database only this process does it, and says so.
@@ -119,29 +127,27 @@ async def recreate(key: str, actor: Actor, request_id: str) -> dict[str, Any] | 
     return {"key": key, "everywhere": known, "event": event}
 
 
-def _one(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    worst = min(entries, key=lambda entry: STATES.index(entry["state"]))
-    timeline = [{**event, "process": entry["process"]} for entry in entries for event in entry["timeline"]]
-    return {
-        **{
-            name: worst[name] for name in ("key", "name", "state", "reason", "since", "limits", "breaker", "last_check")
-        },
-        **{name: sum(entry[name] for entry in entries) for name in SUMS},
-        "generation": max(entry["generation"] for entry in entries),
-        "refused": dict(sum((Counter(entry["refused"]) for entry in entries), Counter[str]())),
-        "errors": dict(sum((Counter(entry["errors"]) for entry in entries), Counter[str]())),
-        **{name: _times([entry[name] for entry in entries]) for name in TIMES},
-        "timeline": sorted(timeline, key=lambda event: -event["at"])[:100],
-        "processes": [{key: value for key, value in entry.items() if key != "timeline"} for entry in entries],
+def _one(found: list[tuple[str, PoolTold]]) -> UpstreamNow:
+    told: list[dict[str, Any]] = [dict(one) for _process, one in found]  # to be added up by name
+    worst = min(told, key=lambda entry: STATES.index(entry["state"]))
+    timeline: list[EventOf] = [{**event, "process": process} for process, one in found for event in one["timeline"]]
+    sums: dict[str, Any] = {
+        **{name: worst[name] for name in OF_THE_WORST},
+        **{name: sum(entry[name] for entry in told) for name in SUMS},
+        **{name: _times([entry[name] for entry in told]) for name in TIMES},
+        **{name: dict(sum((Counter(one[name]) for one in told), Counter[str]())) for name in ("refused", "errors")},
+        "generation": max(entry["generation"] for entry in told),
+        "timeline": sorted(timeline, key=lambda event: -event["at"])[:EVENTS_KEPT],
+        "processes": [_of(process, one) for process, one in found],
     }
+    return sums  # type: ignore[return-value]
 
 
-def _at(told: dict[str, Any]) -> float:
-    at: float = told["at"]
-    return at
+def _of(process: str, one: PoolTold) -> dict[str, Any]:
+    return {**{name: value for name, value in one.items() if name != "timeline"}, "process": process}
 
 
-def _times(told: list[dict[str, Any]]) -> dict[str, Any]:
+def _times(told: Iterable[TimesTold]) -> TimesTold:
     whole = Times()
     for one in told:
         whole.counts = [a + b for a, b in zip(whole.counts, one["counts"], strict=True)]
@@ -150,34 +156,12 @@ def _times(told: list[dict[str, Any]]) -> dict[str, Any]:
     return whole.as_data()
 
 
-def _abandoned(told: list[dict[str, Any]]) -> dict[str, Any]:
+def _abandoned(told: list[AbandonedCallsTold]) -> AbandonedCallsTold:
     latest = [call for one in told for call in one["latest"]]
     return {
-        **{name: sum(one[name] for one in told) for name in ("total", "open", "saved_s", "saved_bytes")},
-        "closed_after": _times([one["closed_after"] for one in told]),
-        "latest": sorted(latest, key=lambda call: -call["left_at"])[:200],
+        "total": sum(one["total"] for one in told),
+        "open": sum(one["open"] for one in told),
+        "saved_s": sum(one["saved_s"] for one in told),
+        "closed_after": _times(one["closed_after"] for one in told),
+        "latest": sorted(latest, key=lambda call: -call["left_at"])[:ABANDONED_SHOWN],
     }
-
-
-def _file() -> Path:
-    return Path(settings.RUN_DIR) / f"{socket.gethostname()}-{os.getpid()}{SUFFIX}"
-
-
-def _write(part: dict[str, Any]) -> None:
-    settings.RUN_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = _file()
-    new = file.with_suffix(".writing")
-    new.write_bytes(orjson.dumps(part))
-    new.replace(file)
-
-
-def _told() -> list[dict[str, Any]]:
-    parts = []
-    for file in Path(settings.RUN_DIR).glob(f"*{SUFFIX}"):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            part = orjson.loads(file.read_bytes())
-            if time.time() - part["told_at"] <= GONE_AFTER_S:
-                parts.append(part)
-            else:
-                file.unlink()
-    return parts

@@ -12,6 +12,7 @@ from gatewaysite import __version__
 from gatewaysite.responses import json_response
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
+from proxy_app.observe.upstream_shapes import Recreated, Upstreams
 from proxy_app.registry.api import StateParameters, answer, create_body
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
@@ -94,6 +95,21 @@ PROXIED: Json = {
         },
     },
 }
+
+
+def _for_administrators(summary: str, model: type) -> Json:
+    """Answered from memory, for an administrator's token."""
+    good, refused = ({"$ref": REF.format(model=name)} for name in (model.__name__, "Error"))
+    return {
+        "summary": f"{summary}; for administrators",
+        "security": [{"token": []}],
+        "responses": {
+            "200": {"description": "As of now, from memory.", "content": {"application/json": {"schema": good}}},
+            "default": {"description": "Refused.", "content": {"application/json": {"schema": refused}}},
+        },
+    }
+
+
 STATE_OF_PROCESS: Json = {"security": [], "responses": {"200": {"description": "As it stands.", **ANY}}}
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
@@ -115,20 +131,14 @@ OTHERS: Mapping[str, Json] = {
         }
     },
     "/ops/connections": {
-        "get": {
-            "summary": "Who holds a database connection, or waits for one, in every process; for administrators",
-            "security": [{"token": []}],
-            "responses": {
-                "200": {
-                    "description": "As of now, from memory.",
-                    "content": {"application/json": {"schema": {"$ref": REF.format(model="Xray")}}},
-                },
-                "default": {
-                    "description": "Refused.",
-                    "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
-                },
-            },
-        }
+        "get": _for_administrators("Who holds a database connection, or waits for one, in every process", Xray)
+    },
+    "/ops/upstreams": {
+        "get": _for_administrators("How every upstream and its pool is, in every process of the machine", Upstreams)
+    },
+    "/ops/upstreams/{key}/recreate": {
+        "post": _for_administrators("Give an upstream new connections; the old ones end what they began", Recreated)
+        | {"parameters": [KEY]}
     },
     "/metrics": {
         "get": {
@@ -297,7 +307,9 @@ def _parameter_schema(field: Json) -> Json:
 
 def _schemas() -> Json:
     """Every model by its own name: what is answered as it is written, what is sent as it is checked."""
-    inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [("connections", "serialization", TypeAdapter(Xray))]
+    inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [
+        (model.__name__, "serialization", TypeAdapter(model)) for model in (Xray, Upstreams, Recreated)
+    ]
     for kind in KINDS:
         inputs.append((kind.slug, "serialization", TypeAdapter(kind.data)))
         inputs.append((f"{kind.slug} update", "validation", TypeAdapter(kind.update)))

@@ -3,9 +3,9 @@
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 from proxy_app.upstream.figures import Times
+from proxy_app.upstream.shapes import AbandonedCallsTold, AbandonedTold
 
 KEPT = 200
 
@@ -21,10 +21,9 @@ class Abandoned:
     bytes_heard: int
     # What such a call usually takes, less what this one had: an estimate. None when nothing is known.
     saved_s: float | None
-    saved_bytes: int | None
     closed_after_s: float | None = None
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self) -> AbandonedTold:
         return {
             "upstream": self.upstream,
             "phase": self.phase,
@@ -33,7 +32,6 @@ class Abandoned:
             "closed_after_ms": None if self.closed_after_s is None else round(self.closed_after_s * 1000, 3),
             "bytes_heard": self.bytes_heard,
             "saved_s": None if self.saved_s is None else round(self.saved_s, 3),
-            "saved_bytes": self.saved_bytes,
         }
 
 
@@ -44,13 +42,11 @@ class AbandonedCalls:
         self.latest: deque[Abandoned] = deque(maxlen=KEPT)
         self.total = 0
         self.saved_s = 0.0
-        self.saved_bytes = 0
         self.times = Times()
 
     def add(self, call: Abandoned) -> None:
         self.total += 1
         self.saved_s += call.saved_s or 0.0
-        self.saved_bytes += call.saved_bytes or 0
         self.latest.append(call)
 
     def closed(self, call: Abandoned) -> float:
@@ -59,12 +55,11 @@ class AbandonedCalls:
         self.times.add(call.closed_after_s)
         return call.closed_after_s
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self) -> AbandonedCallsTold:
         return {
             "total": self.total,
             "open": sum(call.closed_after_s is None for call in self.latest),
             "saved_s": round(self.saved_s, 3),
-            "saved_bytes": self.saved_bytes,
             "closed_after": self.times.as_data(),
             "latest": [call.as_data() for call in reversed(self.latest)],
         }

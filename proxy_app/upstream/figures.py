@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import Any
+
+from proxy_app.upstream.shapes import StepTold, TimesTold
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 # The recent past, for sparklines: so many steps of so many seconds.
@@ -35,7 +36,7 @@ class Times:
                 return bound
         return None
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self) -> TimesTold:
         mean = self.sum_s / self.count if self.count else None
         return {
             "count": self.count,
@@ -43,7 +44,6 @@ class Times:
             "mean_ms": None if mean is None else round(mean * 1000, 3),
             "p50_ms": _ms(self.quantile(0.5)),
             "p99_ms": _ms(self.quantile(0.99)),
-            "bounds_s": BOUNDS_S,
             "counts": list(self.counts),
         }
 
@@ -66,7 +66,7 @@ class Figures:
     connect: Times = field(default_factory=Times)
     first_byte: Times = field(default_factory=Times)
     total: Times = field(default_factory=Times)
-    steps: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=STEPS_KEPT))
+    steps: deque[StepTold] = field(default_factory=lambda: deque(maxlen=STEPS_KEPT))
     _before: dict[str, float] = field(default_factory=dict)
 
     @property

@@ -21,6 +21,7 @@ from proxy_app.upstream.health import Health
 from proxy_app.upstream.limits import NO_OPTIONS, HouseRules, Options, Rules, Timeouts, timeouts_of
 from proxy_app.upstream.outgoing import outgoing_of
 from proxy_app.upstream.retry import Retries
+from proxy_app.upstream.shapes import CheckTold, EventTold
 from proxy_app.upstream.slots import Crowd, QueueFull, SharedSlots, Slots
 from proxy_app.upstream.transport import AiohttpTransport, IncomingStream, Outcome
 
@@ -97,7 +98,7 @@ class Generation:
         self.calls: set[Call] = set()  # those that hold a slot
         self.began_at = time.time()
         self.cut_at: float | None = None  # when it must be empty, once it is replaced
-        self.event: dict[str, Any] = {}
+        self.event: EventTold | None = None  # of its end
 
     @property
     def owned(self) -> int:
@@ -124,8 +125,8 @@ class Pool:
         self.in_flight = 0
         self.used_at = time.monotonic()
         self.retries = Retries(house.rules.retry_percent, house.rules.retry_max)
-        self.last_check: dict[str, Any] | None = None
-        self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        self.last_check: CheckTold | None = None
+        self.events: deque[EventTold] = deque(maxlen=EVENTS_KEPT)
         limits = self.rules.limits
         own = Slots(
             limits.max_connections,
@@ -263,7 +264,6 @@ class Pool:
             after_s=after_s,
             bytes_heard=call.wire.heard if call.wire is not None else 0,
             saved_s=None if usual_s is None else max(0.0, usual_s - after_s),
-            saved_bytes=None,
         )
         self.house.abandoned.add(record)
         if call.wire is None or not call.wire.closing:  # nothing was opened, or what was is whole and serves others
@@ -299,11 +299,11 @@ class Pool:
         if time.monotonic() - self._renewed_at >= RENEW_AGAIN_AFTER_S:
             self.renew(cause, why)
 
-    def renew(self, cause: str, why: str = "", *, who: str = "") -> dict[str, Any]:
+    def renew(self, cause: str, why: str = "", *, who: str = "") -> EventTold:
         """Open a new generation. The old one serves what it has begun, and is closed when that is over."""
         old = self.generation
         event = self.note(cause, "renewed", why)
-        event.update(generation=old.number + 1, who=who, under_way=old.owned, outcome="draining")
+        event |= {"generation": old.number + 1, "who": who, "under_way": old.owned, "outcome": "draining"}
         self._renewed_at = time.monotonic()
         self.generation = Generation(old.number + 1, self._new_transport())
         old.event, old.cut_at = event, self._renewed_at + self.house.rules.drain_s
@@ -339,20 +339,23 @@ class Pool:
             self.draining.remove(old)
             self._opened_before += old.transport.opened
             self._turns_before += old.transport.turns
-            old.event["outcome"] = f"cut with {owned} calls under way" if owned else "drained"
-            old.event["ended_at"] = time.time()
+            if old.event:
+                old.event["outcome"] = f"cut with {owned} calls under way" if owned else "drained"
+                old.event["ended_at"] = time.time()
             await old.transport.aclose()
             self._write_off(old)
 
-    def note(self, cause: str, action: str, why: str) -> dict[str, Any]:
-        event = {
+    def note(self, cause: str, action: str, why: str) -> EventTold:
+        event: EventTold = {
             "at": time.time(),
             "cause": cause,
             "action": str(action),
             "why": why,
             "generation": self.generation.number,
             "who": "",
+            "under_way": 0,
             "outcome": "",
+            "ended_at": None,
         }
         self.events.append(event)
         return event

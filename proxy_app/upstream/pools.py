@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 import httpx
 
@@ -14,6 +13,7 @@ from proxy_app.upstream import showing
 from proxy_app.upstream.figures import STEP_S
 from proxy_app.upstream.limits import Rules
 from proxy_app.upstream.pool import House, Pool, Upstream
+from proxy_app.upstream.shapes import EventTold, HouseTold, PoolTold
 
 LOOK_EVERY_S = 1.0
 # What one look finds may be in the middle of ending; what so many in a row find is not.
@@ -51,7 +51,7 @@ class Pools:
         key = upstream or request.url.netloc.decode("ascii")
         return self._pools.get(key) or self._met(Upstream(key=key, name=key))
 
-    def recreate(self, key: str, who: str, cause: str = "manual") -> dict[str, Any] | None:
+    def recreate(self, key: str, who: str, cause: str = "manual") -> EventTold | None:
         """Open a new generation for one upstream; None when this process has no pool for it."""
         pool = self._pools.get(key)
         if pool is None:
@@ -173,7 +173,20 @@ class Pools:
     def idle(self) -> int:
         return sum(pool.idle for pool in self)
 
-    def stats(self) -> list[dict[str, Any]]:
-        """Every upstream as plain data, the busiest first."""
+    def stats(self) -> list[PoolTold]:
+        """Every upstream, the busiest first."""
         pools = sorted(self, key=lambda pool: (-pool.in_flight, pool.upstream.name))
         return [showing.pool_data(pool) for pool in pools]
+
+    def in_common(self) -> HouseTold:
+        """What they share, and how much of it is taken."""
+        rules = self.house.rules
+        return {
+            "slots": self.in_use,
+            "max_connections": rules.max_connections,
+            "waiting": self.waiting,
+            "max_pending": rules.max_pending,
+            "streams": self.house.streams,
+            "max_streams": rules.max_streams,
+            "idle": self.idle,
+        }

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
+
+from proxy_app.upstream.shapes import BreakerTold, CircuitName, PoolTold, StateName
 
 if TYPE_CHECKING:
     from proxy_app.upstream.pool import Pool
 
 
-def pool_data(pool: Pool) -> dict[str, Any]:
+def pool_data(pool: Pool) -> PoolTold:
     figures, limits, timeouts = pool.figures, pool.rules.limits, pool.rules.timeouts
     turns, opened = pool.turns, pool.opened
     return {
         "key": pool.upstream.key,
         "name": pool.upstream.name,
-        "state": str(pool.health.state),
+        "state": cast("StateName", str(pool.health.state)),
         "reason": pool.health.reason,
         "since": pool.health.since,
         "generation": pool.generation.number,
@@ -60,14 +62,14 @@ def pool_data(pool: Pool) -> dict[str, Any]:
         "last_failure": pool.health.last_failure,
         "last_failure_at": pool.health.last_failure_at,
         "last_check": pool.last_check,
-        "timeline": [dict(event) for event in reversed(pool.events)],
+        "timeline": [event.copy() for event in reversed(pool.events)],
     }
 
 
-def _breaker(pool: Pool) -> dict[str, Any]:
+def _breaker(pool: Pool) -> BreakerTold:
     breaker, now = pool.breaker, time.monotonic()
     return {
-        "state": str(breaker.state(now)),
+        "state": cast("CircuitName", str(breaker.state(now))),
         "failures": breaker.failures,
         "opens_after": breaker.rules.failures,
         "open_for_s": round(max(0.0, breaker.open_until - now), 1),

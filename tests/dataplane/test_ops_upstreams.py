@@ -1,6 +1,8 @@
 """/ops/upstreams: how every upstream is, and new connections to one of them, for administrators' tokens."""
 
 import asyncio
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ from pytest_django import Settings
 
 from gatewaysite.asgi import application
 from proxy_app.observe import upstreams as observed
-from proxy_app.observe.upstreams import merged, teller
+from proxy_app.observe.neighbours import FILE_BYTES
+from proxy_app.observe.upstreams import EDITION, GONE_AFTER_S, merged, teller
 from proxy_app.upstream.client import UpstreamClient
 from tests.asgi_client import Answer, ask
 from tests.dataplane.rpc import call
@@ -70,12 +73,13 @@ async def test_processes_of_one_machine_are_added_up(world: World, upstreams: Up
         world.publish()
         await call(world.token(), "tools/call", {"name": "gw0-echo"})
         teller.start()
-        await until(lambda: bool(list(tmp_path.glob("*.upstreams"))))
-        (file,) = tmp_path.glob("*.upstreams")
+        await until(lambda: bool(list(tmp_path.glob("*.upstreams.json"))))
+        (file,) = tmp_path.glob("*.upstreams.json")
         neighbour = orjson.loads(file.read_bytes()) | {"process": "here:1"}
         neighbour["upstreams"][0] |= {"state": "unreachable", "reason": "down"}
-        (tmp_path / "here-1.upstreams").write_bytes(orjson.dumps(neighbour))
-        (tmp_path / "here-2.upstreams").write_bytes(b"{")
+        (tmp_path / "here-1.upstreams.json").write_bytes(orjson.dumps(neighbour))
+        for number, other in enumerate(not_understood(neighbour), 2):
+            (tmp_path / f"here-{number}.upstreams.json").write_bytes(other)
         answer = (await request(world.token(admin=True))).json
         await teller.stop()
         assert not file.exists()
@@ -83,6 +87,25 @@ async def test_processes_of_one_machine_are_added_up(world: World, upstreams: Up
     assert (told["answered"], told["total"]["count"], told["state"], told["reason"]) == (2, 2, "unreachable", "down")
     assert {entry["process"] for entry in told["processes"]} == {part["process"] for part in answer["processes"]}
     assert len(answer["processes"]) == 2
+
+
+def not_understood(part: dict[str, Any]) -> Iterator[bytes]:
+    """What a process of another release, or somebody else, may have left in the folder."""
+    yield b"{"
+    yield b"[" * 100_000
+    yield b" " * (FILE_BYTES + 1)
+    yield orjson.dumps(part)  # another's
+    (upstream,) = part["upstreams"]
+    changes: list[dict[str, Any]] = [
+        {"edition": EDITION + 1},
+        {"bounds_s": [1.0]},
+        {"told_at": time.time() - GONE_AFTER_S - 1},
+        {"upstreams": [{}]},
+        {"upstreams": [upstream | {"total": upstream["total"] | {"counts": [1]}}]},
+        {"upstreams": [upstream | {"answered": "7"}]},
+    ]
+    for number, change in enumerate(changes, 6):
+        yield orjson.dumps(part | {"process": f"here:{number}"} | change)
 
 
 def test_nothing_is_something_too() -> None:

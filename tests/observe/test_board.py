@@ -19,14 +19,13 @@ from pytest_django import Settings
 
 from proxy_app.observe import board as module
 from proxy_app.observe.board import (
-    ABANDONED_AFTER_S,
     CHANNEL,
-    FILE_BYTES,
     GONE_AFTER_S,
     HEARD_AT_MOST,
     HOLDS_TOLD,
     Board,
 )
+from proxy_app.observe.neighbours import ABANDONED_AFTER_S, FILE_BYTES, Teller, process_name
 from proxy_app.observe.parts import EDGES, EDITION, PAYLOAD_BYTES, packed, understood, unpacked
 from proxy_app.observe.seals import sealed
 from proxy_app.observe.shapes import HeardPart
@@ -49,6 +48,15 @@ def a_board(name: str) -> Board:
     return board
 
 
+def file_of(board: Board) -> Path:
+    return board._teller.neighbours.file(board.process)
+
+
+def tell_neighbours(board: Board) -> None:
+    """As it does itself twice a second, in the name it was given."""
+    board._teller.neighbours.tell(board.process, orjson.dumps(board._here()))
+
+
 def hear(board: Board, words: str) -> None:
     """As one of ours says it."""
     board.hear(sealed(words))
@@ -63,8 +71,8 @@ def names(parts: list[HeardPart]) -> list[str]:
 
 def test_neighbours_see_each_other_and_themselves_first(db: None) -> None:
     one, other = a_board("here:1"), a_board("here:2")
-    one._write()
-    other._write()
+    tell_neighbours(one)
+    tell_neighbours(other)
     assert names(one.parts()) == ["here:1", "here:2"]
     assert names(other.parts()) == ["here:2", "here:1"]
     assert [part["age_s"] < 5 for part in other.parts()] == [True, True]
@@ -74,7 +82,7 @@ def test_who_tells_nothing_any_more_is_shown_with_its_age_and_then_forgotten(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = a_board("here:1"), a_board("here:2")
-    other._write()
+    tell_neighbours(other)
     now = time.time()
     for later, ages in ((4, [0.0, 4.0]), (GONE_AFTER_S + 1, [0.0])):
         monkeypatch.setattr("proxy_app.observe.board.time.time", lambda later=later: now + later)
@@ -84,9 +92,9 @@ def test_who_tells_nothing_any_more_is_shown_with_its_age_and_then_forgotten(
 def test_a_process_of_this_machine_that_was_killed_is_forgotten_at_once(db: None, settings: Settings) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    host = module._name().partition(":")[0]
+    host = process_name().partition(":")[0]
     for pid in (dead.pid, os.getppid()):
-        a_board(f"{host}:{pid}")._write()
+        tell_neighbours(a_board(f"{host}:{pid}"))
     assert names(a_board("here:1").parts()) == ["here:1", f"{host}:{os.getppid()}"]
     assert not list(settings.RUN_DIR.glob(f"*{dead.pid}*"))
 
@@ -135,7 +143,7 @@ def test_what_was_left_behind_on_another_machine_is_removed_in_the_end(db: None,
 
 
 def test_nobody_else_reads_what_is_told(db: None, settings: Settings) -> None:
-    a_board("here:1")._write()
+    tell_neighbours(a_board("here:1"))
     (file,) = settings.RUN_DIR.iterdir()
     assert [stat.S_IMODE(path.stat().st_mode) for path in (settings.RUN_DIR, file)] == [0o700, 0o600]
 
@@ -143,7 +151,7 @@ def test_nobody_else_reads_what_is_told(db: None, settings: Settings) -> None:
 async def test_a_process_tells_twice_a_second_and_takes_its_word_back_at_the_end(db: None, settings: Settings) -> None:
     board = Board()
     board.start()
-    file = module._file(board.process)
+    file = file_of(board)
     async with asyncio.timeout(5):
         while not file.exists():
             await asyncio.sleep(0.01)
@@ -173,10 +181,10 @@ async def test_a_bug_costs_a_word_and_not_the_board(
         board.start()
         await asyncio.sleep(0.1)
     async with asyncio.timeout(5):
-        while not module._file(board.process).exists():
+        while not file_of(board).exists():
             await asyncio.sleep(0.01)
     await board.stop()
-    (told,) = [record for record in caplog.records if record.name == module.__name__]
+    (told,) = [record for record in caplog.records if record.name == Teller.__module__]
     assert told.exc_info
 
 
@@ -253,10 +261,10 @@ async def test_where_no_file_can_be_written_the_processes_of_one_machine_see_eac
     machines: list[Elsewhere], settings: Settings
 ) -> None:
     for machine in machines:
-        machine.board._write()
-        machine.board._in_file = True
+        tell_neighbours(machine.board)
+        machine.board._teller.heard = True
     looks, other, third = machines
-    other.board._in_file = False  # its disk is full: the file that is there is old
+    other.board._teller.heard = False  # its disk is full: the file that is there is old
     looks.board.parts()
     await listen([other, third, looks], 0.6)
     looks.board.parts()
@@ -268,12 +276,12 @@ async def test_where_no_file_can_be_written_the_processes_of_one_machine_see_eac
 def test_the_younger_word_counts_when_a_file_is_old(db: None) -> None:
     board, other = a_board("one:1"), a_board("two:2")
     board.parts()
-    other._write()
+    tell_neighbours(other)
     hear(board, f"tell two:2 {packed(a_part('two:2', waiting=7))}")
     assert [part["waiting"] for part in board.parts()] == [0, 0]
-    os.utime(module._file("two:2"))
+    os.utime(file_of(other))
     stale = a_part("two:2", told_at=time.time() - 10, waiting=3)
-    module._file("two:2").write_bytes(orjson.dumps(stale))
+    file_of(other).write_bytes(orjson.dumps(stale))
     assert [part["waiting"] for part in board.parts()] == [0, 7]
 
 

@@ -66,15 +66,15 @@ async def test_five_hundred_callers_of_one_that_hangs_cost_the_others_nothing(
 ) -> None:
     install(
         HTTP_MAX_CONNECTIONS_PER_UPSTREAM=25, HTTP_MAX_PENDING_PER_UPSTREAM=50, HTTP_MAX_PENDING=200,
-        HTTP_READ_TIMEOUT=2, HTTP_POOL_TIMEOUT=1, BREAKER_CONSECUTIVE_FAILURES=5,
+        HTTP_READ_TIMEOUT=6, HTTP_POOL_TIMEOUT=4, BREAKER_CONSECUTIVE_FAILURES=5,
     )  # fmt: skip
     async with FakeUpstream(mute) as hung, FakeUpstream(polite) as well:
         before = await several(400, lambda: ask(well.url, "well"))
         callers = [asyncio.create_task(timed(ask(hung.url, "hung"))) for _ in range(500)]
-        await asyncio.sleep(0.05)
-        meanwhile = await several(400, lambda: ask(well.url, "well"))
+        await until(lambda: sum(task.done() for task in callers) >= 425)
         refused_at_once = [task.result() for task in callers if task.done()]
         assert (len(refused_at_once), {status for _, status in refused_at_once}) == (425, {503})
+        meanwhile = await several(400, lambda: ask(well.url, "well"))
         outcomes = await asyncio.gather(*callers)
         late = await several(104, lambda: ask(hung.url, "hung"))
     assert {status for _, status in meanwhile} == {200}

@@ -1,0 +1,102 @@
+"""The plain data of all upstreams: what processes tell each other, and what /ops/upstreams answers."""
+
+from typing import TypedDict
+
+from gatewaysite.types import Count, Timestamp
+from proxy_app.upstream.shapes import (
+    AbandonedCallsTold,
+    BreakerTold,
+    CheckTold,
+    EventTold,
+    HouseTold,
+    LimitsTold,
+    PoolFigures,
+    PoolTold,
+    StateName,
+    TimesTold,
+)
+
+
+class UpstreamsOf(TypedDict):
+    """What one process has in common for all its upstreams."""
+
+    process: str
+    told_at: Timestamp
+    house: HouseTold
+
+
+class UpstreamsPart(UpstreamsOf):
+    """A process's part on its way, in which edition of these shapes, with which bounds between its counts."""
+
+    edition: Count
+    bounds_s: list[float]
+    upstreams: list[PoolTold]
+    abandoned: AbandonedCallsTold
+
+
+class PoolOf(PoolFigures):
+    """An upstream's pool in one process."""
+
+    process: str
+
+
+class EventOf(EventTold):
+    process: str
+
+
+class UpstreamNow(TypedDict):
+    """An upstream, with the sums of all processes. State, reason, limits, breaker and check are the worst one's."""
+
+    key: str
+    name: str
+    state: StateName
+    reason: str
+    since: Timestamp
+    limits: LimitsTold
+    breaker: BreakerTold
+    last_check: CheckTold | None
+    generation: Count
+    in_flight: Count
+    slots: Count
+    waiting: Count
+    idle: Count
+    leaked: Count
+    opened: Count
+    reused: Count
+    requests: Count
+    calls: Count
+    answered: Count
+    failed: Count
+    abandoned: Count
+    retries: Count
+    bytes_in: Count
+    ejections: Count
+    refused: dict[str, Count]
+    errors: dict[str, Count]
+    wait: TimesTold
+    connect: TimesTold
+    first_byte: TimesTold
+    total: TimesTold
+    timeline: list[EventOf]
+    processes: list[PoolOf]
+
+
+class Upstreams(TypedDict):
+    """Every upstream that a process of this machine knows, the worst and the busiest first.
+
+    `bounds_s`: in seconds, the upper bounds of all counts of times; one count more is for those above the last.
+    """
+
+    at: Timestamp
+    bounds_s: list[float]
+    processes: list[UpstreamsOf]
+    upstreams: list[UpstreamNow]
+    abandoned: AbandonedCallsTold
+
+
+class Recreated(TypedDict):
+    """`everywhere`: whether the other processes were told; `event`: what was done in this one, null for nothing."""
+
+    key: str
+    everywhere: bool
+    event: EventTold | None
