@@ -225,6 +225,7 @@ class Migration(migrations.Migration):
                 ('annotations', models.JSONField(blank=True, default=dict)),
                 ('meta', models.JSONField(blank=True, null=True)),
                 ('icons', models.JSONField(blank=True, null=True)),
+                ('reachable', models.BooleanField(default=True)),
                 ('deprecated', models.BooleanField(default=False)),
                 ('timeout_ms', models.PositiveIntegerField(blank=True, null=True)),
                 ('gateway', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='tools', to='proxy_app.gateway')),
