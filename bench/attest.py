@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from bench.processes import cpu_s, machine_cpu_s
+from bench.measure import cpu_by_process
 from bench.stage import ROOT, Stage
 from bench.workloads import Access
 
@@ -18,20 +18,11 @@ def attest(stage: Stage, access: Access, say: Callable[[str], None]) -> list[str
     slow, fast = access.tools["modern wait"], access.tools["modern echo"]
     load = ["--load", "mixed", "--clients", str(CLIENTS), "--url", stage.gateway.url, "--token", access.token]
     tools = ["--slow-tool", slow, "--slow-arguments", "{}", "--fast-tool", fast]
-    before, began = _cpu(stage), time.monotonic()
+    before, began = cpu_by_process(stage), time.monotonic()
     command = [sys.executable, str(ROOT / "manage.py"), "gateway", "attest", "--seconds", str(SECONDS), *load, *tools]
     code = subprocess.run(command, cwd=ROOT, env=dict(stage.environment), check=False).returncode
     elapsed = time.monotonic() - began
-    used = {name: spent - before[name] for name, spent in _cpu(stage).items()}
+    used = {name: spent - before[name] for name, spent in cpu_by_process(stage).items()}
     used["load and others"] = max(0.0, used.pop("machine") - sum(used.values()))
     print("cores: " + ", ".join(f"{name} {spent / elapsed:.2f}" for name, spent in used.items()))
     return [] if code == 0 else [f"the attestation ended with {code}"]
-
-
-def _cpu(stage: Stage) -> dict[str, float]:
-    return {
-        "gateway": cpu_s(stage.gateway_pid),
-        "upstream": cpu_s(stage.upstream_pid),
-        "postgres": cpu_s(stage.postgres_pid),
-        "machine": machine_cpu_s(),
-    }

@@ -54,12 +54,12 @@ def measure(stage: Stage, workload: Workload, access: Access, seconds: float) ->
     warm_up, _ = wrk.run(url, request, clients=workload.clients, seconds=WARM_UP_S, bodies=True)
     time.sleep(0.5)
     with watching(stage.database_url, stage.gateway_pid) as seen:
-        before, began = _cpu(stage), time.monotonic()
+        before, began = cpu_by_process(stage), time.monotonic()
         load, wrk_cpu_s = wrk.run(
             url, request, clients=workload.clients, seconds=seconds, bodies=not workload.told_by_status
         )
         elapsed = time.monotonic() - began
-        after = _cpu(stage)
+        after = cpu_by_process(stage)
     used = {name: after[name] - before[name] for name in after} | {"wrk": wrk_cpu_s}
     used["others"] = max(0.0, used.pop("machine") - sum(used.values()))
     return Result(
@@ -91,7 +91,8 @@ def idle_memory(stage: Stage) -> float:
     return pss_mb(stage.gateway_pid)
 
 
-def _cpu(stage: Stage) -> dict[str, float]:
+def cpu_by_process(stage: Stage) -> dict[str, float]:
+    """Seconds so far, of the machine as a whole too."""
     return {
         "gateway": cpu_s(stage.gateway_pid),
         "upstream": cpu_s(stage.upstream_pid),

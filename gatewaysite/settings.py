@@ -42,7 +42,8 @@ GATEWAY_BOOTSTRAP_TOKEN = env.str("GATEWAY_BOOTSTRAP_TOKEN", default="")
 
 # --- Database doorway ----------------------------------------------------------------------------------------------
 
-# Connections one worker process may hold: workers x replicas x DB_POOL_MAX <= 0.8 x max_connections.
+# Connections one worker process may hold in its pool; up to 5 more are outside it:
+# workers x replicas x (DB_POOL_MAX + 5) <= 0.8 x max_connections.
 DB_POOL_MIN = env.int("DB_POOL_MIN", default=2)
 DB_POOL_MAX = env.int("DB_POOL_MAX", default=10)
 # Seconds to wait for a connection, and how many may wait, before the answer is 503 `db_pool_full`.
@@ -92,7 +93,7 @@ DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default=env.str("DATABASE_U
 
 # --- Upstream doorway ----------------------------------------------------------------------------------------------
 
-# false: a connection of its own for each call, for comparison and roll-out only.
+# false: no connection is kept for the next call, for comparison and roll-out only. All bounds hold all the same.
 HTTP_POOL_ENABLED = env.bool("HTTP_POOL_ENABLED", default=True)
 # Calls at one time in one worker process: to all upstreams, and to one of them (0: as many as to all). A gateway may
 # have limits and time-outs of its own in its row.

@@ -10,7 +10,7 @@ from gatewaysite.context import begin_background
 from gatewaysite.db.units import close_pool, start_units, stop_units
 from gatewaysite.errors import GatewayError
 from proxy_app.apps import close_upstreams, open_upstreams
-from proxy_app.dataplane.call import page_calls
+from proxy_app.dataplane.bridge import Bridge
 from proxy_app.dataplane.caller import find_actor_now
 from proxy_app.dataplane.health import Draining
 from proxy_app.federation.prober import prober
@@ -38,7 +38,7 @@ TAKE_TURNS_AFTER_S = 0.0005
 
 async def start() -> None:
     begin_background("startup")
-    page_calls.loop = asyncio.get_running_loop()
+    Bridge.loop = asyncio.get_running_loop()
     start_units()
     await open_upstreams()
     recorder.start()

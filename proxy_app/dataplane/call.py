@@ -1,6 +1,5 @@
 """Calling a tool for a page: the same plan, policy and record as a client's call, awaited from a thread."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +10,15 @@ import msgspec
 
 from auth_app.actor import Actor
 from auth_app.policy import sees
-from gatewaysite.context import Phase
 from gatewaysite.context import current as context
-from gatewaysite.errors import GatewayError, NotFound, Refused
-from gatewaysite.phases import during
+from gatewaysite.errors import GatewayError, NotFound
+from proxy_app.dataplane.bridge import wait_for
 from proxy_app.dataplane.mcp.call import Relay, send
 from proxy_app.dataplane.mcp.envelope import Request
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.rpc_errors import RpcError
 from proxy_app.snapshot.entries import ToolEntry
-from proxy_app.snapshot.keeper import current, keeper
+from proxy_app.snapshot.keeper import current, found
 
 WAIT_AT_MOST_S = 120.0
 
@@ -39,34 +37,14 @@ class PageCallResult:
     raw: str = ""
 
 
-class PageCalls:
-    """Where the event loop of this process is, for threads that need it. Set in the ASGI lifespan."""
-
-    loop: asyncio.AbstractEventLoop | None = None
-
-
-page_calls = PageCalls()
-
-
-class NoEventLoop(Refused):
-    """This process serves no data plane, so it cannot call tools."""
-
-    reason = "no_data_plane"
-
-
 def call_tool_for_page(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]) -> PageCallResult:
     """Call the tool as this actor. Blocks the calling thread, which must hold no connection; trouble is in the result.
 
     Raises NotFound for a tool the actor does not see, and Refused when the process has no event loop.
     """
-    if page_calls.loop is None:
-        raise NoEventLoop
-    call = asyncio.run_coroutine_threadsafe(_call(actor, tool_id, arguments), page_calls.loop)
     try:
-        with during(Phase.UPSTREAM):
-            return call.result(WAIT_AT_MOST_S)
+        return wait_for(_call(actor, tool_id, arguments), WAIT_AT_MOST_S)
     except TimeoutError:
-        call.cancel()
         return PageCallResult(ok=False, error=f"No answer within {WAIT_AT_MOST_S:g} seconds.")
 
 
@@ -101,10 +79,7 @@ def _failed(exchange: Exchange, message: str) -> PageCallResult:
 
 
 async def _find(actor: Actor, tool_id: UUID) -> ToolEntry:
-    tool = current().registry.tools.get(tool_id)
-    if tool is None:
-        await keeper.look_again()
-        tool = current().registry.tools.get(tool_id)
+    tool = await found(lambda snapshot: snapshot.registry.tools.get(tool_id))
     if tool is None or not sees(actor, tool):
         raise NotFound("This tool, or its gateway, is disabled")
     return tool

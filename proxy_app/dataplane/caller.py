@@ -8,7 +8,7 @@ from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.work import load_token_actor
 from gatewaysite.context import set_who
 from gatewaysite.errors import NotSignedIn
-from proxy_app.snapshot.keeper import current, keeper
+from proxy_app.snapshot.keeper import current, found
 
 
 def find_actor(secret_hash: bytes) -> Actor | None:
@@ -36,10 +36,7 @@ async def caller(headers: dict[bytes, bytes]) -> Actor:
     else:
         raise NotSignedIn
     secret_hash = hash_secret(secret)
-    actor = find_actor(secret_hash)
-    if actor is None:
-        await keeper.look_again()
-        actor = find_actor(secret_hash)
+    actor = await found(lambda _snapshot: find_actor(secret_hash))
     if actor is None:
         raise InvalidCredential
     set_who(actor.email)

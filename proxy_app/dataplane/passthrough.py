@@ -21,7 +21,7 @@ from proxy_app.dataplane.proxy.passage import Answer, Passage
 from proxy_app.observe.metrics import count_refusal
 from proxy_app.proxy_rules import BadPath
 from proxy_app.snapshot.entries import RouteEntry
-from proxy_app.snapshot.keeper import current, keeper
+from proxy_app.snapshot.keeper import found
 from proxy_app.upstream.errors import UpstreamTimeout
 
 log = logging.getLogger(__name__)
@@ -155,10 +155,7 @@ class Visit:
 
 
 async def _route(actor: Actor, key: str) -> RouteEntry:
-    route = current().registry.route(actor, key)
-    if route is None:
-        await keeper.look_again()
-        route = current().registry.route(actor, key)
+    route = await found(lambda snapshot: snapshot.registry.route(actor, key))
     if route is None:
         raise NotFound("Route not found")
     return route

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class JobWorker:
-    """One per process. It has its own two connections outside the pool: one listens, one fetches and finishes jobs."""
+    """One per process. Its connections are outside the pool: one listens, up to three fetch and finish jobs."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None

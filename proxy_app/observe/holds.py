@@ -25,7 +25,6 @@ WRITE_BUDGET_S = 0.1
 # The routes that may take longer, and why.
 BUDGETS_S: Mapping[str, float] = {
     "snapshot": 0.5,  # reads the whole registry at once, and only when it changed
-    "after-write": 0.5,  # the same, for the process in which something was written
     "recorder": 0.5,  # copies up to 2,000 calls in one statement
     "job-sync-gateway": 1.0,  # replaces everything a gateway offers in one block
 }

@@ -13,13 +13,14 @@ class CallRecord(NamedTuple):
     user_id: UUID | None
     token_id: UUID | None
     method: str
-    tool_id: UUID | None
-    tool_name: str
-    server_id: UUID | None
-    gateway_id: UUID | None
     outcome: str
     duration_ms: float
     upstream_ms: float | None
+    # Of calls of MCP's.
+    tool_id: UUID | None = None
+    tool_name: str = ""
+    server_id: UUID | None = None
+    gateway_id: UUID | None = None
     # Of requests through a proxy route.
     route_id: UUID | None = None
     path: str = ""

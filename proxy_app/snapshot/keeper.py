@@ -203,3 +203,15 @@ keeper = Keeper()
 def current() -> Snapshot:
     """The read model of this process, as of now."""
     return keeper.snapshot
+
+
+async def found[T](find: Callable[[Snapshot], T | None]) -> T | None:
+    """What `find` finds now, or when looking again: another process may have made it a moment ago.
+
+    Raises like `look_again`.
+    """
+    it = find(keeper.snapshot)
+    if it is None:
+        await keeper.look_again()
+        it = find(keeper.snapshot)
+    return it

@@ -33,9 +33,8 @@ class ClientSettings(Settings, Protocol):
 class Door(httpx.AsyncBaseTransport):
     """In front of the pools: a phase of its own, in which no database connection is held."""
 
-    def __init__(self, pools: Pools, *, pooled: bool = True) -> None:
+    def __init__(self, pools: Pools) -> None:
         self.pools = pools
-        self.pooled = pooled
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         with during(Phase.UPSTREAM):
@@ -70,7 +69,7 @@ def build_client(settings: ClientSettings) -> UpstreamClient:
     """A client as the settings want it. Opens nothing: sockets and the DNS cache come with the first call."""
     rules = rules_of(settings)
     house = House(house_rules_of(settings), AddressGuard(settings.UPSTREAM_ALLOWED_NETWORKS))
-    door = Door(Pools(rules, house), pooled=settings.HTTP_POOL_ENABLED)
+    door = Door(Pools(rules, house))
     return UpstreamClient(door, rules.timeouts, answer_limit_bytes=settings.UPSTREAM_ANSWER_LIMIT_BYTES)
 
 
@@ -128,7 +127,7 @@ def stats() -> dict[str, Any]:
     every = tuple(pools)
     turns, opened = sum(pool.turns for pool in every), sum(pool.opened for pool in every)
     return {
-        "pooled": door.pooled,
+        "pooled": pools.rules.limits.max_keepalive_connections > 0,
         "connections": {"in_use": pools.in_use, "idle": pools.idle},
         "waiting": pools.waiting,
         "in_flight": pools.in_flight,

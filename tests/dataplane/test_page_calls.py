@@ -10,7 +10,8 @@ import pytest
 from auth_app.actor import Actor
 from gatewaysite.errors import NotFound
 from proxy_app.dataplane import call as page
-from proxy_app.dataplane.call import NoEventLoop, PageCallResult, call_tool_for_page, page_calls
+from proxy_app.dataplane.bridge import Bridge, NoEventLoop
+from proxy_app.dataplane.call import PageCallResult, call_tool_for_page
 from proxy_app.observe.records import CallRecord
 from tests.dataplane.world import World
 from tests.scripted_mcp import RESULT, Call, Script, ScriptedMcp, done
@@ -20,11 +21,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("upstreams")]
 
 @pytest.fixture(autouse=True)
 def _no_loop_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_calls, "loop", None)
+    monkeypatch.setattr(Bridge, "loop", None)
 
 
 async def from_a_thread(actor: Actor, tool_id: UUID, arguments: dict[str, Any]) -> PageCallResult:
-    page_calls.loop = asyncio.get_running_loop()
+    Bridge.loop = asyncio.get_running_loop()
     return await asyncio.to_thread(call_tool_for_page, actor, tool_id, arguments)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gatewaysite.errors import NotFound
-from proxy_app.dataplane.call import NoEventLoop, page_calls
+from proxy_app.dataplane.bridge import Bridge, NoEventLoop
 from proxy_app.dataplane.proxy import trial as page
 from proxy_app.dataplane.proxy.trial import Trial, TrialResult, try_route
 from proxy_app.observe.records import CallRecord
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("upstreams")]
 
 @pytest.fixture(autouse=True)
 def _no_loop_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_calls, "loop", None)
+    monkeypatch.setattr(Bridge, "loop", None)
 
 
 async def tried(world: World, trial: Trial, script: Script = echo, **row: Any) -> tuple[TrialResult, list[Request]]:
@@ -27,7 +27,7 @@ async def tried(world: World, trial: Trial, script: Script = echo, **row: Any) -
         actor = world.actor(world.token())
         row = world.route("api", upstream.url, **row)
         world.publish()
-        page_calls.loop = asyncio.get_running_loop()
+        Bridge.loop = asyncio.get_running_loop()
         return await asyncio.to_thread(try_route, actor, row["id"], trial), upstream.requests
 
 
@@ -87,6 +87,6 @@ async def test_a_route_one_does_not_see_cannot_be_tried(world: World) -> None:
     world.publish()
     with pytest.raises(NoEventLoop):
         await asyncio.to_thread(try_route, actor, row["id"], Trial("GET", "/"))
-    page_calls.loop = asyncio.get_running_loop()
+    Bridge.loop = asyncio.get_running_loop()
     with pytest.raises(NotFound):
         await asyncio.to_thread(try_route, actor, row["id"], Trial("GET", "/"))

@@ -27,7 +27,7 @@ from proxy_app.dataplane.origin import check_origin
 from proxy_app.dataplane.rpc_errors import INTERNAL_ERROR, RpcError, as_rpc_error, error_answer, result_answer
 from proxy_app.observe.metrics import count_refusal
 from proxy_app.snapshot.entries import ServerEntry
-from proxy_app.snapshot.keeper import current, keeper
+from proxy_app.snapshot.keeper import current, found
 
 EVENT_STREAM = (
     (b"content-type", b"text/event-stream"),
@@ -80,10 +80,7 @@ async def serve(
 async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
     if key is None:
         return None
-    server = current().registry.server(actor, key)
-    if server is None:
-        await keeper.look_again()
-        server = current().registry.server(actor, key)
+    server = await found(lambda snapshot: snapshot.registry.server(actor, key))
     if server is None:
         raise NotFound("Server not found")
     return server

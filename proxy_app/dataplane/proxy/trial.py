@@ -8,15 +8,13 @@ from uuid import UUID
 from django.conf import settings
 
 from auth_app.actor import Actor
-from gatewaysite.context import Phase
 from gatewaysite.context import current as context
 from gatewaysite.errors import GatewayError, NotFound, TooLarge
-from gatewaysite.phases import during
-from proxy_app.dataplane.call import NoEventLoop, page_calls
+from proxy_app.dataplane.bridge import wait_for
 from proxy_app.dataplane.proxy import request
 from proxy_app.dataplane.proxy.passage import Answer, Passage
 from proxy_app.snapshot.entries import RouteEntry
-from proxy_app.snapshot.keeper import current, keeper
+from proxy_app.snapshot.keeper import found
 from proxy_app.upstream.client import USER_AGENT
 
 WAIT_AT_MOST_S = 60.0
@@ -53,14 +51,9 @@ def try_route(actor: Actor, route_id: UUID, trial: Trial) -> TrialResult:
 
     Raises NotFound for a route the actor does not see or that is switched off, and Refused without an event loop.
     """
-    if page_calls.loop is None:
-        raise NoEventLoop
-    call = asyncio.run_coroutine_threadsafe(_try(actor, route_id, trial), page_calls.loop)
     try:
-        with during(Phase.UPSTREAM):
-            return call.result(WAIT_AT_MOST_S)
+        return wait_for(_try(actor, route_id, trial), WAIT_AT_MOST_S)
     except TimeoutError:
-        call.cancel()
         return TrialResult(error=f"No answer within {WAIT_AT_MOST_S:g} seconds.")
 
 
@@ -96,10 +89,7 @@ async def _try(actor: Actor, route_id: UUID, trial: Trial) -> TrialResult:
 
 
 async def _find(actor: Actor, route_id: UUID) -> RouteEntry:
-    route = current().registry.route(actor, route_id.hex)
-    if route is None:
-        await keeper.look_again()
-        route = current().registry.route(actor, route_id.hex)
+    route = await found(lambda snapshot: snapshot.registry.route(actor, route_id.hex))
     if route is None:
         raise NotFound("This route is switched off")
     return route

@@ -1,6 +1,6 @@
 """The MCP client side: own code, both eras, streamable HTTP. These names are all that others need."""
 
-from proxy_app.upstream.mcp.calls import call, list_all, notify
+from proxy_app.upstream.mcp.calls import call, list_all
 from proxy_app.upstream.mcp.discovery import detect
 from proxy_app.upstream.mcp.endpoint import Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.exchange import Answer, AnswerStream, complete
@@ -19,5 +19,4 @@ __all__ = [
     "detect",
     "endpoint_of",
     "list_all",
-    "notify",
 ]

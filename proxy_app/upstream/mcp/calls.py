@@ -66,8 +66,6 @@ async def call(
     name: str | None = None,
     param_headers: Mapping[str, str] | None = None,
     capabilities: bytes = b"{}",
-    extra_headers: Headers = (),
-    wait_for_first: bool = True,
     share: str = "",
     idempotent: bool = False,
 ) -> Answer | AnswerStream:
@@ -76,32 +74,20 @@ async def call(
     `share` is whose share of the upstream's slots it takes. `idempotent` says that asking twice does no harm; what only
     reads by the protocol's own word needs not say so.
 
-    A stream whose first message is the response is given as an Answer, unless `wait_for_first` is off: then the stream
-    is handed over as soon as its headers are here. Raises UpstreamError.
+    A stream whose first message is the response is given as an Answer. Raises UpstreamError.
     """
     how = partial(post, share=share, idempotent=idempotent or method in READING)
     if (endpoint.era or await era_of(endpoint)) == "modern":
-        reply = await _modern(endpoint, method, params, name, param_headers, capabilities, extra_headers, how)
+        reply = await _modern(endpoint, method, params, name, param_headers, capabilities, how)
     else:
-        reply = await _legacy(endpoint, method, params, extra_headers, how)
+        reply = await _legacy(endpoint, method, params, how)
     if isinstance(reply, AnswerStream):
-        if wait_for_first and (await reply.peek()).is_response:
+        if (await reply.peek()).is_response:
             return await complete(reply)
         if client.client().door.pools.house.has_too_many_streams:  # an answer that comes as one event is none
             reply.close()
             raise UpstreamStreamCap(maybe_sent=True)
     return reply
-
-
-async def notify(endpoint: Endpoint, message: bytes) -> None:
-    """Post a notification or a response of ours to the endpoint's session. Modern upstreams take neither."""
-    if (endpoint.era or await era_of(endpoint)) == "modern":
-        return
-    session = await sessions.get(endpoint)
-    try:
-        await accepted(await post(endpoint, message, session.headers), in_session=True)
-    except SessionLost:
-        sessions.forget(endpoint, session)
 
 
 async def list_all(endpoint: Endpoint, method: str) -> list[dict[str, Any]]:
@@ -137,11 +123,10 @@ async def _modern(
     name: str | None,
     param_headers: Mapping[str, str] | None,
     capabilities: bytes,
-    extra_headers: Headers,
     post: Post,
 ) -> Answer | AnswerStream:
     version = MODERN_VERSIONS[0]
-    headers = [(VERSION_HEADER, version.encode()), (METHOD_HEADER, header_value(method)), *extra_headers]
+    headers = [(VERSION_HEADER, version.encode()), (METHOD_HEADER, header_value(method))]
     if name is not None:
         headers.append((NAME_HEADER, header_value(name)))
     for key, value in (param_headers or {}).items():
@@ -156,28 +141,26 @@ async def _modern(
         raise UpstreamTimeout from None
 
 
-async def _legacy(
-    endpoint: Endpoint, method: str, params: bytes | None, extra_headers: Headers, post: Post
-) -> Answer | AnswerStream:
+async def _legacy(endpoint: Endpoint, method: str, params: bytes | None, post: Post) -> Answer | AnswerStream:
     params = messages.without_modern_meta(params)
     for _ in range(2):
         session = await sessions.get(endpoint)
         try:
-            return await _in_session(endpoint, session, method, params, extra_headers, post)
+            return await _in_session(endpoint, session, method, params, post)
         except SessionLost:
             sessions.forget(endpoint, session)
     raise UpstreamProtocol("The server forgot its session as soon as it was opened.")
 
 
 async def _in_session(
-    endpoint: Endpoint, session: Session, method: str, params: bytes | None, extra_headers: Headers, post: Post
+    endpoint: Endpoint, session: Session, method: str, params: bytes | None, post: Post
 ) -> Answer | AnswerStream:
     request_id = messages.next_id()
     abandon = partial(_cancel_later, endpoint, session, request_id)
     try:
         async with asyncio.timeout(endpoint.timeout_s):
             return await reply_of(
-                await post(endpoint, messages.request(request_id, method, params), (*session.headers, *extra_headers)),
+                await post(endpoint, messages.request(request_id, method, params), session.headers),
                 b"%d" % request_id,
                 in_session=session.id is not None,
                 on_abandon=abandon,

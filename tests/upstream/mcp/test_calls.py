@@ -20,7 +20,7 @@ from proxy_app.upstream.errors import (
     UpstreamTimeout,
     UpstreamTooLarge,
 )
-from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, call, complete, list_all, notify
+from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, call, complete, list_all
 from proxy_app.upstream.mcp.sessions import sessions
 from tests.upstream.fakes import FakeUpstream, Peer, Request, Script, polite, until
 from tests.upstream.mcp.fake_mcp import (
@@ -69,7 +69,6 @@ async def test_a_modern_call_has_every_header_and_meta_key_it_must_have() -> Non
             name="grün",
             param_headers={"Region": "us-west1", "Bad Name": "x"},
             capabilities=b'{"elicitation":{}}',
-            extra_headers=[(b"traceparent", b"00-abc")],
         )
         request = upstream.requests[0]
     assert answer == Answer(result=b'{"ok": true}')
@@ -86,7 +85,6 @@ async def test_a_modern_call_has_every_header_and_meta_key_it_must_have() -> Non
         "mcp-method": "tools/call",
         "mcp-name": "=?base64?Z3LDvG4=?=",
         "mcp-param-region": "us-west1",
-        "traceparent": "00-abc",
         "content-length": headers["content-length"],
     }
     meta = json.loads(request.body)["params"]["_meta"]
@@ -172,7 +170,6 @@ async def test_a_stream_that_begins_with_the_response_is_given_as_an_answer() ->
         always(lambda m: events({"jsonrpc": "2.0", "id": m["id"], "result": {"a": 1}}))
     ) as upstream:
         assert await call(modern_end(upstream), "tools/call", PARAMS) == Answer(result=b'{"a": 1}')
-        assert isinstance(await call(modern_end(upstream), "tools/call", PARAMS, wait_for_first=False), AnswerStream)
         await until(lambda: stats()["in_flight"] == 0)
 
 
@@ -440,15 +437,6 @@ async def test_a_stream_that_goes_nowhere_is_cut(continuation: Reply, tries: int
         with pytest.raises(UpstreamCut):
             await call(legacy_end(upstream), "tools/call", PARAMS)
         assert methods_of(upstream.requests).count("GET") == tries
-
-
-async def test_notifications_of_ours_go_to_the_session() -> None:
-    async with FakeUpstream(legacy({"notifications/roots/list_changed": accept})) as upstream:
-        await notify(legacy_end(upstream), b'{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}')
-        assert methods_of(upstream.requests)[-1] == "notifications/roots/list_changed"
-        assert upstream.requests[-1].header("mcp-session-id") == "s-1"
-        await notify(modern_end(upstream), b"{}")
-        assert len(upstream.requests) == 3
 
 
 async def test_sessions_are_ended_at_shutdown_and_a_deaf_server_is_not_waited_for() -> None:

@@ -1,0 +1,38 @@
+"""From a page's thread to this process's event loop, where calls to upstreams are made."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from gatewaysite.context import Phase
+from gatewaysite.errors import Refused
+from gatewaysite.phases import during
+
+
+class Bridge:
+    """Where the event loop of this process is. Set in the ASGI lifespan."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+
+class NoEventLoop(Refused):
+    """This process serves no data plane, so it cannot call upstreams."""
+
+    reason = "no_data_plane"
+
+
+def wait_for[T](call: Coroutine[Any, Any, T], within_s: float) -> T:
+    """Let the loop do it. Blocks the calling thread, which must hold no connection.
+
+    Raises TimeoutError when it takes too long, which ends it, and NoEventLoop where there is no loop.
+    """
+    if Bridge.loop is None:
+        call.close()
+        raise NoEventLoop
+    running = asyncio.run_coroutine_threadsafe(call, Bridge.loop)
+    try:
+        with during(Phase.UPSTREAM):
+            return running.result(within_s)
+    except TimeoutError:
+        running.cancel()
+        raise
