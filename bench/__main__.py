@@ -80,8 +80,7 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
     if "proxy-stream" in options.workloads:
         figures["proxy-stream"] = stream_through(stage, access, options.gigabytes)
         print(report.stream(figures["proxy-stream"]))
-    failures = abuse(stage, access, _say) if "abuse" in options.workloads else []
-    failures += attest(stage, access, _say) if "attest" in options.workloads else []
+    failures = attest(stage, access, _say) if "attest" in options.workloads else []
     if "guard" in options.workloads:
         figures["guard"], dear = guard_cost(stage, access)
         print(report.guard(figures["guard"]))
@@ -89,6 +88,8 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
     routes = connection_routes(stage.gateway)
     print(report.routes(routes))
     failures += report.over_budget(routes)
+    # Last: it locks a table, and whoever reads that one holds a connection until it goes on.
+    failures += abuse(stage, access, _say) if "abuse" in options.workloads else []
     return {"surroundings": around, "workloads": figures, "routes": routes}, failures
 
 
