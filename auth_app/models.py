@@ -49,6 +49,8 @@ class Team(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
     slug = models.SlugField(max_length=200, unique=True)
+    # How many requests its people may make together, as gatewaysite.rates reads it; empty for the gateway's default.
+    rate_limit = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -84,6 +86,7 @@ class ApiToken(models.Model):
     last_four = models.CharField(max_length=4, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    rate_limit = models.CharField(max_length=200, blank=True)  # as a team's
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -15,6 +15,7 @@ from django.conf import settings  # noqa: E402 (Django must be set up first)
 from gatewaysite.control_plane import ControlPlane  # noqa: E402
 from gatewaysite.types import Message, Receive, Scope, Send  # noqa: E402
 from proxy_app import lifecycle  # noqa: E402
+from proxy_app.dataplane.limited import limited  # noqa: E402
 from proxy_app.dataplane.router import handler_for, line_of  # noqa: E402
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ control_plane = ControlPlane(
     after_write=lifecycle.apply_changes,
 )
 
+limited_control_plane = limited(control_plane)
+
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Data-plane paths go to their ASGI handlers, everything else to Django."""
@@ -39,7 +42,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1008})
     else:
         answer_to = _without_body(send) if scope["method"] == "HEAD" else send
-        await (handler_for(scope["path"]) or control_plane)(scope, receive, answer_to)
+        await (handler_for(scope["path"]) or limited_control_plane)(scope, receive, answer_to)
 
 
 def _without_body(send: Send) -> Send:

@@ -11,13 +11,16 @@
     |-- Conflict            409  clashes with what is stored
     |-- TooLarge            413
     |-- UnsupportedMediaType 415
+    |-- RateLimited         429  the caller's own limit: Retry-After, and what the limit is
     |-- Refused             503  our own limit or trouble: carries a reason and Retry-After
     `-- UpstreamError       502  the far side broke; see proxy_app.upstream.errors
 
 JSON and pages: gatewaysite.middleware. JSON-RPC: proxy_app.dataplane.rpc_errors.
 """
 
-from collections.abc import Sequence
+import math
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -37,6 +40,7 @@ class GatewayError(Exception):
     code = "internal_error"
     reason: str | None = None
     retry_after_s: int | None = None
+    headers: Mapping[str, str] = {}
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
@@ -114,12 +118,27 @@ class UnsupportedMediaType(GatewayError):
     status, code = 415, "unsupported_media_type"
 
 
+class RateLimited(GatewayError):
+    """Too many requests; try again later."""
+
+    status, code = 429, "rate_limited"
+    reason = "rate_limited"
+
+    def __init__(self, message: str = "", *, retry_after_s: int = 1, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s, self.headers = retry_after_s, headers or {}
+
+
 class Refused(GatewayError):
     """The gateway cannot take this request now; try again shortly."""
 
     status, code = 503, "unavailable"
     reason = "unavailable"
-    retry_after_s = 1
+    come_back_s = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.retry_after_s = spread(self.come_back_s)
 
 
 class PoolFull(Refused):
@@ -132,4 +151,9 @@ class DatabaseDown(Refused):
     """The database cannot be reached; try again shortly."""
 
     reason = "db_unavailable"
-    retry_after_s = 2
+    come_back_s = 2
+
+
+def spread(seconds: float) -> int:
+    """Whole seconds, not the same for everybody: those who were refused together must not come back together."""
+    return math.ceil(seconds) + random.randint(0, 1 + math.ceil(seconds / 4))  # noqa: S311

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from gatewaysite.db.options import pool_options
+from gatewaysite.rates import setting_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -90,6 +91,22 @@ DATABASES = {
 }
 # For LISTEN and the job worker, which need a session: past a PgBouncer in transaction mode.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default=env.str("DATABASE_URL"))
+
+# --- Rate limits ----------------------------------------------------------------------------------------------------
+
+# How many requests each of them may make, where its own row says nothing else: 100/minute, or 10/second; 5000/hour.
+RATE_LIMIT_TOKEN = setting_of("RATE_LIMIT_TOKEN", env.str("RATE_LIMIT_TOKEN", default=""))
+RATE_LIMIT_TEAM = setting_of(
+    "RATE_LIMIT_TEAM", env.str("RATE_LIMIT_TEAM", default="")
+)  # its people together; who is in no team, or in many, by themselves
+RATE_LIMIT_ROUTE = setting_of(
+    "RATE_LIMIT_ROUTE", env.str("RATE_LIMIT_ROUTE", default="")
+)  # everybody's through one proxy route
+RATE_LIMIT_UPSTREAM = setting_of(
+    "RATE_LIMIT_UPSTREAM", env.str("RATE_LIMIT_UPSTREAM", default="")
+)  # everybody's calls to one gateway's upstream
+# Where the requests of all processes are counted: redis://... (Redis or Valkey). Empty: in PostgreSQL.
+CACHE_URL = env.str("CACHE_URL", default="")
 
 # --- Upstream doorway ----------------------------------------------------------------------------------------------
 

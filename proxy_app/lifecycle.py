@@ -19,6 +19,7 @@ from proxy_app.observe.board import board
 from proxy_app.observe.metrics import publisher
 from proxy_app.observe.recorder import recorder
 from proxy_app.observe.upstreams import teller
+from proxy_app.ratelimits.admission import admission
 from proxy_app.snapshot.keeper import keeper
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ async def stop() -> None:
     await job_worker.stop()
     await keeper.stop()
     await recorder.stop()
+    await admission.counters.close()
     await close_upstreams()
     await stop_units()
     close_pool()

@@ -25,7 +25,7 @@ class DatabaseReadOnly(Refused):
     """The database accepts no writes at present; try again shortly."""
 
     reason = "db_read_only"
-    retry_after_s = 5
+    come_back_s = 5
 
 
 # More than an OperationalError: psycopg files some of these elsewhere.

@@ -29,15 +29,18 @@ async def caller(headers: dict[bytes, bytes]) -> Actor:
 
     Raises NotSignedIn or InvalidCredential, and Refused when a token cannot be told unknown from too new to know.
     """
-    if authorization := headers.get(b"authorization"):
-        secret = bearer_secret(authorization.decode("latin1"))
-    elif api_key := headers.get(b"x-api-key"):
-        secret = api_key.decode("latin1")
-    else:
-        raise NotSignedIn
-    secret_hash = hash_secret(secret)
+    secret_hash = secret_hash_of(headers)
     actor = await found(lambda _snapshot: find_actor(secret_hash))
     if actor is None:
         raise InvalidCredential
     set_who(actor.email)
     return actor
+
+
+def secret_hash_of(headers: dict[bytes, bytes]) -> bytes:
+    """The hash of the token that was sent. Raises NotSignedIn and InvalidCredential."""
+    if authorization := headers.get(b"authorization"):
+        return hash_secret(bearer_secret(authorization.decode("latin1")))
+    if api_key := headers.get(b"x-api-key"):
+        return hash_secret(api_key.decode("latin1"))
+    raise NotSignedIn

@@ -20,6 +20,7 @@ from proxy_app.dataplane.proxy import request
 from proxy_app.dataplane.proxy.passage import Answer, Passage
 from proxy_app.observe.metrics import count_refusal
 from proxy_app.proxy_rules import BadPath
+from proxy_app.ratelimits.admission import admission, headers_of
 from proxy_app.snapshot.entries import RouteEntry
 from proxy_app.snapshot.keeper import found
 from proxy_app.upstream.errors import UpstreamTimeout
@@ -36,6 +37,7 @@ async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         check_origin(headers)
         visit.actor = await caller(headers)
+        visit.limits = headers_of(await admission.admit(visit.actor.rates))
         await visit.pass_on()
     except ClientLeft:
         return
@@ -65,6 +67,7 @@ class Visit:
         self.headers = headers
         self.request_id = request_id
         self._own_headers: Headers = ((b"x-request-id", request_id.encode()),)
+        self.limits: Headers = ()  # what the answer says of the caller's rate limits
         self._begun = False
 
     async def pass_on(self) -> None:
@@ -73,6 +76,7 @@ class Visit:
         route = await _route(self.actor, key)
         method, query = scope["method"], scope["query_string"]
         request.check_use(route, method, query, headers)
+        await admission.admit(route.rates)
         passage = Passage(route, self.actor, self.request_id, method, rest, query)
         try:
             if (total_s := route.timeouts.get("total")) is None:
@@ -120,7 +124,7 @@ class Visit:
         start = {
             "type": "http.response.start",
             "status": answer.status,
-            "headers": [*answer.headers, *self._own_headers],
+            "headers": [*answer.headers, *self._own_headers, *self.limits],
         }
         whole = answer.whole()
         self._begun = True
@@ -151,7 +155,9 @@ class Visit:
             return
         if known.reason:
             count_refusal(known, "data")
-        await respond_error(self.send, known, self._own_headers)
+        await respond_error(
+            self.send, known, self._own_headers if known.headers else (*self._own_headers, *self.limits)
+        )
 
 
 async def _route(actor: Actor, key: str) -> RouteEntry:

@@ -5,6 +5,7 @@ from proxy_app.models.calls import Call
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.lease import Lease
 from proxy_app.models.prompt import Prompt
+from proxy_app.models.rate_count import RateCount
 from proxy_app.models.registered import Registered, Visibility
 from proxy_app.models.resource import Resource
 from proxy_app.models.route import Route
@@ -17,6 +18,7 @@ __all__ = [
     "Gateway",
     "Lease",
     "Prompt",
+    "RateCount",
     "Registered",
     "Resource",
     "Route",

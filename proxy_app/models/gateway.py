@@ -36,6 +36,8 @@ class Gateway(Registered):
     ca_certificate = models.TextField(blank=True)
     client_certificate = models.TextField(blank=True)
     sealed_client_key = models.TextField(blank=True)
+    # How many calls all callers together may make, as gatewaysite.rates reads it; empty for the gateway's default.
+    rate_limit = models.CharField(max_length=200, blank=True)
     # Raised when an administrator asks for new connections: every process then opens some.
     pool_epoch = models.PositiveIntegerField(default=0)
 

@@ -56,6 +56,8 @@ class Route(Registered):
     timeout_ms = models.PositiveIntegerField(null=True, blank=True)
     stream_timeout_ms = models.PositiveIntegerField(null=True, blank=True)
     total_timeout_ms = models.PositiveIntegerField(null=True, blank=True)
+    # How many requests all callers together may make, as gatewaysite.rates reads it; empty for the gateway's default.
+    rate_limit = models.CharField(max_length=200, blank=True)
     streaming = models.BooleanField(default=True)
     redirects = models.BooleanField(default=False)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from auth_app.actor import Actor
 from auth_app.policy import CLOSENESS, sees
+from gatewaysite.rates import Rate
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
 from proxy_app.upstream.passing import Base
@@ -28,6 +29,7 @@ class Entry:
 class GatewayEntry(Entry):
     slug: str
     endpoint: Endpoint
+    rates: tuple[Rate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class RouteEntry(Entry):
     timeouts: Mapping[str, float]  # by phase; those that are the gateway's own are not in it
     streaming: bool
     redirects: bool
+    rates: tuple[Rate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Access:
 
     version: int = 0
     tokens: Mapping[bytes, TokenEntry] = field(default_factory=dict)
+    limited: bool = False  # whether any token has a rate limit
 
 
 @dataclass(frozen=True, slots=True)

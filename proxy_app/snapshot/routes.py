@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from gatewaysite.rates import Rate
 from proxy_app.proxy_rules import ALWAYS, never_to_upstream
 from proxy_app.snapshot.entries import NameList, RouteEntry
 from proxy_app.upstream.errors import UpstreamUnsendable
@@ -19,7 +20,7 @@ COLUMNS = (
     "slug", "version", "upstream_url", "methods", "request_headers", "response_headers", "added_headers",
     "sealed_headers", "strip_prefix", "replace_from", "replace_to", "query_policy", "query_parameters",
     "body_limit_bytes", "connect_timeout_ms", "timeout_ms", "stream_timeout_ms", "total_timeout_ms", "streaming",
-    "redirects",
+    "redirects", "rate_limit",
 )  # fmt: skip
 TIMEOUTS = {
     "connect_timeout_ms": "connect",
@@ -29,7 +30,7 @@ TIMEOUTS = {
 }
 
 
-def route_entry(row: dict[str, Any], owned: dict[str, Any]) -> RouteEntry | None:
+def route_entry(row: dict[str, Any], owned: dict[str, Any], rates: tuple[Rate, ...]) -> RouteEntry | None:
     """None when its URL cannot be one, which no page or endpoint stores: the others go on."""
     try:
         base, slug = base_of(row["upstream_url"]), row["slug"]
@@ -62,6 +63,7 @@ def route_entry(row: dict[str, Any], owned: dict[str, Any]) -> RouteEntry | None
         timeouts={phase: row[column] / 1000 for column, phase in TIMEOUTS.items() if row[column]},
         streaming=row["streaming"],
         redirects=row["redirects"],
+        rates=rates,
     )
 
 

@@ -1,16 +1,20 @@
 """Units of work that build the read model. Each reads in one transaction, so an entry never refers to a missing one."""
 
 import json
+import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.db import connection, transaction
 
 from auth_app.actor import Actor
-from auth_app.models import ApiToken, Membership, StateVersion
+from auth_app.models import ApiToken, Membership, StateVersion, Team
+from gatewaysite.rates import Rate, rates_of
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
 from proxy_app.snapshot import routes
 from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, RouteEntry, ServerEntry, TokenEntry, ToolEntry
@@ -20,9 +24,11 @@ from proxy_app.upstream.secrets import CannotUnseal
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
 REACHED_BY = (
-    "url", "sealed_headers", "era", "version", "pool_epoch",
+    "url", "sealed_headers", "era", "version", "pool_epoch", "rate_limit",
     "pool_options", "ca_certificate", "client_certificate", "sealed_client_key",
 )  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 
 def read_versions() -> dict[str, int]:
@@ -38,14 +44,41 @@ def load_access() -> Access:
         roles: defaultdict[UUID, set[tuple[UUID, str]]] = defaultdict(set)
         for user_id, team_id, role in Membership.objects.values_list("user_id", "team_id", "role"):
             roles[user_id].add((team_id, role))
-        live = ApiToken.objects.filter(revoked_at=None, user__is_active=True).values_list(
-            "id", "secret_hash", "expires_at", "user_id", "user__email", "user__is_admin"
+        team_limits = {pk.hex: text for pk, text in Team.objects.exclude(rate_limit="").values_list("id", "rate_limit")}
+        rows = list(
+            ApiToken.objects.filter(revoked_at=None, user__is_active=True).values_list(
+                "id", "secret_hash", "expires_at", "rate_limit", "user_id", "user__email", "user__is_admin"
+            )
         )
-        tokens = {
-            bytes(secret_hash): TokenEntry(Actor(user_id, email, is_admin, frozenset(roles[user_id]), pk), expires_at)
-            for pk, secret_hash, expires_at, user_id, email, is_admin in live
-        }
-    return Access(version, tokens)
+    tokens = {}
+    for pk, secret_hash, expires_at, rate_limit, user_id, email, is_admin in rows:
+        actor = Actor(user_id, email, is_admin, frozenset(roles[user_id]), pk)
+        actor = replace(actor, rates=_rates_of(actor, rate_limit, team_limits))
+        tokens[bytes(secret_hash)] = TokenEntry(actor, expires_at)
+    return Access(version, tokens, any(entry.actor.rates for entry in tokens.values()))
+
+
+def _rates_of(actor: Actor, own: str, team_limits: Mapping[str, str]) -> tuple[Rate, ...]:
+    kind, key = actor.share
+    assert actor.token_id is not None  # noqa: S101 (these are tokens)
+    return (
+        *_readable("token", actor.token_id.hex, own or settings.RATE_LIMIT_TOKEN),
+        *_readable(kind, key, team_limits.get(key) or settings.RATE_LIMIT_TEAM),
+    )
+
+
+def _rates_of_all(kind: str, row: dict[str, Any], default: str) -> tuple[Rate, ...]:
+    """Of all callers together."""
+    return _readable(kind, row["id"].hex, row["rate_limit"] or default)
+
+
+def _readable(kind: str, key: str, text: str) -> tuple[Rate, ...]:
+    """A limit that cannot be read, which no page or endpoint stores, must not let everybody's snapshot grow old."""
+    try:
+        return rates_of(kind, key, text)
+    except ValueError:
+        log.error("a rate limit cannot be read", extra={"limit": kind, "key": key})
+        return ()
 
 
 def load_registry() -> Registry:
@@ -99,7 +132,9 @@ def _registry(
         servers[server.slug] += (server,)
     by_key: defaultdict[str, tuple[RouteEntry, ...]] = defaultdict(tuple)
     for row in route_rows:
-        if (route := routes.route_entry(row, _owned(row))) is None:
+        if (
+            route := routes.route_entry(row, _owned(row), _rates_of_all("route", row, settings.RATE_LIMIT_ROUTE))
+        ) is None:
             continue
         by_key[route.id.hex] += (route,)
         by_key[route.slug] += (route,)
@@ -124,7 +159,12 @@ def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
         )
     except CannotUnseal:
         return None
-    return GatewayEntry(**_owned(row), slug=row["slug"], endpoint=endpoint)
+    return GatewayEntry(
+        **_owned(row),
+        slug=row["slug"],
+        endpoint=endpoint,
+        rates=_rates_of_all("upstream", row, settings.RATE_LIMIT_UPSTREAM),
+    )
 
 
 def _tool_entry(row: dict[str, Any]) -> ToolEntry:

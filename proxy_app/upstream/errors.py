@@ -21,12 +21,9 @@
 Messages name no host, address or port: refused, blocked and unroutable look the same from outside. Details are logged.
 """
 
-import math
-import random
-
 import httpx
 
-from gatewaysite.errors import GatewayError
+from gatewaysite.errors import GatewayError, spread
 from proxy_app.upstream.failures import CircuitOpen, StreamCap, TlsError, may_have_been_sent
 
 
@@ -159,11 +156,6 @@ class UpstreamAuth(UpstreamStatus):
     ) -> None:
         super().__init__(message, upstream_status=upstream_status, upstream_text=upstream_text)
         self.challenge = challenge  # its WWW-Authenticate, as sent
-
-
-def spread(seconds: float) -> int:
-    """When to come back: not before, and not all in the same second."""
-    return math.ceil(seconds) + random.randint(0, 1 + math.ceil(seconds / 4))  # noqa: S311
 
 
 def as_upstream_error(exc: httpx.HTTPError) -> UpstreamError:

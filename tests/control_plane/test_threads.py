@@ -22,6 +22,8 @@ from tests.control_plane.views import gate
 
 pytestmark = pytest.mark.anyio
 
+# Not the same second for everybody.
+SOON = ("1", "2", "3")
 FULL = {"reason": "control_plane_full", "route_kind": "control"}
 seen_by_middleware: list[tuple[str, int]] = []
 
@@ -73,10 +75,11 @@ async def test_past_the_line_a_request_is_refused_at_once(control_plane: Control
     tasks = [asyncio.create_task(ask(control_plane, "GET", "/held")) for _ in range(5)]
     await until(lambda: control_plane.inside == 5 and gate.begun == 2)
     refused = await ask(control_plane, "GET", "/plain")
-    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert (refused.status, refused.headers["retry-after"] in SOON) == (503, True)
     assert (refused.json["code"], refused.json["reason"]) == ("unavailable", "control_plane_full")
     page = await ask(control_plane, "GET", "/admin/tools")
-    assert (page.status, page.headers["content-type"], page.headers["retry-after"]) == (503, "text/plain", "1")
+    assert (page.status, page.headers["content-type"]) == (503, "text/plain")
+    assert page.headers["retry-after"] in SOON
     assert REGISTRY.get_sample_value("gateway_rejections_total", FULL) == before + 2
     gate.open.set()
     assert [answer.status for answer in await asyncio.gather(*tasks)] == [200] * 5

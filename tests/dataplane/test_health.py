@@ -16,6 +16,9 @@ from tests.dataplane.world import World
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("upstreams")]
 
+# When to come back, not the same second for everybody.
+SOON = ("2", "3", "4")
+
 
 async def get(path: str, token: str | None = None) -> Answer:
     headers = {"authorization": f"Bearer {token}"} if token else {}
@@ -95,7 +98,11 @@ async def test_metrics_without_a_database_are_503_for_an_unknown_token(
 ) -> None:
     lose_the_database(monkeypatch)
     answer = await get("/metrics", "unknown")
-    assert (answer.status, answer.json["reason"], answer.headers["retry-after"]) == (503, "db_unavailable", "2")
+    assert (answer.status, answer.json["reason"], answer.headers["retry-after"] in SOON) == (
+        503,
+        "db_unavailable",
+        True,
+    )
 
 
 async def test_without_a_database_a_live_token_works_and_an_unknown_one_is_not_called_bad(
@@ -106,7 +113,7 @@ async def test_without_a_database_a_live_token_works_and_an_unknown_one_is_not_c
     lose_the_database(monkeypatch)
     assert (await call(token, "ping")).status == 200
     refused = await call("unknown", "ping")
-    assert (refused.status, refused.headers["retry-after"]) == (503, "2")
+    assert (refused.status, refused.headers["retry-after"] in SOON) == (503, True)
     assert refused.json["error"]["data"]["reason"] == "db_unavailable"
 
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from auth_app.actor import Actor
 from auth_app.tokens.secrets import hash_secret
+from gatewaysite.rates import Rate
 from proxy_app.proxy_rules import (
     BODY_LIMIT_BYTES,
     DEFAULT_METHODS,
@@ -36,11 +37,18 @@ class World:
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
     looks: int = 0
 
-    def token(self, *, admin: bool = False, teams: dict[UUID, str] | None = None, expires_at: Any = None) -> str:
+    def token(
+        self,
+        *,
+        admin: bool = False,
+        teams: dict[UUID, str] | None = None,
+        expires_at: Any = None,
+        rates: tuple[Rate, ...] = (),
+    ) -> str:
         """The secret of a new person's token."""
         user_id = uuid4()
         secret = f"secret-of-{user_id.hex}"
-        actor = Actor(user_id, f"{user_id.hex}@example.com", admin, frozenset((teams or {}).items()), uuid4())
+        actor = Actor(user_id, f"{user_id.hex}@example.com", admin, frozenset((teams or {}).items()), uuid4(), rates)
         self.tokens[hash_secret(secret)] = TokenEntry(actor, expires_at)
         return secret
 
@@ -52,7 +60,7 @@ class World:
     ) -> Row:
         name = row.pop("name", f"gw{len(self.gateways)}")
         values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
-        values |= {"version": 1, "pool_epoch": 0, "pool_options": {}} | dict.fromkeys(TLS, "")
+        values |= {"version": 1, "pool_epoch": 0, "pool_options": {}, "rate_limit": ""} | dict.fromkeys(TLS, "")
         self.gateways.append(_owned(name) | values | row)
         return self.gateways[-1]
 
@@ -103,6 +111,7 @@ class World:
             "total_timeout_ms": None,
             "streaming": True,
             "redirects": False,
+            "rate_limit": "",
         }
         self.routes.append(_owned(name) | values | row)
         return self.routes[-1]
@@ -112,7 +121,9 @@ class World:
         tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
         version = keeper.snapshot.registry.version + 1
         registry = work._registry(version, self.gateways, tools, self.servers, self.places, self.routes)
-        keeper.snapshot = Snapshot(Access(1, dict(self.tokens)), registry)
+        keeper.snapshot = Snapshot(
+            Access(1, dict(self.tokens), any(entry.actor.rates for entry in self.tokens.values())), registry
+        )
 
     async def look(self) -> None:
         """Stands in for the keeper's look into the database: what was added since is found by it."""

@@ -236,7 +236,8 @@ def test_a_full_pool_is_pool_full_after_its_timeout(db: None) -> None:
             in_thread(lambda: query(connections[ALIAS], "SELECT 1"))
         refusal = as_refusal(failure.value)
         assert isinstance(refusal, PoolFull)
-        assert (refusal.status, refusal.reason, refusal.retry_after_s) == (503, "db_pool_full", 1)
+        assert (refusal.status, refusal.reason) == (503, "db_pool_full")
+        assert refusal.retry_after_s in range(1, 4)
         assert query(connection, "SELECT 1") == (1,)
 
 

@@ -115,7 +115,8 @@ async def test_past_the_lines_end_a_unit_is_refused_at_once() -> None:
     tasks = await busy_line(gate, waiting=2)
     with pytest.raises(PoolFull) as refusal:
         await run_unit(gate.unit)
-    assert (refusal.value.status, refusal.value.reason, refusal.value.retry_after_s) == (503, "db_pool_full", 1)
+    assert (refusal.value.status, refusal.value.reason) == (503, "db_pool_full")
+    assert refusal.value.retry_after_s in range(1, 4)
     assert unit_stats() == {"running": 2, "waiting": 2, "refused_total": 1, "timeouts_total": 0}
     gate.open.set()
     await asyncio.gather(*tasks)

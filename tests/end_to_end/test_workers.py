@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -181,3 +182,30 @@ def kill_the_worker_at_work(gateway: GatewayProcess) -> None:
         )
     with suppress(AlreadyEnqueued):
         app.configure_task("rescue_stalled_jobs", queue="gateway").defer(timestamp=0)
+
+
+def test_a_rate_limit_holds_for_both_workers_and_both_planes_together(gateway: GatewayProcess) -> None:
+    limited, free = a_user(), a_user()
+    token, other = a_token(limited, rate_limit="60/day"), a_token(free)
+    for client in gateway.workers().values():
+        until(lambda client=client: client.get("/tools", headers=bearer(other)).status_code == 200, 5)  # type: ignore[misc]
+    ways = [("POST", "/mcp", PING), ("GET", "/tools", None)]
+    clients = list(gateway.workers().values())
+
+    def ask(number: int) -> httpx.Response:
+        method, path, body = ways[number // 2 % 2]
+        return clients[number % 2].request(method, path, json=body, headers=bearer(token))
+
+    answers = [ask(number) for number in range(150)]
+    told = Counter(answer.status_code for answer in answers)
+    # What one of two workers has drawn and does not need is an eighth of what was left at most.
+    assert set(told) == {200, 429}
+    assert 60 - 60 // 8 <= told[200] <= 60
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["x-ratelimit-limit-requests"] == "60"
+    assert int(refused.headers["retry-after"]) >= 1
+    assert all(client.get("/tools", headers=bearer(other)).status_code == 200 for client in clients)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(used) FROM proxy_app_ratecount")
+        (drawn,) = cursor.fetchone()
+    assert drawn >= 60

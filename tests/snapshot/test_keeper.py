@@ -566,7 +566,8 @@ async def test_a_check_without_a_database_is_a_refusal_with_a_time_to_come_back(
     for ask in (kept.check, kept.look_again):
         with pytest.raises(Refused) as refusal:
             await ask()
-        assert (refusal.value.reason, refusal.value.retry_after_s) == ("db_unavailable", 2)
+        assert refusal.value.reason == "db_unavailable"
+        assert refusal.value.retry_after_s in range(2, 5)
 
 
 async def test_a_stopped_keeper_holds_no_connection(unstarted: Keeper) -> None:

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.usefixtures("db")
 
 OWNERSHIP = {"name", "slug", "visibility", "team_id", "owner_id", "enabled"}
 HELD: dict[type[models.Model], tuple[str, set[str]]] = {
-    ApiToken: ("access", {"secret_hash", "expires_at", "revoked_at", "user_id"}),
+    ApiToken: ("access", {"secret_hash", "expires_at", "revoked_at", "user_id", "rate_limit"}),
     User: ("access", {"email", "is_admin", "is_active"}),
     Membership: ("access", {"team_id", "user_id", "role"}),
     Gateway: (
         "registry",
         OWNERSHIP
-        | {"url", "sealed_headers", "era", "pool_options", "pool_epoch"}
+        | {"url", "sealed_headers", "era", "pool_options", "pool_epoch", "rate_limit"}
         | {"ca_certificate", "client_certificate", "sealed_client_key"},
     ),
     Tool: (
@@ -119,6 +119,8 @@ def test_a_new_row_moves_its_part_and_no_other() -> None:
     assert moved(a_gateway) == {"registry"}
     assert moved(lambda: a_tool(gateway=Gateway.objects.get())) == {"registry"}
     assert moved(a_server) == {"registry"}
+    a_team()
+    assert moved(lambda: Team.objects.update(rate_limit="5/day")) == {"access"}
 
 
 def test_what_the_read_model_does_not_hold_moves_nothing() -> None:
@@ -126,6 +128,7 @@ def test_what_the_read_model_does_not_hold_moves_nothing() -> None:
     assert moved(lambda: a_resource(gateway=gateway)) == set()
     assert moved(lambda: a_prompt(gateway=gateway)) == set()
     assert moved(a_team) == set()
+    assert moved(lambda: Team.objects.update(name="other")) == set()
     call = {"at": datetime.now(UTC), "request_id": "x", "method": "tools/call", "outcome": "ok", "duration_ms": 1}
     assert moved(lambda: Call.objects.create(**call)) == set()
     assert moved(lambda: (Resource.objects.all().delete(), Prompt.objects.all().delete())) == set()

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from auth_app.actor import Actor
 from gatewaysite.errors import GatewayError, NotFound
 from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
+from proxy_app.ratelimits.admission import admission
 from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
 from proxy_app.snapshot.keeper import current, keeper
 from proxy_app.upstream import mcp
@@ -89,6 +89,7 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
     gateway = exchange.registry.gateways.get(tool.gateway_id)
     if gateway is None:
         raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
+    await admission.admit(gateway.rates)
     params = join(exchange.request.members | {"name": msgspec.Raw(msgspec.json.encode(tool.original_name))})
     began = time.perf_counter()
     answer = await mcp.call(
@@ -99,7 +100,7 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         param_headers=_param_headers(exchange, tool),
         # What the client can be asked for on the way; only the modern era carries that through (MRTR).
         capabilities=bytes(exchange.request.meta.get(META_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
-        share=share_of(exchange.actor),
+        share=exchange.actor.share[1],
         idempotent=tool.idempotent,
     )
     return Relay(exchange, answer, began) if isinstance(answer, AnswerStream) else finish(exchange, answer, began)
@@ -109,12 +110,6 @@ def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:
     if tool.timeout_s is None:
         return gateway.endpoint
     return replace(gateway.endpoint, timeout_s=tool.timeout_s)
-
-
-def share_of(actor: Actor) -> str:
-    """Whose share of an upstream's slots a call takes: the caller's team's; a person's own who has none or many."""
-    teams = actor.team_ids
-    return (next(iter(teams)) if len(teams) == 1 else actor.user_id).hex
 
 
 async def find(exchange: Exchange, name: str) -> ToolEntry:

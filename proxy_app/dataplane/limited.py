@@ -1,0 +1,45 @@
+"""Rate limits in front of the control plane: of tokens, which the process knows from memory."""
+
+from gatewaysite.errors import GatewayError, RateLimited
+from gatewaysite.types import AsgiApp, Message, Receive, Scope, Send
+from proxy_app.dataplane.caller import find_actor, secret_hash_of
+from proxy_app.dataplane.http import Headers, header_dict, respond_error
+from proxy_app.observe.metrics import count_refusal
+from proxy_app.ratelimits.admission import admission, headers_of
+from proxy_app.snapshot.keeper import current
+
+
+def limited(application: AsgiApp) -> AsgiApp:
+    """The application, with each token held to its limits. Who is unknown here is the application's to refuse."""
+
+    async def within_limits(scope: Scope, receive: Receive, send: Send) -> None:
+        if not current().access.limited:
+            await application(scope, receive, send)
+            return
+        try:
+            headers = await _admit(scope)
+        except RateLimited as error:
+            count_refusal(error)
+            await respond_error(send, error)
+            return
+        await application(scope, receive, _adding(headers, send) if headers else send)
+
+    return within_limits
+
+
+async def _admit(scope: Scope) -> Headers:
+    try:
+        secret_hash = secret_hash_of(header_dict(scope))
+    except GatewayError:
+        return ()
+    actor = find_actor(secret_hash)
+    return headers_of(await admission.admit(actor.rates)) if actor else ()
+
+
+def _adding(headers: Headers, send: Send) -> Send:
+    async def send_with_them(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *headers]}
+        await send(message)
+
+    return send_with_them
