@@ -49,13 +49,13 @@ class Passage:
     async def send(self, headers: RawHeaders, body: bytes | Streamed) -> "Answer":
         """The upstream's answer, its body unread. Raises GatewayError; then nothing is left open."""
         if not self.route.readable:
-            raise UpstreamUnreachable("The stored credential of this route cannot be read; set it again.")
+            raise UpstreamUnreachable("The stored credential or key of this route cannot be read; set it again.")
         if isinstance(body, Streamed) and body.length is not None:
             headers = [*headers, (b"content-length", b"%d" % body.length)]
         request = build(self.route, self.method, self.rest, self.query, headers, body)
         began = time.perf_counter()
         try:
-            response = await client.send(request)
+            response = await client.send(request, share=self.actor.share[1])
         except UpstreamUnsendable as error:
             raise _why_unsendable(headers) from error
         finally:
