@@ -8,6 +8,8 @@ from functools import lru_cache
 
 PUBLIC_NAME_LIMIT = 128  # MCP's limit for the name of a tool
 MCP_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+# What the key of a proxy route's pool begins with; a gateway's is its bare id.
+ROUTE_KEY = "route:"
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 

@@ -15,6 +15,7 @@ from auth_app.models import AuditEntry
 from proxy_app.federation.offer import Item, Offer, storable
 from proxy_app.models import Gateway, Lease, Prompt, Registered, Resource, Tool, Visibility
 from proxy_app.names import display_name, free_name, public_tool_name
+from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.wire import Era
 from proxy_app.upstream.secrets import CannotUnseal
@@ -52,19 +53,8 @@ def begin_sync(gateway_id: UUID) -> Endpoint | None:
 
 
 def _endpoint(gateway: Gateway, era: Era | None = None) -> Endpoint:
-    return endpoint_of(
-        gateway.pk,
-        url=gateway.url,
-        sealed_headers=gateway.sealed_headers,
-        era=era,
-        name=gateway.slug,
-        revision=gateway.version,
-        epoch=gateway.pool_epoch,
-        pool_options=gateway.pool_options,
-        ca_certificate=gateway.ca_certificate,
-        client_certificate=gateway.client_certificate,
-        sealed_client_key=gateway.sealed_client_key,
-    )
+    columns = {name: getattr(gateway, name) for name in stored.COLUMNS}
+    return endpoint_of(gateway.pk, columns, url=gateway.url, name=gateway.slug, era=era)
 
 
 def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:

@@ -1,6 +1,7 @@
 """What is registered, and what was called. One file per kind."""
 
 from proxy_app.models.attestation import Attestation
+from proxy_app.models.called import Called
 from proxy_app.models.calls import Call
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.lease import Lease
@@ -15,6 +16,7 @@ from proxy_app.models.tool import Tool
 __all__ = [
     "Attestation",
     "Call",
+    "Called",
     "Gateway",
     "Lease",
     "Prompt",

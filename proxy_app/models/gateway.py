@@ -2,10 +2,10 @@
 
 from django.db import models
 
-from proxy_app.models.registered import Registered
+from proxy_app.models.called import Called
 
 
-class Gateway(Registered):
+class Gateway(Called):
     """`enabled` is what a person wants, `reachable` what was measured, `status` how far its registration came."""
 
     class Status(models.TextChoices):
@@ -17,29 +17,8 @@ class Gateway(Registered):
         STREAMABLE_HTTP = "STREAMABLEHTTP"
         SSE = "SSE"
 
-    class AuthType(models.TextChoices):
-        NONE = ""
-        BEARER = "bearer"
-        BASIC = "basic"
-        HEADERS = "authheaders"
-
     url = models.CharField(max_length=2000)
     transport = models.CharField(max_length=20, choices=Transport, default=Transport.STREAMABLE_HTTP)
-    auth_type = models.CharField(max_length=20, choices=AuthType, default=AuthType.NONE, blank=True)
-    # The headers that carry the credential, sealed (proxy_app.upstream.secrets); empty without one.
-    sealed_headers = models.TextField(blank=True)
-
-    # Limits, time-outs and checks where they differ from the gateway's own settings, as the JSON body names them: see
-    # proxy_app.upstream.limits.Options.
-    pool_options = models.JSONField(default=dict, blank=True)
-    # Whom else than the public authorities we believe, and as whom we come; PEM, the key sealed.
-    ca_certificate = models.TextField(blank=True)
-    client_certificate = models.TextField(blank=True)
-    sealed_client_key = models.TextField(blank=True)
-    # How many calls all callers together may make, as gatewaysite.rates reads it; empty for the gateway's default.
-    rate_limit = models.CharField(max_length=200, blank=True)
-    # Raised when an administrator asks for new connections: every process then opens some.
-    pool_epoch = models.PositiveIntegerField(default=0)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     status_message = models.TextField(null=True, blank=True)
@@ -67,5 +46,5 @@ class Gateway(Registered):
     # Items the upstream offered and we could not take, each with the reason.
     skipped = models.JSONField(default=list, blank=True)
 
-    class Meta(Registered.Meta):
+    class Meta(Called.Meta):
         pass

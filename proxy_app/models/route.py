@@ -3,8 +3,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from proxy_app.models.gateway import Gateway
-from proxy_app.models.registered import Registered
+from proxy_app.models.called import Called
 from proxy_app.proxy_rules import (
     BODY_LIMIT_BYTES,
     DEFAULT_METHODS,
@@ -25,7 +24,7 @@ def default_response_headers() -> list[str]:
     return list(DEFAULT_RESPONSE_HEADERS)
 
 
-class Route(Registered):
+class Route(Called):
     """Served at /proxy/{id or slug}/...; what follows there is appended to `upstream_url`."""
 
     class QueryPolicy(models.TextChoices):
@@ -39,9 +38,6 @@ class Route(Registered):
     request_headers = ArrayField(models.CharField(max_length=100), default=default_request_headers, blank=True)
     response_headers = ArrayField(models.CharField(max_length=100), default=default_response_headers, blank=True)
     added_headers = models.JSONField(default=dict, blank=True)
-    auth_type = models.CharField(max_length=20, choices=Gateway.AuthType, default=Gateway.AuthType.NONE, blank=True)
-    # The headers that carry the credential, sealed (proxy_app.upstream.secrets); empty without one.
-    sealed_headers = models.TextField(blank=True)
 
     # Whether /proxy/{slug} is left out of the path the upstream sees, and which beginning of the rest is replaced.
     strip_prefix = models.BooleanField(default=True)
@@ -51,15 +47,10 @@ class Route(Registered):
     query_parameters = ArrayField(models.CharField(max_length=100), default=list, blank=True)
 
     body_limit_bytes = models.BigIntegerField(default=BODY_LIMIT_BYTES)
-    # Null: the gateway's own.
-    connect_timeout_ms = models.PositiveIntegerField(null=True, blank=True)
-    timeout_ms = models.PositiveIntegerField(null=True, blank=True)
-    stream_timeout_ms = models.PositiveIntegerField(null=True, blank=True)
+    # For all of a request. The time-outs of its parts are among the pool's options.
     total_timeout_ms = models.PositiveIntegerField(null=True, blank=True)
-    # How many requests all callers together may make, as gatewaysite.rates reads it; empty for the gateway's default.
-    rate_limit = models.CharField(max_length=200, blank=True)
     streaming = models.BooleanField(default=True)
     redirects = models.BooleanField(default=False)
 
-    class Meta(Registered.Meta):
+    class Meta(Called.Meta):
         pass

@@ -5,12 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from auth_app.actor import Actor
 from auth_app.models import AuditEntry
 from auth_app.policy import may_administer
-from proxy_app.models import Call, Gateway
+from proxy_app.models import Call, Called, Gateway, Route
+from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.records import CallRecord
 
 
@@ -41,22 +42,24 @@ def calls_through(route_id: UUID, user_id: UUID | None, limit: int) -> list[dict
 
 
 def ask_for_new_connections(key: str, email: str, request_id: str) -> bool:
-    """Every process's snapshot says so from here on. False when the key is that of no gateway."""
+    """Every process's snapshot says so from here on. False when the key is that of no gateway and no proxy route."""
+    model, kind = (Route, "route") if key.startswith(ROUTE_KEY) else (Gateway, "gateway")
     try:
-        gateway_id = UUID(hex=key)
+        pk = UUID(hex=key.removeprefix(ROUTE_KEY))
     except ValueError:
         return False
+    rows: QuerySet[Called] = model._default_manager.filter(pk=pk)
     with transaction.atomic(durable=True):
-        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).only("id", "name").first()
-        if gateway is None:
+        row = rows.select_for_update().only("id", "name").first()
+        if row is None:
             return False
-        Gateway.objects.filter(pk=gateway_id).update(pool_epoch=F("pool_epoch") + 1)
+        rows.update(pool_epoch=F("pool_epoch") + 1)
         AuditEntry.objects.create(
             actor_email=email,
-            action="gateway.pool_recreated",
-            object_kind="gateways",
-            object_id=key,
-            object_name=gateway.name,
+            action=f"{kind}.pool_recreated",
+            object_kind=f"{kind}s",
+            object_id=row.pk.hex,
+            object_name=row.name,
             request_id=request_id,
         )
     return True

@@ -5,7 +5,7 @@ A control is a plain dict; the rules are those of the kind's pydantic models, th
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +18,10 @@ from proxy_app.proxy_rules import (
     DEFAULT_REQUEST_HEADERS,
     DEFAULT_RESPONSE_HEADERS,
 )
-
-Item = Mapping[str, Any]
-Field = dict[str, Any]
-Texts = dict[str, str]
+from proxy_app.registry.controls import FALSE, Field, Item, Texts, choices, control, every_control, part, with_messages
+from proxy_app.registry.pool_form import pool_body, pool_fields, pool_texts
 
 KEEP = "keep"
-FALSE = ""
 VISIBILITIES = (("public", "Everybody"), ("team", "A team"), ("private", "Only me"))
 CREDENTIALS = (
     ("none", "None"),
@@ -33,7 +30,6 @@ CREDENTIALS = (
     ("authheaders", "A header of its own"),
 )
 QUERIES = (("pass", "Passes as it is"), ("listed", "May have these parameters only"), ("refuse", "Is refused"))
-OURS = "Empty: the gateway's own."
 BLANK_ROUTE = {
     "auth_type": "none",
     "methods": ", ".join(DEFAULT_METHODS),
@@ -45,12 +41,6 @@ BLANK_ROUTE = {
     "body_limit_bytes": str(BODY_LIMIT_BYTES),
 }
 ROUTE_CHECKS = {"strip_prefix": "stripPrefix", "streaming": "streaming", "redirects": "redirects"}
-ROUTE_TIMEOUTS = {
-    "connect_timeout_ms": "connectTimeoutMs",
-    "timeout_ms": "timeoutMs",
-    "stream_timeout_ms": "streamTimeoutMs",
-    "total_timeout_ms": "totalTimeoutMs",
-}
 CREDENTIAL_FIELDS = {
     "bearer": ("auth_token",),
     "basic": ("auth_username", "auth_password"),
@@ -88,6 +78,7 @@ def texts_of(slug: str, item: Item) -> Texts:
     }
     if slug in {"gateways", "routes"}:
         texts["auth_type"] = KEEP if item["authType"] else "none"
+        texts |= pool_texts(item)
     if slug == "routes":
         texts |= _route_texts(item)
     if slug == "tools":
@@ -121,14 +112,14 @@ def _typed(name: str, text: str) -> str:
 
 def with_errors(fields: Sequence[Field], error: GatewayError) -> tuple[list[Field], list[dict[str, str]]]:
     """The controls with their errors, and the summary. What fits no control is in the summary alone."""
-    labels = {field["key"]: field["label"] for field in fields}
+    labels = {field["key"]: field["label"] for field in every_control(fields)}
     messages: dict[str, str] = {}
     summary = []
     for name, message in _complaints(error):
         if name in labels:
             messages.setdefault(name, message)
         summary.append({"id": name if name in labels else "", "label": labels.get(name, ""), "message": message})
-    return [field | {"error": messages.get(field["key"], "")} for field in fields], summary
+    return with_messages(fields, messages), summary
 
 
 def _complaints(error: GatewayError) -> list[tuple[str, str]]:
@@ -138,8 +129,9 @@ def _complaints(error: GatewayError) -> list[tuple[str, str]]:
 
 
 def _field_name(loc: Sequence[str | int]) -> str:
-    """The control a complaint belongs to: `("body", "authToken")` is about `auth_token`."""
-    name = str(loc[1]) if len(loc) > 1 else ""
+    """The control a complaint belongs to: `("body", "authToken")` is about `auth_token`; each option has one too."""
+    of_options = len(loc) > 2 and loc[1] in {"poolOptions", "pool_options"}
+    name = str(loc[2 if of_options else 1]) if len(loc) > 1 else ""
     return SAME_AS.get(snake := re.sub(r"([A-Z])", r"_\1", name).lower(), snake)
 
 
@@ -154,38 +146,16 @@ def _sentence(type_: str, message: str) -> str:
     return message if message.endswith((".", "!", "?")) else f"{message}."
 
 
-def _control(key: str, label: str, texts: Texts, kind: str = "text", **more: Any) -> Field:
-    control = {
-        "id": key,
-        "key": key,
-        "label": label,
-        "kind": kind,
-        "type": "",
-        "help": "",
-        "required": False,
-        "value": texts.get(key, ""),
-        "choices": [],
-        "error": "",
-        "when": "",
-        "autocomplete": "off",
-        "placeholder": "",
-    }
-    return control | more
-
-
-def _choices(pairs: Sequence[tuple[str, str]]) -> list[Field]:
-    return [{"value": value, "label": label} for value, label in pairs]
-
-
 def _gateway_fields(texts: Texts, item: Item | None) -> list[Field]:
     return [
-        _control(
+        control(
             "name", "Name", texts, required=True, help="The names of its tools begin with it: “Demo” makes demo-echo."
         ),
-        _control("url", "URL", texts, "url", required=True, placeholder="https://mcp.example.com/mcp",
+        control("url", "URL", texts, "url", required=True, placeholder="https://mcp.example.com/mcp",
                  help="Its MCP endpoint, over streamable HTTP."),
-        _control("description", "Description", texts, "long"),
+        control("description", "Description", texts, "long"),
         *_credential_fields(texts, item),
+        *pool_fields("gateways", texts, item),
     ]  # fmt: skip
 
 
@@ -194,60 +164,57 @@ def _credential_fields(texts: Texts, item: Item | None) -> list[Field]:
     credentials = [(KEEP, "Keep the stored one"), *CREDENTIALS] if stored else CREDENTIALS
     secret = {"kind": "password", "autocomplete": "new-password"}
     return [
-        _control("auth_type", "Credential", texts, "select", required=True, chooses=True,
-                 choices=_choices(credentials), help="What we send it to be let in. Kept sealed, never shown again."),
-        _control("auth_token", "Token", {}, when="when bearer inset", **secret),
-        _control("auth_username", "User", texts, when="when basic inset"),
-        _control("auth_password", "Password", {}, when="when basic inset", **secret),
-        _control("auth_header_key", "Header", texts, when="when authheaders inset", placeholder="X-Api-Key"),
-        _control("auth_header_value", "Value", {}, when="when authheaders inset", **secret),
+        control("auth_type", "Credential", texts, "select", required=True, chooses=True,
+                 choices=choices(credentials), help="What we send it to be let in. Kept sealed, never shown again."),
+        control("auth_token", "Token", {}, when="when bearer inset", **secret),
+        control("auth_username", "User", texts, when="when basic inset"),
+        control("auth_password", "Password", {}, when="when basic inset", **secret),
+        control("auth_header_key", "Header", texts, when="when authheaders inset", placeholder="X-Api-Key"),
+        control("auth_header_value", "Value", {}, when="when authheaders inset", **secret),
     ]  # fmt: skip
 
 
 def _route_fields(texts: Texts, item: Item | None) -> list[Field]:
     names = "Separated by commas. x-* stands for all that begin so."
     return [
-        _control("name", "Name", texts, required=True, help="The address is /proxy/ and the slug made of it."),
-        _control("upstream_url", "Upstream", texts, required=True, placeholder="https://api.example.com/v1",
+        control("name", "Name", texts, required=True, help="The address is /proxy/ and the slug made of it."),
+        control("upstream_url", "Upstream", texts, required=True, placeholder="https://api.example.com/v1",
                  help="What follows the prefix in a request is appended to it. https unless it says otherwise."),
-        _control("description", "Description", texts, "long"),
+        control("description", "Description", texts, "long"),
         *_credential_fields(texts, item),
-        _part("Requests"),
-        _control("methods", "Methods", texts, required=True, help="Separated by commas. All others are refused."),
-        _control("query_policy", "Query", texts, "select", required=True, chooses=True, choices=_choices(QUERIES)),
-        _control("query_parameters", "Parameters", texts, "long", when="when listed inset",
+        part("Requests"),
+        control("methods", "Methods", texts, required=True, help="Separated by commas. All others are refused."),
+        control("query_policy", "Query", texts, "select", required=True, chooses=True, choices=choices(QUERIES)),
+        control("query_parameters", "Parameters", texts, "long", when="when listed inset",
                  help="Separated by commas."),
-        _control("request_headers", "Headers that pass to the upstream", texts, "long", help=names),
-        _control("added_headers", "Headers to add", texts, "lines", placeholder="X-Tenant: blue",
+        control("request_headers", "Headers that pass to the upstream", texts, "long", help=names),
+        control("added_headers", "Headers to add", texts, "lines", placeholder="X-Tenant: blue",
                  help="One per line, as Name: value. Everybody who sees the route sees them; secrets go above."),
-        _control("body_limit_bytes", "Largest body", texts, "number", type="bytes", required=True),
-        _part("Path"),
-        _control("strip_prefix", "Leave /proxy/ and the slug out of what the upstream sees", texts, "check"),
-        _control("replace_from", "Replace", texts, placeholder="/v1", help="A beginning of the rest of the path."),
-        _control("replace_to", "By", texts, placeholder="/api/v2"),
-        _part("Answers"),
-        _control("response_headers", "Headers that pass to the client", texts, "long",
+        control("body_limit_bytes", "Largest body", texts, "number", type="bytes", required=True),
+        part("Path"),
+        control("strip_prefix", "Leave /proxy/ and the slug out of what the upstream sees", texts, "check"),
+        control("replace_from", "Replace", texts, placeholder="/v1", help="A beginning of the rest of the path."),
+        control("replace_to", "By", texts, placeholder="/api/v2"),
+        part("Answers"),
+        control("response_headers", "Headers that pass to the client", texts, "long",
                  help=f"{names} Without cache-control nobody may store an answer."),
-        _control("streaming", "May be event streams", texts, "check"),
-        _control("redirects", "May be redirects", texts, "check", help="Otherwise a redirect is an error."),
-        _part("Time-outs"),
-        _control("connect_timeout_ms", "To connect", texts, "number", type="milliseconds", help=OURS),
-        _control("timeout_ms", "While the upstream is silent", texts, "number", type="milliseconds", help=OURS),
-        _control("stream_timeout_ms", "The same in an event stream", texts, "number", type="milliseconds", help=OURS),
-        _control("total_timeout_ms", "For all of it", texts, "number", type="milliseconds", help="Empty: no limit."),
-        _part("Who may use it"),
+        control("streaming", "May be event streams", texts, "check"),
+        control("redirects", "May be redirects", texts, "check", help="Otherwise a redirect is an error."),
+        *pool_fields("routes", texts, item, [_total_timeout(texts)]),
+        part("Who may use it"),
     ]  # fmt: skip
 
 
-def _part(title: str) -> Field:
-    """A heading between controls."""
-    return _control("", title, {}, "part")
+def _total_timeout(texts: Texts) -> Field:
+    return control(
+        "total_timeout_ms", "For all of a request", texts, "number", type="milliseconds", placeholder="no limit"
+    )
 
 
 def _server_fields(texts: Texts, item: Item | None) -> list[Field]:
     return [
-        _control("name", "Name", texts, required=True, help="Its address ends in the slug made of it."),
-        _control("description", "Description", texts, "long"),
+        control("name", "Name", texts, required=True, help="Its address ends in the slug made of it."),
+        control("description", "Description", texts, "long"),
     ]
 
 
@@ -255,41 +222,41 @@ def _tool_fields(texts: Texts, item: Item | None) -> list[Field]:
     gateway = item["gatewaySlug"] if item else ""
     help_text = f"Clients call it {gateway}-…; the upstream's own name stays {item['originalName']}." if item else ""
     return [
-        _control("custom_name", "Name", texts, required=True, help=help_text),
-        _control("display_name", "Display name", texts),
-        _control("description", "Description", texts, "long", help="What models read to choose it."),
-        _control("timeout_ms", "Time-out", texts, "number", type="milliseconds", help="Empty: the default."),
-        _control("deprecated", "Deprecated", texts, "check", help="Still callable; shown as such to people."),
+        control("custom_name", "Name", texts, required=True, help=help_text),
+        control("display_name", "Display name", texts),
+        control("description", "Description", texts, "long", help="What models read to choose it."),
+        control("timeout_ms", "Time-out", texts, "number", type="milliseconds", help="Empty: the default."),
+        control("deprecated", "Deprecated", texts, "check", help="Still callable; shown as such to people."),
     ]
 
 
 def _resource_fields(texts: Texts, item: Item | None) -> list[Field]:
     return [
-        _control("name", "Name", texts, required=True),
-        _control("description", "Description", texts, "long"),
+        control("name", "Name", texts, required=True),
+        control("description", "Description", texts, "long"),
     ]
 
 
 def _prompt_fields(texts: Texts, item: Item | None) -> list[Field]:
     return [
-        _control("custom_name", "Name", texts, required=True),
-        _control("display_name", "Display name", texts),
-        _control("description", "Description", texts, "long"),
+        control("custom_name", "Name", texts, required=True),
+        control("display_name", "Display name", texts),
+        control("description", "Description", texts, "long"),
     ]
 
 
 def _scope_fields(texts: Texts, scope: Scope) -> list[Field]:
     """Who may see the item. What this person may not choose is shown, switched off, with the reason."""
-    choices = _choices(VISIBILITIES)
+    visibilities = choices(VISIBILITIES)
     if not scope.may_publish and texts.get("visibility") != "public":
-        choices[0] |= {"label": "Everybody (only administrators publish)", "disabled": True}
+        visibilities[0] |= {"label": "Everybody (only administrators publish)", "disabled": True}
     if not scope.teams and texts.get("visibility") != "team":
-        choices[1] |= {"label": "A team (you are a member of none)", "disabled": True}
-    teams = _choices(scope.teams)
+        visibilities[1] |= {"label": "A team (you are a member of none)", "disabled": True}
+    teams = choices(scope.teams)
     return [
-        _control("tags", "Tags", texts, help="Separated by commas."),
-        _control("visibility", "Visible to", texts, "select", required=True, chooses=True, choices=choices),
-        _control("team_id", "Team", texts, "select", unset="Choose a team", choices=teams, when="when team inset"),
+        control("tags", "Tags", texts, help="Separated by commas."),
+        control("visibility", "Visible to", texts, "select", required=True, chooses=True, choices=visibilities),
+        control("team_id", "Team", texts, "select", unset="Choose a team", choices=teams, when="when team inset"),
     ]
 
 
@@ -316,6 +283,10 @@ SAME_AS = {"associated_tools": "tools", "tool_aliases": "tools", "credential": "
 
 
 def _gateway_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
+    return _credential_body(texts) | pool_body("gateways", texts)
+
+
+def _credential_body(texts: Texts) -> dict[str, Any]:
     """The credential's fields of the chosen kind only; none of them to keep what is stored."""
     chosen = texts.get("auth_type", "none")
     if chosen == KEEP:
@@ -346,15 +317,15 @@ def _route_texts(item: Item) -> Texts:
         "replace_to": item["replaceTo"],
         "body_limit_bytes": str(item["bodyLimitBytes"]),
         **{name: "on" if item[member] else FALSE for name, member in ROUTE_CHECKS.items()},
-        **{name: str(item[member] or "") for name, member in ROUTE_TIMEOUTS.items()},
+        "total_timeout_ms": str(item["totalTimeoutMs"] or ""),
     }
 
 
 def _route_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
-    body: dict[str, Any] = _gateway_body(texts, post)
+    body = _credential_body(texts) | pool_body("routes", texts)
     body |= {name: texts.get(name, "") for name in ("query_policy", "replace_from", "replace_to", "body_limit_bytes")}
     body |= {name: name in texts for name in ROUTE_CHECKS}
-    body |= {name: texts.get(name) or None for name in ROUTE_TIMEOUTS}
+    body["total_timeout_ms"] = texts.get("total_timeout_ms") or None
     for name in ("methods", "query_parameters", "request_headers", "response_headers"):
         body[name] = re.findall(r"[^\s,]+", texts.get(name, ""))
     pairs = [line.partition(":") for line in texts.get("added_headers", "").split("\n") if line.strip()]

@@ -20,6 +20,7 @@ from proxy_app.dataplane.call import call_tool_for_page
 from proxy_app.dataplane.proxy.trial import try_route
 from proxy_app.registry import details, forms, picker, route_trial, schema_form, work
 from proxy_app.registry.access import may_change_item, scope_of, why_not
+from proxy_app.registry.controls import Texts
 from proxy_app.registry.dependents import dependents_of
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, ROUTES, TOOLS
@@ -238,7 +239,7 @@ def _form(
 
 
 def _show_form(
-    request: HttpRequest, kind: Kind, texts: forms.Texts | None, item: Plain | None, error: GatewayError | None = None
+    request: HttpRequest, kind: Kind, texts: Texts | None, item: Plain | None, error: GatewayError | None = None
 ) -> HttpResponse:
     actor = actor_of(request)
     scope = scope_of(actor, teams_to_choose(actor))

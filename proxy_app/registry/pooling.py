@@ -1,21 +1,60 @@
-"""How a gateway's connections differ from those of all others: the fields they are written with, and their checks."""
+"""How connections to one upstream differ from those to all others: what is sent and answered, for every kind called."""
 
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypedDict
 
-from pydantic import AfterValidator, Field, StringConstraints
+from django.db.models import Case, TextField, Value, When
+from django.db.models.functions import NullIf
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, WrapValidator
+from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
-from proxy_app.registry.kind import Values
+from proxy_app.models import Called
+from proxy_app.registry.data import AnyObject, as_text
+from proxy_app.registry.kind import Source, Values
 from proxy_app.registry.validation import Body, plain_text
-from proxy_app.upstream.limits import Options
-from proxy_app.upstream.secrets import CLIENT_KEY, seal
-from proxy_app.upstream.tls import context_for
+from proxy_app.upstream import tls
+from proxy_app.upstream.limits import NO_OPTIONS, Counts
+from proxy_app.upstream.secrets import CLIENT_KEY, CannotUnseal, open_sealed, seal
 
 MASK = "*****"
 DAY_S = 86_400
+TOGETHER = "A client certificate and its key go together"
+WHAT_COUNTS = (
+    "What opens the circuit besides connections that fail: nothing (connections; unless said otherwise for a proxy"
+    " route), answers with 502, 503 and 504 (unavailable), all answers from 500 on (errors; the same for a gateway)."
+)
+NOTHING = Value("", output_field=TextField())
 
-Seconds = Annotated[float, Field(ge=0.1, le=DAY_S)]
+
+class PooledData(TypedDict):
+    """What is answered. The key to a certificate never is."""
+
+    poolOptions: AnyObject
+    caCertificate: str | None
+    clientCert: str | None
+    clientKey: str | None
+
+
+POOL_MEMBERS: Mapping[str, Source] = {
+    "poolOptions": as_text("pool_options"),
+    "caCertificate": NullIf("ca_certificate", NOTHING),
+    "clientCert": NullIf("client_certificate", NOTHING),
+    "clientKey": Case(When(sealed_client_key="", then=None), default=Value(MASK, output_field=TextField())),
+}
+
+
+def _allowed(what: str) -> WrapValidator:
+    """Whatever is wrong with a number, the same sentence says what may stand there."""
+
+    def check(value: Any, judge: Callable[[Any], Any]) -> Any:
+        try:
+            return judge(value)
+        except ValidationError:
+            raise PydanticCustomError("not_allowed", f"Allowed is {what}") from None
+
+    return WrapValidator(check)
 
 
 def _pem(text: str) -> str:
@@ -26,17 +65,37 @@ def _pem(text: str) -> str:
     return text
 
 
+def _without_key(text: str) -> str:
+    if "PRIVATE KEY-----" in text:
+        raise PydanticCustomError("private_key", "A private key stands here, where everybody would see it")
+    return text
+
+
+def _without_pass_phrase(text: str) -> str:
+    if "ENCRYPTED" in text:
+        raise PydanticCustomError("pass_phrase", "A key that needs a pass phrase cannot be used; it is sealed here")
+    return text
+
+
+Count = Annotated[int, Field(ge=1, le=10_000), _allowed("a whole number from 1 to 10,000")]
+CountOrNone = Annotated[int, Field(ge=0, le=10_000), _allowed("a whole number from 0 to 10,000")]
+Failures = Annotated[
+    int, Field(ge=0, le=1000, description="0: never left alone."), _allowed("a whole number from 0 to 1,000")
+]
+Seconds = Annotated[float, Field(ge=0.1, le=DAY_S), _allowed("a number of seconds from 0.1 to 86,400")]
 Pem = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=100_000), AfterValidator(plain_text), AfterValidator(_pem)
 ]
+Certificate = Annotated[Pem, AfterValidator(_without_key)]
+Key = Annotated[Pem, AfterValidator(_without_pass_phrase)]
 
 
 class PoolOptions(Body):
-    """Null, or left out: the gateway's own setting."""
+    """Null, or left out: the gateway's own setting. Times are seconds."""
 
-    max_connections: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    max_pending: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    max_keepalive_connections: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    max_connections: Count | None = None
+    max_pending: CountOrNone | None = None
+    max_keepalive_connections: CountOrNone | None = None
     keepalive_expiry: Seconds | None = None
     connection_lifetime: Seconds | None = None
     connect_timeout: Seconds | None = None
@@ -45,9 +104,9 @@ class PoolOptions(Body):
     pool_timeout: Seconds | None = None
     stream_idle_timeout: Seconds | None = None
     stream_max_seconds: Seconds | None = None
-    breaker_failures: Annotated[int, Field(ge=0, le=1000, description="0: never left alone.")] | None = None
+    breaker_failures: Failures | None = None
     breaker_open_seconds: Seconds | None = None
-    probe: Annotated[bool, Field(description="Whether it is asked now and then how it is.")] = True
+    breaker_counts: Annotated[Counts | None, Field(description=WHAT_COUNTS)] = None
     verify_tls: Annotated[bool, Field(description="false takes any certificate: for tests only.")] = True
 
 
@@ -55,40 +114,68 @@ class Pooling(Body):
     """Limits, time-outs and TLS of one upstream."""
 
     pool_options: Annotated[PoolOptions, Field(description="Replaces all that were set before.")] = PoolOptions()
-    ca_certificate: Pem | None = Field(None, description="Authorities to trust besides the public ones, in PEM.")
-    client_cert: Pem | None = Field(None, description="With clientKey; null or empty: none.")
-    client_key: Pem | None = Field(None, description="Kept sealed and never shown.", repr=False)
+    ca_certificate: Certificate | None = Field(
+        None, description="Authorities to trust besides the public ones, in PEM."
+    )
+    client_cert: Certificate | None = Field(
+        None, description="In PEM. With clientKey, or for the stored key; null or empty: none, and no key."
+    )
+    client_key: Key | None = Field(None, description="In PEM. Kept sealed and never shown.", repr=False)
 
 
 def pooled(values: Values) -> dict[str, Any]:
     """The values with these fields replaced by the columns they become. Raises BadInput."""
     columns = dict(values)
     if "pool_options" in columns:
-        given = PoolOptions.model_validate(columns["pool_options"] or {})
-        columns["pool_options"] = given.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
-    authority = columns["ca_certificate"] = columns.get("ca_certificate") or ""
-    if "ca_certificate" not in values:
-        del columns["ca_certificate"]
-    certificate, key = columns.pop("client_cert", None) or "", columns.pop("client_key", None) or ""
+        columns["pool_options"] = _said(columns["pool_options"])
+    if "ca_certificate" in columns:
+        columns["ca_certificate"] = columns["ca_certificate"] or ""
+        _try_out("caCertificate", "This certificate cannot be read", authorities=columns["ca_certificate"])
+    return columns | _identity(columns.pop("client_cert", ...), columns.pop("client_key", ...))
+
+
+def check_pair(row: Called, columns: Values) -> None:
+    """For `store` hooks: a certificate that came without a key is one for the stored key. Raises BadInput."""
+    certificate = columns.get("client_certificate")
+    if not certificate or "sealed_client_key" in columns or certificate == row.client_certificate:
+        return
+    if not row.sealed_client_key:
+        raise _bad("clientKey", TOGETHER)
+    try:
+        key = open_sealed(row.sealed_client_key)[CLIENT_KEY]
+    except CannotUnseal:
+        raise _bad("clientKey", "The stored key cannot be read; send it again") from None
+    _try_out_pair(certificate, key)
+
+
+def _said(options: Values) -> dict[str, Any]:
+    """What differs from saying nothing, by the names of the JSON body."""
+    return {to_camel(name): value for name, value in options.items() if value not in (None, getattr(NO_OPTIONS, name))}
+
+
+def _identity(certificate: Any, key: Any) -> dict[str, Any]:
+    """The columns of the client's certificate and key; an ellipsis is what was left out."""
+    if certificate is key is ...:
+        return {}
+    if certificate and certificate is not ... and key is ...:
+        return {"client_certificate": certificate}  # for the stored key: see `check_pair`
+    certificate, key = ("" if one in (None, ...) else one for one in (certificate, key))
     if bool(certificate) != bool(key):
-        raise _bad("clientKey" if certificate else "clientCert", "A client certificate and its key go together")
-    if "client_cert" in values or "client_key" in values:
-        columns["client_certificate"] = certificate
-        columns["sealed_client_key"] = seal({CLIENT_KEY: key} if key else {})
-    _try_out(authority, certificate, key)
-    return columns
+        raise _bad("clientKey" if certificate else "clientCert", TOGETHER)
+    _try_out_pair(certificate, key)
+    return {"client_certificate": certificate, "sealed_client_key": seal({CLIENT_KEY: key} if key else {})}
 
 
-def _try_out(authority: str, certificate: str, key: str) -> None:
+def _try_out_pair(certificate: str, key: str) -> None:
+    message = "This certificate or its key cannot be read, or they do not belong together"
+    _try_out("clientCert", message, certificate=certificate, key=key)
+
+
+def _try_out(field: str, message: str, **given: str) -> None:
     try:
-        context_for(Options(ca_certificate=authority))
+        tls.check(**given)
     except ValueError:
-        raise _bad("caCertificate", "This certificate cannot be read") from None
-    try:
-        context_for(Options(client_certificate=certificate, client_key=key))
-    except ValueError:
-        message = "This certificate or its key cannot be read, or they do not belong together"
-        raise _bad("clientCert", message) from None
+        raise _bad(field, message) from None
 
 
 def _bad(field: str, message: str) -> BadInput:

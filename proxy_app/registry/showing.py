@@ -82,6 +82,7 @@ def _gateway_facts(item: Item) -> list[Plain]:
         _fact("Capabilities", sorted(_parsed(item["capabilities"]) or {}), "tags"),
         _fact("Last seen", item["lastSeen"], "time"),
         _fact("Last refreshed", item["lastRefreshAt"], "time"),
+        *_pool_facts(item),
     ]
 
 
@@ -117,13 +118,6 @@ def _server_facts(item: Item) -> list[Plain]:
 
 
 def _route_facts(item: Item) -> list[Plain]:
-    limits = {
-        "Connect": "connectTimeoutMs",
-        "Silence": "timeoutMs",
-        "Stream": "streamTimeoutMs",
-        "All": "totalTimeoutMs",
-    }
-    limited = [f"{label.lower()} {item[member]:,} ms" for label, member in limits.items() if item[member]]
     rewritten = f"{item['replaceFrom']} → {item['replaceTo'] or '(nothing)'}" if item["replaceFrom"] else None
     return [
         _fact("Upstream", item["upstreamUrl"], "code"),
@@ -134,12 +128,58 @@ def _route_facts(item: Item) -> list[Plain]:
         _fact("Path", None if item["stripPrefix"] else "with /proxy/ and the slug"),
         _fact("Rewritten", rewritten, "code"),
         _fact("Largest body", f"{item['bodyLimitBytes']:,} bytes"),
-        _fact("Time-outs", ", ".join(limited)),
+        _fact("Limit for all of it", f"{item['totalTimeoutMs']:,} ms" if item["totalTimeoutMs"] else None),
         _fact("Event streams", None if item["streaming"] else "refused"),
         _fact("Redirects", "pass to the client" if item["redirects"] else None),
+        *_pool_facts(item),
     ]
 
 
+def _pool_facts(item: Item) -> list[Plain]:
+    """How its connections differ from those to all others."""
+    options = _parsed(item["poolOptions"]) or {}
+    said = {
+        label: ", ".join(text.format(options[option]) for option, text in texts.items() if option in options)
+        for label, texts in POOL_OPTIONS.items()
+    }
+    if options.get("breakerFailures") == 0:
+        said["Left alone"] = "never"
+    tls = [
+        "authorities of its own" if item["caCertificate"] else "",
+        "our certificate, its key set" if item["clientKey"] else "",
+        "" if options.get("verifyTls", True) else "takes any certificate",
+    ]
+    return [
+        *(_fact(label, text) for label, text in said.items()),
+        _fact("A failure is", FAILURES.get(options.get("breakerCounts", ""))),
+        _fact("Checks", None if options.get("probe", True) else "none"),
+        _fact("TLS", ", ".join(filter(None, tls))),
+    ]
+
+
+POOL_OPTIONS = {
+    "Connections": {
+        "maxConnections": "{:,} at a time",
+        "maxPending": "{:,} calls may wait",
+        "maxKeepaliveConnections": "{:,} kept at rest",
+        "keepaliveExpiry": "closed after {:g} s at rest",
+        "connectionLifetime": "closed after {:g} s at the latest",
+    },
+    "Time-outs": {
+        "poolTimeout": "waiting {:g} s",
+        "connectTimeout": "connecting {:g} s",
+        "writeTimeout": "sending {:g} s",
+        "readTimeout": "silence {:g} s",
+        "streamIdleTimeout": "silence in a stream {:g} s",
+        "streamMaxSeconds": "a stream {:g} s",
+    },
+    "Left alone": {"breakerFailures": "after {:,} failures", "breakerOpenSeconds": "for {:g} s"},
+}
+FAILURES = {
+    "connections": "a connection that fails, or silence",
+    "unavailable": "also 502, 503 and 504",
+    "errors": "also all of 500 or more",
+}
 OWN_FACTS: dict[str, Callable[[Item], list[Plain]]] = {
     "gateways": _gateway_facts,
     "tools": _tool_facts,

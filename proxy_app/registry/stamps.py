@@ -83,7 +83,13 @@ def record(kind: Kind, row: Any, action: str, stamp: Stamp, changes: dict[str, A
 def changes_of(change: Change) -> dict[str, Any]:
     """What the entry says: values of a new item, `[old, new]` of a changed one; of a secret only that it changed."""
     names = change.before.keys() | change.values.keys()
+    names -= {name for name in NEVER_SHOWN & names if not _is_news(name, change)}
     return {name: _shown(name, change) for name in sorted(names)}
+
+
+def _is_news(secret: str, change: Change) -> bool:
+    """Forms send all they have, also a secret that is none."""
+    return secret in change.before or (change.is_new and bool(getattr(change.row, secret)))
 
 
 def _shown(name: str, change: Change) -> Any:

@@ -84,7 +84,7 @@ class RouteEntry(Entry):
     query: str
     parameters: frozenset[str]
     body_limit_bytes: int
-    timeouts: Mapping[str, float]  # by phase; those that are the gateway's own are not in it
+    timeouts: Mapping[str, float]  # what a request says of its time-outs; the rest is the pool's
     streaming: bool
     redirects: bool
     rates: tuple[Rate, ...] = ()

@@ -7,27 +7,23 @@ from typing import Any
 from django.conf import settings
 
 from gatewaysite.rates import Rate
+from proxy_app.names import ROUTE_KEY
 from proxy_app.proxy_rules import ALWAYS, never_to_upstream
 from proxy_app.snapshot.entries import NameList, RouteEntry
+from proxy_app.upstream import stored
 from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.passing import base_of
 from proxy_app.upstream.pool import Upstream
-from proxy_app.upstream.secrets import CannotUnseal, fingerprint, open_sealed
+from proxy_app.upstream.secrets import CannotUnseal, open_sealed
+from proxy_app.upstream.stored import upstream_of
 
 log = logging.getLogger(__name__)
 
 COLUMNS = (
-    "slug", "version", "upstream_url", "methods", "request_headers", "response_headers", "added_headers",
-    "sealed_headers", "strip_prefix", "replace_from", "replace_to", "query_policy", "query_parameters",
-    "body_limit_bytes", "connect_timeout_ms", "timeout_ms", "stream_timeout_ms", "total_timeout_ms", "streaming",
-    "redirects", "rate_limit",
+    *stored.COLUMNS, "slug", "upstream_url", "methods", "request_headers", "response_headers", "added_headers",
+    "strip_prefix", "replace_from", "replace_to", "query_policy", "query_parameters", "body_limit_bytes",
+    "total_timeout_ms", "streaming", "redirects", "rate_limit",
 )  # fmt: skip
-TIMEOUTS = {
-    "connect_timeout_ms": "connect",
-    "timeout_ms": "read",
-    "stream_timeout_ms": "stream_idle",
-    "total_timeout_ms": "total",
-}
 
 
 def route_entry(row: dict[str, Any], owned: dict[str, Any], rates: tuple[Rate, ...]) -> RouteEntry | None:
@@ -37,18 +33,14 @@ def route_entry(row: dict[str, Any], owned: dict[str, Any], rates: tuple[Rate, .
     except UpstreamUnsendable:
         log.error("a proxy route has no usable URL", extra={"route_id": row["id"].hex})
         return None
-    added, readable = _added(row)
+    upstream, secret = _opened(row)
+    added = {name.encode(): value.encode() for name, value in (row["added_headers"] | (secret or {})).items()}
     prefix = f"/proxy/{slug}"
     return RouteEntry(
         **owned,
         slug=slug,
-        upstream=Upstream(
-            key=f"route:{row['id'].hex}",
-            name=slug,
-            revision=row["version"],
-            target=fingerprint(row["upstream_url"] + row["sealed_headers"]),
-        ),
-        readable=readable,
+        upstream=upstream,
+        readable=secret is not None,
         base=base,
         address=settings.PUBLIC_URL + prefix,
         path=base.path if row["strip_prefix"] else base.path + prefix,
@@ -60,21 +52,25 @@ def route_entry(row: dict[str, Any], owned: dict[str, Any], rates: tuple[Rate, .
         query=row["query_policy"],
         parameters=frozenset(row["query_parameters"]),
         body_limit_bytes=row["body_limit_bytes"],
-        timeouts={phase: row[column] / 1000 for column, phase in TIMEOUTS.items() if row[column]},
+        timeouts={"total": row["total_timeout_ms"] / 1000} if row["total_timeout_ms"] else {},
         streaming=row["streaming"],
         redirects=row["redirects"],
         rates=rates,
     )
 
 
-def _added(row: dict[str, Any]) -> tuple[dict[bytes, bytes], bool]:
-    """The headers every request gets, the credential last, and whether it could be opened."""
-    added = {name.encode(): value.encode() for name, value in row["added_headers"].items()}
+def _opened(row: dict[str, Any]) -> tuple[Upstream, dict[str, str] | None]:
+    """Where its calls go, and the headers of its credential; None when that, or the key to a certificate, is closed.
+
+    A status of 5xx may be the honest answer of one address of many, so that by itself it does not open the circuit.
+    """
+    key, slug = f"{ROUTE_KEY}{row['id'].hex}", row["slug"]
     try:
+        upstream = upstream_of(key, row, name=slug, url=row["upstream_url"], counts="connections")
         secret = open_sealed(row["sealed_headers"])
     except CannotUnseal:
-        return added, False
-    return added | {name.lower().encode(): value.encode() for name, value in secret.items()}, True
+        return Upstream(key=key, name=slug, revision=row["version"]), None
+    return upstream, {name.lower(): value for name, value in secret.items()}
 
 
 def _names(

@@ -18,15 +18,13 @@ from gatewaysite.rates import Rate, rates_of
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
 from proxy_app.snapshot import routes
 from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, RouteEntry, ServerEntry, TokenEntry, ToolEntry
+from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
 from proxy_app.upstream.secrets import CannotUnseal
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
-REACHED_BY = (
-    "url", "sealed_headers", "era", "version", "pool_epoch", "rate_limit",
-    "pool_options", "ca_certificate", "client_certificate", "sealed_client_key",
-)  # fmt: skip
+REACHED_BY = ("url", "era", "rate_limit", *stored.COLUMNS)
 
 log = logging.getLogger(__name__)
 
@@ -144,19 +142,7 @@ def _registry(
 def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
     """None when its credential cannot be opened: calls to it then fail by name, and the others go on."""
     try:
-        endpoint = endpoint_of(
-            row["id"],
-            url=row["url"],
-            sealed_headers=row["sealed_headers"],
-            era=row["era"] or None,
-            name=row["slug"],
-            revision=row["version"],
-            epoch=row["pool_epoch"],
-            pool_options=row["pool_options"],
-            ca_certificate=row["ca_certificate"],
-            client_certificate=row["client_certificate"],
-            sealed_client_key=row["sealed_client_key"],
-        )
+        endpoint = endpoint_of(row["id"], row, url=row["url"], name=row["slug"], era=row["era"] or None)
     except CannotUnseal:
         return None
     return GatewayEntry(

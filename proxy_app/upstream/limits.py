@@ -1,8 +1,16 @@
 """What calls obey: how many connections and waiters, how long to wait for what; for one upstream, and for all."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+# What opens a circuit besides connections that fail: nothing, answers of a server that is away, or all errors of it.
+type Counts = Literal["connections", "unavailable", "errors"]
+COUNTED: Mapping[Counts, Container[int]] = {
+    "connections": (),
+    "unavailable": (502, 503, 504),
+    "errors": range(500, 1000),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +49,11 @@ class Breaking:
     failures: int = 5
     open_s: float = 30.0
     max_open_s: float = 300.0
+    counts: Counts = "errors"
+
+    def blames(self, status: int) -> bool:
+        """Whether an answer with this status is the upstream's failure."""
+        return status in COUNTED[self.counts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +73,7 @@ class Options:
     stream_max_seconds: float | None = None
     breaker_failures: int | None = None
     breaker_open_seconds: float | None = None
+    breaker_counts: Counts | None = None
     probe: bool = True
     verify_tls: bool = True
     ca_certificate: str = ""
@@ -100,7 +114,12 @@ class Rules:
                 stream_idle=options.stream_idle_timeout,
                 stream_total=options.stream_max_seconds,
             ),
-            breaking=_replaced(self.breaking, failures=options.breaker_failures, open_s=options.breaker_open_seconds),
+            breaking=_replaced(
+                self.breaking,
+                failures=options.breaker_failures,
+                open_s=options.breaker_open_seconds,
+                counts=options.breaker_counts,
+            ),
         )
 
 

@@ -140,7 +140,7 @@ class Pool:
         self._turns_before = self._opened_before = 0
         self._timeouts_given: Any = None
         self._timeouts_made = self.rules.timeouts
-        self._renewed_at = float("-inf")
+        self._renewed_at = self._recreated_at = float("-inf")
 
     # --- Sending --------------------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ class Pool:
         now = time.monotonic()
         call.status = response.status_code
         self.figures.first_byte.add(now - (call.sent_at or now))
-        if call.finds_out and call.status < 500:
+        if call.finds_out and not self.rules.breaking.blames(call.status):
             self.breaker.succeeded(probe=True)
             call.finds_out = False
         if isinstance(response.stream, IncomingStream) and response.stream.is_events:
@@ -223,7 +223,7 @@ class Pool:
         if outcome is Outcome.ANSWERED:
             self.figures.answered += 1
             self.figures.total.add(now - call.began)
-            self._judge(call, now, f"http_{call.status}" if call.status >= 500 else "")
+            self._answered(call, now)
         elif outcome is Outcome.ABANDONED and not late:
             self.breaker.let_go(probe=call.finds_out)
             self._abandoned(call, now)
@@ -234,6 +234,13 @@ class Pool:
             self._failed(call, now, "timeout" if late and outcome is Outcome.ABANDONED else exc)
         if call.streams:
             self._stream_ended(call, now, outcome)
+
+    def _answered(self, call: Call, now: float) -> None:
+        """An error is counted as one. Whether it is the upstream's own, or of what it serves, its rules say."""
+        failure = f"http_{call.status}" if call.status >= 500 else ""
+        if failure:
+            self.figures.errors[failure] += 1
+        self._judge(call, now, failure if self.rules.breaking.blames(call.status) else "")
 
     def _failed(self, call: Call, now: float, what: str | BaseException | None) -> None:
         kind = what if isinstance(what, str) else type(what).__name__
@@ -248,8 +255,6 @@ class Pool:
             self.health.good()
             self.breaker.succeeded(probe=call.finds_out)
             return
-        if call.status >= 500:
-            self.figures.errors[failure] += 1
         self.health.bad(failure)
         self.breaker.failed(now, failure, probe=call.finds_out)
 
@@ -314,6 +319,17 @@ class Pool:
             listener.renewed(self.upstream, cause)
         return event
 
+    def recreate(self, who: str = "", cause: str = "manual") -> EventTold:
+        """`renew`, because somebody wants it: whatever was held against the upstream is forgotten."""
+        self.breaker.reset()
+        event = self.renew(cause, "asked for", who=who)
+        self._recreated_at = self._renewed_at
+        return event
+
+    @property
+    def was_recreated_just_now(self) -> bool:
+        return time.monotonic() - self._recreated_at < RENEW_AGAIN_AFTER_S
+
     def set_up(self, upstream: Upstream) -> None:
         """The row was changed: new limits count at once, the rest with a new generation."""
         self.upstream = upstream
@@ -328,7 +344,7 @@ class Pool:
         self.breaker.rules = self.rules.breaking
         self.breaker.reset()
         self.health = Health()
-        self.renew("config", "the gateway was changed")
+        self.renew("config", "its settings were changed")
 
     async def drain(self, now: float) -> None:
         """Close the former generations that are empty, or have had their time."""

@@ -54,10 +54,7 @@ class Pools:
     def recreate(self, key: str, who: str, cause: str = "manual") -> EventTold | None:
         """Open a new generation for one upstream; None when this process has no pool for it."""
         pool = self._pools.get(key)
-        if pool is None:
-            return None
-        pool.breaker.reset()
-        return pool.renew(cause, "asked for", who=who)
+        return pool.recreate(who, cause) if pool is not None else None
 
     # --- Watching -------------------------------------------------------------------------------------------------
 
@@ -139,8 +136,8 @@ class Pools:
         elif upstream.is_set_up_like(pool.upstream):
             asked_for = upstream.epoch > pool.upstream.epoch
             pool.upstream = upstream if upstream.epoch >= pool.upstream.epoch else pool.upstream
-            if asked_for:  # by whom, the audit says; this process may have been the one
-                pool.renew_soon("manual", "asked for")
+            if asked_for and not pool.was_recreated_just_now:  # this process may have been the one that was asked
+                pool.recreate()  # by whom, the audit says
         elif upstream.revision >= pool.upstream.revision:
             pool.set_up(upstream)
         return pool

@@ -119,6 +119,28 @@ def test_the_fields_of_a_credential_follow_its_kind(admin_page: Page) -> None:
     expect(admin_page.locator("#auth_password")).to_be_visible()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_fold_with_something_wrong_in_it_opens_by_itself(admin_page: Page, site: Site, theme: str) -> None:
+    admin_page.context.add_cookies([{"name": "theme", "value": theme, "url": site.url}])
+    admin_page.set_viewport_size({"width": 390, "height": 800})
+    admin_page.goto("/admin/routes/new")
+    limit, fold = admin_page.locator("#max_connections"), admin_page.locator("summary:has-text('Connections')")
+    expect(limit).to_be_hidden()
+    fold.click()
+    limit.fill("lots")
+    admin_page.click("summary:has-text('TLS')")
+    check(admin_page)
+    fold.click()
+    admin_page.fill("#name", "Orders")
+    admin_page.fill("#upstream_url", "http://127.0.0.1:9999")
+    admin_page.click("button:has-text('Add route')")
+    expect(limit).to_be_visible()
+    admin_page.click("[role=alert] >> text=Connections at a time")
+    expect(limit).to_be_focused()
+    assert admin_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    check(admin_page)
+
+
 def test_the_picker_narrows_by_typing_and_counts_what_is_chosen(admin_page: Page, demo: str) -> None:
     admin_page.goto("/admin/servers/new")
     admin_page.fill("#find", "add")

@@ -113,20 +113,27 @@ def test_nothing_is_something_too() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("kind", "begins"), [("gateway", ""), ("route", "route:")])
 async def test_asking_for_new_connections_reaches_every_process_and_is_audited(
-    world: World, upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+    world: World, upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch, kind: str, begins: str
 ) -> None:
     from auth_app.models import AuditEntry
     from gatewaysite.db.units import run_unit
-    from proxy_app.models import Gateway
-    from tests.builders import a_gateway
+    from tests import builders
 
     monkeypatch.setattr(observed, "run_unit", run_unit)
-    gateway = await asyncio.to_thread(a_gateway, "demo")
-    answer = await request(world.token(admin=True), "POST", f"{PATH}/{gateway.pk.hex}/recreate")
+    gateway = await asyncio.to_thread(builders.a_gateway, "demo")
+    route = await asyncio.to_thread(builders.a_route, "demo")
+    asked, other = (gateway, route) if kind == "gateway" else (route, gateway)
+    admin = world.token(admin=True)
+    answer = await request(admin, "POST", f"{PATH}/{begins}{asked.pk.hex}/recreate")
     assert (answer.status, answer.json["everywhere"]) == (200, True)
+    strangers = (f"{begins}{other.pk.hex}", f"server:{asked.pk.hex}", "route:", "127.0.0.1:80")
+    assert [(await request(admin, "POST", f"{PATH}/{key}/recreate")).status for key in strangers] == [404] * 4
 
-    def look() -> tuple[int, str]:
-        return Gateway.objects.get().pool_epoch, AuditEntry.objects.get(object_id=gateway.pk.hex).action
+    def look() -> tuple[int, int, str, str, str]:
+        entry = AuditEntry.objects.get()
+        rows = [type(row)._default_manager.get(pk=row.pk).pool_epoch for row in (asked, other)]
+        return rows[0], rows[1], entry.action, entry.object_kind, entry.object_id
 
-    assert await run_unit(look) == (1, "gateway.pool_recreated")
+    assert await run_unit(look) == (1, 0, f"{kind}.pool_recreated", f"{kind}s", asked.pk.hex)

@@ -291,15 +291,15 @@ async def test_an_upstream_that_stops_in_the_middle_is_given_up(world: World, re
         await peer.hang()
 
     async with FakeUpstream(stop) as upstream:
-        visit = a_visit(routed(world, upstream, timeout_ms=200))
+        visit = a_visit(routed(world, upstream, pool_options={"readTimeout": 0.2}))
         await asyncio.wait_for(visit.run(), 5)
         await eventually(lambda: upstream.open_now == 0)
     assert not visit.complete
     assert records[-1].outcome == "upstream_timeout"
 
 
-@pytest.mark.parametrize("row", [{"timeout_ms": 200}, {"total_timeout_ms": 200}])
-async def test_an_upstream_that_never_answers_is_504_at_the_routes_limit(world: World, row: dict[str, int]) -> None:
+@pytest.mark.parametrize("row", [{"pool_options": {"readTimeout": 0.2}}, {"total_timeout_ms": 200}])
+async def test_an_upstream_that_never_answers_is_504_at_the_routes_limit(world: World, row: dict[str, Any]) -> None:
     answer, _ = await passed(world, script=mute, route=row)
     assert (answer.status, answer.json["code"]) == (504, "upstream_timeout")
 

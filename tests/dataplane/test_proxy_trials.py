@@ -77,7 +77,7 @@ async def test_of_a_long_answer_the_beginning_is_shown_and_the_rest_let_go(
 
 
 async def test_an_upstream_in_trouble_is_told_in_our_words(world: World) -> None:
-    result, _ = await tried(world, Trial("GET", "/"), mute, timeout_ms=100)
+    result, _ = await tried(world, Trial("GET", "/"), mute, pool_options={"readTimeout": 0.1})
     assert (result.status, result.error) == (504, "The upstream did not answer in time.")
 
 

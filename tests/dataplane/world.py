@@ -22,7 +22,11 @@ Row = dict[str, Any]
 SCHEMA = '{"type":"object"}'
 
 
-TLS = ("ca_certificate", "client_certificate", "sealed_client_key")
+# What rows say of connections and rates where nothing is said.
+UNPOOLED: Row = {
+    "version": 1, "pool_epoch": 0, "pool_options": {}, "rate_limit": "",
+    "ca_certificate": "", "client_certificate": "", "sealed_client_key": "",
+}  # fmt: skip
 
 
 @dataclass
@@ -60,7 +64,7 @@ class World:
     ) -> Row:
         name = row.pop("name", f"gw{len(self.gateways)}")
         values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
-        values |= {"version": 1, "pool_epoch": 0, "pool_options": {}, "rate_limit": ""} | dict.fromkeys(TLS, "")
+        values |= UNPOOLED
         self.gateways.append(_owned(name) | values | row)
         return self.gateways[-1]
 
@@ -92,7 +96,6 @@ class World:
     ) -> Row:
         values = {
             "slug": name,
-            "version": 1,
             "upstream_url": url,
             "methods": list(DEFAULT_METHODS),
             "request_headers": list(DEFAULT_REQUEST_HEADERS),
@@ -105,14 +108,12 @@ class World:
             "query_policy": "pass",
             "query_parameters": [],
             "body_limit_bytes": BODY_LIMIT_BYTES,
-            "connect_timeout_ms": None,
-            "timeout_ms": None,
-            "stream_timeout_ms": None,
             "total_timeout_ms": None,
             "streaming": True,
             "redirects": False,
-            "rate_limit": "",
+            **UNPOOLED,
         }
+        assert row.keys() <= {*values, *_owned("")}, "a route has no such column"
         self.routes.append(_owned(name) | values | row)
         return self.routes[-1]
 

@@ -361,7 +361,7 @@ ROUTE = {
     "strip_prefix": "on",
     "replace_from": "/a",
     "replace_to": "/b",
-    "timeout_ms": "5000",
+    "read_timeout": "5",
     "visibility": "public",
 }
 
@@ -376,7 +376,11 @@ def test_a_route_is_added_changed_and_shown(admin: Visitor) -> None:
         ["accept", "x-tenant"],
         {"x-region": "eu", "x-team": "blue"},
     )
-    assert (route.query_parameters, route.body_limit_bytes, route.timeout_ms) == (["page", "size"], 1000, 5000)
+    assert (route.query_parameters, route.body_limit_bytes, route.pool_options) == (
+        ["page", "size"],
+        1000,
+        {"readTimeout": 5.0},
+    )
     assert (route.strip_prefix, route.streaming, route.total_timeout_ms) == (True, False, None)
     page = admin.text(answer["Location"])
     assert "/proxy/orders" in page

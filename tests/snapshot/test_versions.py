@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, models, transaction
 
 from auth_app.models import ApiToken, Membership, StateVersion, Team, User
-from proxy_app.models import Call, Gateway, Prompt, Resource, Server, ServerTool, Tool
-from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_token, a_tool, a_user
+from proxy_app.models import Call, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
+from tests.builders import a_gateway, a_prompt, a_resource, a_route, a_server, a_team, a_token, a_tool, a_user
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -22,6 +22,14 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         "registry",
         OWNERSHIP
         | {"url", "sealed_headers", "era", "pool_options", "pool_epoch", "rate_limit"}
+        | {"ca_certificate", "client_certificate", "sealed_client_key"},
+    ),
+    Route: (
+        "registry",
+        OWNERSHIP
+        | {"upstream_url", "methods", "request_headers", "response_headers", "added_headers", "auth_type"}
+        | {"sealed_headers", "strip_prefix", "replace_from", "replace_to", "query_policy", "query_parameters"}
+        | {"body_limit_bytes", "total_timeout_ms", "streaming", "redirects", "pool_options", "pool_epoch", "rate_limit"}
         | {"ca_certificate", "client_certificate", "sealed_client_key"},
     ),
     Tool: (
@@ -62,6 +70,7 @@ def rows() -> dict[type[models.Model], models.Model]:
     gateway = a_gateway(visibility="team", team=team, owner=user)
     tool = a_tool(gateway=gateway)
     a_server(tools=(tool,), visibility="team", team=team, owner=user)
+    a_route(visibility="team", team=team, owner=user)
     return {model: model._default_manager.get() for model in HELD}
 
 

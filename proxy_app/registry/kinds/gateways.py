@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from django.db.models import Case, Count, Manager, Model, OuterRef, Subquery, TextField, Value, When
-from django.db.models.functions import Coalesce, NullIf
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from django.db.models import Count, Manager, Model, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from proxy_app.federation.work import defer_sync
@@ -15,13 +15,12 @@ from proxy_app.names import public_tool_name
 from proxy_app.registry.credentials import Credential, masked, sealed
 from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
-from proxy_app.registry.pooling import MASK, Pooling, pooled
+from proxy_app.registry.pooling import POOL_MEMBERS, PooledData, Pooling, PoolOptions, check_pair, pooled
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Name, Scoped
 from proxy_app.upstream.addresses import check_url
 
 CHILDREN = (Tool, Resource, Prompt)
-NOTHING = Value("", output_field=TextField())
 # A change of any of these is a new connection: what was learned from the old one proves nothing.
 CONNECTION = frozenset(
     {"url", "transport", "auth_type", "sealed_headers", "ca_certificate", "client_certificate", "sealed_client_key"}
@@ -29,7 +28,7 @@ CONNECTION = frozenset(
 SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 
 
-class GatewayData(RegisteredData):
+class GatewayData(RegisteredData, PooledData):
     slug: str
     url: str
     transport: str
@@ -46,7 +45,6 @@ class GatewayData(RegisteredData):
     health: str
     healthReason: str
     healthSince: datetime | None
-    poolOptions: AnyObject
     lastSeen: datetime | None
     lastRefreshAt: datetime | None
     era: str
@@ -75,11 +73,8 @@ class GatewayData(RegisteredData):
     oauthConfig: Absent
     identityPropagation: Absent
     passthroughHeaders: Absent
-    caCertificate: str | None
     caCertificateSig: Absent
     signingAlgorithm: Absent
-    clientCert: str | None
-    clientKey: str | None
     refreshIntervalSeconds: Absent
     nextRetryAt: Absent
     lifecycleClaimedBy: Absent
@@ -100,13 +95,25 @@ Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 Transport = Annotated[Literal["STREAMABLEHTTP"], BeforeValidator(_transport)]
 
 
-class GatewayCreate(Scoped, Credential, Pooling):
+class GatewayPoolOptions(PoolOptions):
+    """MCP has a cheap question that every server answers."""
+
+    probe: Annotated[bool, Field(description="Whether it is asked now and then how it is.")] = True
+
+
+class GatewayPooling(Pooling):
+    pool_options: Annotated[GatewayPoolOptions, Field(description="Replaces all that were set before.")] = (
+        GatewayPoolOptions()
+    )
+
+
+class GatewayCreate(Scoped, Credential, GatewayPooling):
     name: GatewayName
     url: Url
     transport: Transport = "STREAMABLEHTTP"
 
 
-class GatewayUpdate(Scoped, Credential, Pooling):
+class GatewayUpdate(Scoped, Credential, GatewayPooling):
     """A new name renames its tools and prompts too; a new URL or credential starts a new registration."""
 
     name: GatewayName = ""
@@ -128,6 +135,7 @@ def prepare(values: Values) -> Values:
 
 def store(row: Gateway, values: Values) -> Values:
     columns = dict(named(row, values))
+    check_pair(row, columns)
     if any(getattr(row, name) != value for name, value in columns.items() if name in CONNECTION):
         columns |= {"status": Gateway.Status.PENDING, "last_refresh_at": None, "registration_attempts": 0}
     return columns
@@ -176,6 +184,7 @@ GATEWAYS = Kind(
     data=GatewayData,
     members={
         **MEMBERS,
+        **POOL_MEMBERS,
         "slug": "slug",
         "url": "url",
         "transport": "transport",
@@ -191,10 +200,6 @@ GATEWAYS = Kind(
         "health": "health",
         "healthReason": "health_reason",
         "healthSince": "health_since",
-        "poolOptions": as_text("pool_options"),
-        "caCertificate": NullIf("ca_certificate", NOTHING),
-        "clientCert": NullIf("client_certificate", NOTHING),
-        "clientKey": Case(When(sealed_client_key="", then=None), default=Value(MASK, output_field=TextField())),
         "lastSeen": "last_seen",
         "lastRefreshAt": "last_refresh_at",
         "era": "era",

@@ -12,6 +12,7 @@ from proxy_app.proxy_rules import HEADER_PATTERN, BadPath, check_path, never_to_
 from proxy_app.registry.credentials import Credential, masked, sealed, sendable
 from proxy_app.registry.data import MEMBERS, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Column, Kind, PlainRow, Values
+from proxy_app.registry.pooling import POOL_MEMBERS, PooledData, Pooling, check_pair, pooled
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Line, Name, Scoped, bad_field
 from proxy_app.upstream.addresses import check_url
@@ -20,7 +21,7 @@ BODY_LIMIT_AT_MOST_BYTES = 1024**4
 TIMEOUT_AT_MOST_MS = 24 * 60 * 60 * 1000
 
 
-class RouteData(RegisteredData):
+class RouteData(RegisteredData, PooledData):
     slug: str
     proxyUrl: str
     upstreamUrl: str
@@ -34,9 +35,6 @@ class RouteData(RegisteredData):
     queryPolicy: str
     queryParameters: list[str]
     bodyLimitBytes: int
-    connectTimeoutMs: int | None
-    timeoutMs: int | None
-    streamTimeoutMs: int | None
     totalTimeoutMs: int | None
     streaming: bool
     redirects: bool
@@ -119,10 +117,9 @@ Path = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), 
 Url = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_https)
 ]  # https unless it says otherwise
-Timeout = Annotated[int | None, Field(ge=1, le=TIMEOUT_AT_MOST_MS)]
 
 
-class RouteUpdate(Scoped, Credential):
+class RouteUpdate(Scoped, Credential, Pooling):
     """A new name moves the route to another prefix."""
 
     name: Name = ""
@@ -139,10 +136,9 @@ class RouteUpdate(Scoped, Credential):
         [], description="With listed: the only names a query may have."
     )
     body_limit_bytes: int = Field(0, ge=0, le=BODY_LIMIT_AT_MOST_BYTES, description="Larger request bodies are 413.")
-    connect_timeout_ms: Timeout = None
-    timeout_ms: Timeout = Field(None, description="How long the upstream may be silent.")
-    stream_timeout_ms: Timeout = Field(None, description="The same while a client listens to events.")
-    total_timeout_ms: Timeout = Field(None, description="How long all of it may take.")
+    total_timeout_ms: Annotated[int | None, Field(ge=1, le=TIMEOUT_AT_MOST_MS)] = Field(
+        None, description="How long all of a request may take. Time-outs of its parts are among the pool's options."
+    )
     streaming: bool = Field(True, description="Whether answers may be event streams.")
     redirects: bool = Field(False, description="Whether redirects pass to the client; otherwise they are 502.")
 
@@ -155,12 +151,12 @@ class RouteCreate(RouteUpdate):
 def complete(item: PlainRow) -> None:
     item["proxyUrl"] = f"{settings.PUBLIC_URL}/proxy/{item['slug']}"
     item.update(masked(item["authType"]))
-    embed(item, "addedHeaders")
+    embed(item, "addedHeaders", "poolOptions")
 
 
 def prepare(values: Values) -> Values:
     """Judge the URL and seal the credential, with no transaction open."""
-    columns = sealed(values)
+    columns = pooled(sealed(values))
     if "upstream_url" in values:
         columns["upstream_url"] = _checked_base(values["upstream_url"])
     return columns
@@ -182,6 +178,7 @@ def _checked_base(url: str) -> str:
 
 def store(row: Route, values: Values) -> Values:
     columns = named(row, values)
+    check_pair(row, columns)
     to = columns.get("replace_to", row.replace_to)
     if to and not columns.get("replace_from", row.replace_from):
         raise bad_field("replace_from", "Which beginning of the path is replaced by this?")
@@ -196,6 +193,7 @@ ROUTES = Kind(
     data=RouteData,
     members={
         **MEMBERS,
+        **POOL_MEMBERS,
         "slug": "slug",
         "upstreamUrl": "upstream_url",
         "methods": "methods",
@@ -208,9 +206,6 @@ ROUTES = Kind(
         "queryPolicy": "query_policy",
         "queryParameters": "query_parameters",
         "bodyLimitBytes": "body_limit_bytes",
-        "connectTimeoutMs": "connect_timeout_ms",
-        "timeoutMs": "timeout_ms",
-        "streamTimeoutMs": "stream_timeout_ms",
         "totalTimeoutMs": "total_timeout_ms",
         "streaming": "streaming",
         "redirects": "redirects",

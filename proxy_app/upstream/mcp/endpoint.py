@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +11,10 @@ from django.conf import settings
 
 from proxy_app.upstream import client
 from proxy_app.upstream.errors import UpstreamUnsendable
-from proxy_app.upstream.limits import options_of
 from proxy_app.upstream.mcp.wire import Era
 from proxy_app.upstream.pool import Upstream
-from proxy_app.upstream.secrets import CLIENT_KEY, fingerprint, open_sealed
+from proxy_app.upstream.secrets import open_sealed
+from proxy_app.upstream.stored import upstream_of
 
 # Set by this client for every message; a stored credential may not replace them.
 OUR_HEADERS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"})
@@ -46,38 +45,25 @@ class Endpoint:
 
 def endpoint_of(
     gateway_id: UUID,
+    stored: Mapping[str, Any],
     *,
     url: str,
-    sealed_headers: str,
-    era: Era | None = None,
     name: str = "",
-    revision: int = 0,
-    epoch: int = 0,
-    pool_options: Mapping[str, Any] = MappingProxyType({}),
-    ca_certificate: str = "",
-    client_certificate: str = "",
-    sealed_client_key: str = "",
+    era: Era | None = None,
 ) -> Endpoint:
-    """What is stored of a gateway, as an endpoint. Raises CannotUnseal.
+    """What is stored of a gateway, as an endpoint; `stored` has the columns of stored.py. Raises CannotUnseal.
 
-    Jobs and the data plane share a session and a pool because both come here; a new URL or credential begins others.
+    Jobs and the data plane share a session because both come here; a new URL or credential begins another. In MCP an
+    error has a message of its own, so that an answer with 5xx is the server's failure.
     """
-    target = fingerprint(sealed_headers + url)
-    options = options_of(
-        pool_options,
-        ca_certificate=ca_certificate,
-        client_certificate=client_certificate,
-        client_key=open_sealed(sealed_client_key).get(CLIENT_KEY, ""),
-    )
+    upstream = upstream_of(gateway_id.hex, stored, name=name, url=url, counts="errors")
     return Endpoint(
-        key=f"{gateway_id.hex}:{target}",
+        key=f"{upstream.key}:{upstream.target}",
         url=url,
-        headers=tuple(open_sealed(sealed_headers).items()),
-        timeout_s=options.read_timeout or settings.HTTP_READ_TIMEOUT,
+        headers=tuple(open_sealed(stored["sealed_headers"]).items()),
+        timeout_s=upstream.options.read_timeout or settings.HTTP_READ_TIMEOUT,
         era=era,
-        upstream=Upstream(
-            key=gateway_id.hex, name=name, revision=revision, epoch=epoch, target=target, options=options
-        ),
+        upstream=upstream,
     )
 
 
