@@ -37,6 +37,7 @@ COUNTED = (
     ("unavailable", "Also 502, 503 and 504"),
     ("errors", "Also every 5xx"),
 )
+RATE_HELP = "Of all callers together: 100/minute, or 10/second; 5000/hour."
 COUNTED_UNLESS_SAID = {"gateways": "errors", "routes": "connections"}
 
 
@@ -45,6 +46,7 @@ def pool_fields(slug: str, texts: Texts, item: Item | None, more: Sequence[Field
     defaults = _defaults()
     fields = [
         *(_number(one, texts, defaults) for one in CONNECTIONS),
+        control("rate_limit", "Calls allowed", texts, help=RATE_HELP, placeholder=_default_rate(slug) or "no limit"),
         part("Time-outs"),
         *(_number(one, texts, defaults) for one in TIMEOUTS),
         *more,
@@ -78,6 +80,7 @@ def pool_texts(item: Item) -> Texts:
         "breaker_counts": options.get("breakerCounts", ""),
         "without_checks": FALSE if options.get("probe", True) else "on",
         "any_certificate": FALSE if options.get("verifyTls", True) else "on",
+        "rate_limit": item["rateLimit"] or "",
         "ca_certificate": item["caCertificate"] or "",
         "client_cert": item["clientCert"] or "",
     }
@@ -90,7 +93,8 @@ def pool_body(slug: str, texts: Texts) -> dict[str, Any]:
         options["verify_tls"] = False
     if "without_checks" in texts and slug in ASKED_NOW_AND_THEN:
         options["probe"] = False
-    return {"pool_options": options, "ca_certificate": texts.get("ca_certificate") or None, **_identity(texts)}
+    columns = {name: texts.get(name) or None for name in ("rate_limit", "ca_certificate")}
+    return {"pool_options": options, **columns, **_identity(texts)}
 
 
 def _identity(texts: Texts) -> dict[str, str | None]:
@@ -136,6 +140,11 @@ def _tls_fields(texts: Texts, item: Item | None) -> list[Field]:
                 help="It may then be anybody's. For tests only.")
     )  # fmt: skip
     return fields
+
+
+def _default_rate(slug: str) -> str:
+    text: str = settings.RATE_LIMIT_UPSTREAM if slug == "gateways" else settings.RATE_LIMIT_ROUTE
+    return text
 
 
 def _defaults() -> Texts:

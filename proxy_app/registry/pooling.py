@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
+from gatewaysite.rates import rates_of
 from proxy_app.models import Called
 from proxy_app.registry.data import AnyObject, as_text
 from proxy_app.registry.kind import Source, Values
@@ -35,6 +36,7 @@ class PooledData(TypedDict):
     caCertificate: str | None
     clientCert: str | None
     clientKey: str | None
+    rateLimit: str | None
 
 
 POOL_MEMBERS: Mapping[str, Source] = {
@@ -42,6 +44,7 @@ POOL_MEMBERS: Mapping[str, Source] = {
     "caCertificate": NullIf("ca_certificate", NOTHING),
     "clientCert": NullIf("client_certificate", NOTHING),
     "clientKey": Case(When(sealed_client_key="", then=None), default=Value(MASK, output_field=TextField())),
+    "rateLimit": NullIf("rate_limit", Value("")),
 }
 
 
@@ -62,6 +65,14 @@ def _pem(text: str) -> str:
         raise PydanticCustomError("masked", "This is the mask that answers show; leave it out to keep what is stored")
     if text and "-----BEGIN " not in text:
         raise PydanticCustomError("pem", "This is not in PEM format, which begins with -----BEGIN")
+    return text
+
+
+def _rate(text: str) -> str:
+    try:
+        rates_of("", "", text)
+    except ValueError as error:
+        raise PydanticCustomError("rate_limit", "It {why}", {"why": str(error)}) from error
     return text
 
 
@@ -86,6 +97,7 @@ Seconds = Annotated[float, Field(ge=0.1, le=DAY_S), _allowed("a number of second
 Pem = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=100_000), AfterValidator(plain_text), AfterValidator(_pem)
 ]
+RateLimit = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_rate)]
 Certificate = Annotated[Pem, AfterValidator(_without_key)]
 Key = Annotated[Pem, AfterValidator(_without_pass_phrase)]
 
@@ -121,6 +133,9 @@ class Pooling(Body):
         None, description="In PEM. With clientKey, or for the stored key; null or empty: none, and no key."
     )
     client_key: Key | None = Field(None, description="In PEM. Kept sealed and never shown.", repr=False)
+    rate_limit: RateLimit | None = Field(
+        None, description="How many calls all callers together may make, such as 100/minute or 10/second; 5000/hour."
+    )
 
 
 def pooled(values: Values) -> dict[str, Any]:
@@ -128,6 +143,8 @@ def pooled(values: Values) -> dict[str, Any]:
     columns = dict(values)
     if "pool_options" in columns:
         columns["pool_options"] = _said(columns["pool_options"])
+    if "rate_limit" in columns:
+        columns["rate_limit"] = columns["rate_limit"] or ""
     if "ca_certificate" in columns:
         columns["ca_certificate"] = columns["ca_certificate"] or ""
         _try_out("caCertificate", "This certificate cannot be read", authorities=columns["ca_certificate"])

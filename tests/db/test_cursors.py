@@ -9,6 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, IntegrityError, InterfaceError, ProgrammingError, connections, transaction
 from django.db.backends.signals import connection_created
+from django.test.utils import CaptureQueriesContext
 
 from gatewaysite.db import ledger
 from gatewaysite.db.handback.base import DatabaseWrapper
@@ -383,3 +384,10 @@ def test_many_threads_share_a_pool_of_two(pooled: DatabaseWrapper, notes: str) -
     assert pooled.pool.get_stats()["pool_size"] == 2
     with a_bystander() as bystander:
         assert bystander.execute("SELECT count(*) FROM notes").fetchone() == (320,)
+
+
+def test_a_copy_is_among_the_queries_that_are_logged(pooled: DatabaseWrapper) -> None:
+    statement = "COPY (SELECT 1) TO STDOUT"
+    with CaptureQueriesContext(pooled) as seen, pooled.cursor() as cursor, cursor.copy(statement) as copy:
+        assert b"".join(copy) == b"1\n"
+    assert [query["sql"] for query in seen.captured_queries] == [statement]

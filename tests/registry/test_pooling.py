@@ -244,3 +244,20 @@ def test_time_outs_that_routes_had_by_themselves_become_options() -> None:
         cursor.execute("SELECT connect_timeout_ms, timeout_ms, stream_timeout_ms FROM proxy_app_route ORDER BY id")
         assert cursor.fetchall() == [(None, None, None), (1500, 100, None)]
         cursor.execute("DROP TABLE pg_temp.proxy_app_route")
+
+
+@both
+def test_a_rate_limit_is_set_shown_and_taken_away(admin: Caller, slug: str) -> None:
+    made = admin.post(f"/{slug}", NEW[slug] | {"rateLimit": " 10/second; 500/hour "}).json()
+    assert made["rateLimit"] == "10/second; 500/hour"
+    path = f"/{slug}/{made['id']}"
+    assert admin.put(path, {"description": "x"}).json()["rateLimit"] == "10/second; 500/hour"
+    assert admin.put(path, {"rateLimit": None}).json()["rateLimit"] is None
+
+
+@both
+def test_what_is_no_rate_limit_is_refused_with_what_is(admin: Caller, slug: str) -> None:
+    answer = admin.post(f"/{slug}", NEW[slug] | {"rateLimit": "often"})
+    (error,) = answer.json()["detail"]
+    assert (answer.status_code, error["loc"]) == (422, ["body", "rateLimit"])
+    assert "such as 100/minute" in error["msg"]

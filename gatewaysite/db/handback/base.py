@@ -107,7 +107,9 @@ class HandbackCursor(_Reporting, CursorWrapper):
 
 
 class HandbackDebugCursor(_Reporting, base.CursorDebugWrapper):
-    pass
+    def copy(self, statement: Any, *args: Any, **kwargs: Any) -> AbstractContextManager[Any]:
+        with self.debug_sql(statement):
+            return super().copy(statement, *args, **kwargs)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
