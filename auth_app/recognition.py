@@ -1,5 +1,6 @@
-"""Who was recognised a moment ago: for a page that must open while the database cannot say who is asking."""
+"""Who was recognised a moment ago: for pages that must open while the database cannot say who is asking."""
 
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -26,8 +27,9 @@ from gatewaysite.errors import DatabaseDown, Refused
 
 COOKIE = "recognised"
 SALT = "auth_app.recognition"
-# The one page that is opened so.
-PAGE = "/admin/connections"
+# The pages that are opened so, to look at and no more; and what their paths have in common.
+PAGES = re.compile(r"/admin/(connections|upstreams(/[^/]+)?)")
+FOLDER = "/admin"
 # The database is asked again after that, so whoever was locked out or has lost a role is refused within seconds ...
 FRESH_FOR_S = 4.0
 # ... unless it does not answer: then its last word counts for so long.
@@ -74,13 +76,18 @@ def recognised(request: HttpRequest) -> Actor:
         return _taken(request, actor)
 
 
+def is_opened_so(path: str) -> bool:
+    """Whether it is one of the pages an operator looks at while something is wrong."""
+    return PAGES.fullmatch(path) is not None
+
+
 def is_recognised(cookies: Mapping[str, str]) -> bool:
     """Whether these cookies are of an administrator who was here a moment ago. Computes for 60 us and asks nobody."""
     return COOKIE in cookies and _last_word(cookies)[0] is not None
 
 
 def remember(request: HttpRequest, response: HttpResponse) -> None:
-    """Let an administrator whom the database has just confirmed be recognised on this page, within this session."""
+    """Let an administrator whom the database has just confirmed be recognised on these pages, within this session."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     if not may_administer(actor) or "Authorization" in request.headers or hasattr(request, "recognised"):
         return
@@ -89,7 +96,7 @@ def remember(request: HttpRequest, response: HttpResponse) -> None:
         COOKIE,
         signing.dumps(told, salt=SALT),
         max_age=COUNTS_FOR_S,
-        path=PAGE,
+        path=FOLDER,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Strict",
@@ -98,7 +105,7 @@ def remember(request: HttpRequest, response: HttpResponse) -> None:
 
 def forget(response: HttpResponse) -> None:
     """Recognise this browser no more."""
-    response.delete_cookie(COOKIE, path=PAGE, samesite="Strict")
+    response.delete_cookie(COOKIE, path=FOLDER, samesite="Strict")
 
 
 def _last_word(cookies: Mapping[str, str]) -> tuple[Actor | None, float]:

@@ -4,7 +4,7 @@ import re
 
 from django.http import parse_cookie
 
-from auth_app.recognition import PAGE, is_recognised
+from auth_app.recognition import is_opened_so, is_recognised
 from gatewaysite.types import AsgiApp, Scope
 from proxy_app.dataplane import health, ops, passthrough, rpc
 from proxy_app.dataplane.mcp import endpoint
@@ -44,20 +44,21 @@ def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
     The forms on the pages of tools and routes call an upstream and show its answer. A log-in computes for as long as it
-    takes to make guessing expensive, and anybody may ask for it. Who holds the connections is asked when all of them
-    are held: that page can do without the database for whoever is recognised, and nobody else may wait for it on the
-    same threads.
+    takes to make guessing expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is
+    asked when all threads hang: those pages can do without the database for whoever is recognised, and nobody else may
+    wait for it on the same threads.
     """
     path = scope["path"]
     if path == "/login":
         return "slow"
     if path.startswith("/static/"):
         return "files"
-    if path == PAGE:
+    if is_opened_so(path):
         return "spare" if is_recognised(_cookies(scope)) else "main"
     calls = path.startswith("/admin/tools/") and path.endswith("/call")
     tries = path.startswith("/admin/routes/") and path.endswith("/try")
-    return "waiting" if calls or tries else "main"
+    renews = path.startswith("/admin/upstreams/") and path.endswith("/recreate")
+    return "waiting" if calls or tries or renews else "main"
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

@@ -18,8 +18,9 @@ from gatewaysite.db import ledger
 from gatewaysite.db.units import take_back_from_the_dead
 from gatewaysite.errors import GatewayError
 from gatewaysite.signals import refused
-from proxy_app.observe.pool_metrics import count_pools, publish_pools
+from proxy_app.observe.pool_metrics import count_pools
 from proxy_app.observe.state import process_state
+from proxy_app.observe.upstream_metrics import publish_pools
 
 PUBLISH_EVERY_S = 1.0
 # MCP semantic conventions of OpenTelemetry give these buckets for operations.

@@ -1,9 +1,12 @@
-"""Prometheus metrics of the upstream pools. `pool` and `upstream` are a gateway's slug; hosts are `other`."""
+"""Prometheus metrics of what upstream pools do, counted as they do it. upstream_metrics.py has what is read from them.
+
+`pool` and `upstream` are the slug of a gateway or proxy route; hosts are `other`.
+"""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from proxy_app.upstream.client import client
-from proxy_app.upstream.pool import Pool, Upstream
+from proxy_app.upstream.pool import Upstream
 
 WAIT_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 CANCEL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -12,23 +15,8 @@ STREAM_BUCKETS = (0.1, 1, 5, 15, 60, 300, 900, 1800)
 OUTCOMES = {"answered": "completed", "abandoned": "client_disconnect", "failed": "upstream_error"}
 STREAM_KIND = "upstream"
 
-GENERATION = Gauge(
-    "gateway_http_pool_generation", "The generation of connections in use.", ["pool"], multiprocess_mode="livemax"
-)
 RECREATIONS = Counter(
     "gateway_http_pool_recreations_total", "New generations of connections, by what they were for.", ["pool", "cause"]
-)
-DRAINING = Gauge(
-    "gateway_http_pool_draining_requests",
-    "Calls under way on connections that were replaced.",
-    ["pool"],
-    multiprocess_mode="livesum",
-)
-LEAKED = Gauge(
-    "gateway_http_pool_leaked_slots",
-    "Connections in use that belong to no call under way.",
-    ["pool"],
-    multiprocess_mode="livesum",
 )
 WAIT = Histogram(
     "gateway_http_pool_wait_seconds",
@@ -44,12 +32,6 @@ CANCEL = Histogram(
 )
 CIRCUIT = Counter(
     "gateway_upstream_circuit_changes_total", "The circuit breaker's changes of state.", ["upstream", "state"]
-)
-CIRCUIT_OPEN = Gauge(
-    "gateway_upstream_circuit_open",
-    "Processes that leave the upstream alone.",
-    ["upstream"],
-    multiprocess_mode="livesum",
 )
 STREAMS_OPEN = Gauge("gateway_streams_open", "Streams open now.", ["kind"], multiprocess_mode="livesum")
 STREAMS_OPENED = Counter("gateway_streams_opened_total", "Streams opened.", ["kind"])
@@ -94,20 +76,6 @@ def count_pools() -> None:
     listeners = client().door.pools.house.listeners
     if _counting not in listeners:
         listeners.append(_counting)
-
-
-def publish_pools() -> None:
-    """Set the gauges from the live pools."""
-    pools = client().door.pools
-    STREAMS_OPEN.labels(STREAM_KIND).set(pools.house.streams)
-    by_label: dict[str, list[Pool]] = {}
-    for pool in pools:
-        by_label.setdefault(label_of(pool.upstream), []).append(pool)
-    for label, those in by_label.items():
-        GENERATION.labels(label).set(max(pool.generation.number for pool in those))
-        DRAINING.labels(label).set(sum(old.owned for pool in those for old in pool.draining))
-        LEAKED.labels(label).set(sum(pool.generation.leaked for pool in those))
-        CIRCUIT_OPEN.labels(label).set(sum(pool.breaker.is_open for pool in those))
 
 
 def label_of(upstream: Upstream) -> str:

@@ -45,7 +45,7 @@ class EventOf(EventTold):
 
 
 class UpstreamNow(TypedDict):
-    """An upstream, with the sums of all processes. State, reason, limits, breaker and check are the worst one's."""
+    """An upstream, with the sums of all processes. State, reason, limits and breaker are the worst one's."""
 
     key: str
     name: str

@@ -29,7 +29,7 @@ GONE_AFTER_S = 10.0
 EDITION = 1
 BOUNDS = list(BOUNDS_S)
 STATES: tuple[StateName, ...] = ("unreachable", "degraded", "healthy", "unknown")  # the worst first
-OF_THE_WORST = ("key", "name", "state", "reason", "since", "limits", "breaker", "last_check")
+OF_THE_WORST = ("key", "name", "state", "reason", "since", "limits", "breaker")
 SUMS = (
     "in_flight", "slots", "waiting", "idle", "leaked", "opened", "reused", "requests", "calls", "answered", "failed",
     "abandoned", "retries", "bytes_in", "ejections",
@@ -116,7 +116,7 @@ async def recreate(key: str, actor: Actor, request_id: str) -> Recreated | None:
     """
     event = client().door.pools.recreate(key, actor.email)
     try:
-        known = await run_unit(work.ask_for_new_connections, key, actor.email, request_id)
+        known = await run_unit(work.ask_for_new_connections, key, actor.email, request_id, done_here=event is not None)
     except Exception as error:
         if not is_trouble(error):
             raise
@@ -130,12 +130,15 @@ async def recreate(key: str, actor: Actor, request_id: str) -> Recreated | None:
 def _one(found: list[tuple[str, PoolTold]]) -> UpstreamNow:
     told: list[dict[str, Any]] = [dict(one) for _process, one in found]  # to be added up by name
     worst = min(told, key=lambda entry: STATES.index(entry["state"]))
+    checks = [one["last_check"] for _process, one in found if one["last_check"]]
     timeline: list[EventOf] = [{**event, "process": process} for process, one in found for event in one["timeline"]]
     sums: dict[str, Any] = {
         **{name: worst[name] for name in OF_THE_WORST},
         **{name: sum(entry[name] for entry in told) for name in SUMS},
         **{name: _times([entry[name] for entry in told]) for name in TIMES},
         **{name: dict(sum((Counter(one[name]) for one in told), Counter[str]())) for name in ("refused", "errors")},
+        # One of all processes checks, and not always the same.
+        "last_check": max(checks, key=lambda check: check["at"], default=None),
         "generation": max(entry["generation"] for entry in told),
         "timeline": sorted(timeline, key=lambda event: -event["at"])[:EVENTS_KEPT],
         "processes": [_of(process, one) for process, one in found],

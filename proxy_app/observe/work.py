@@ -41,25 +41,39 @@ def calls_through(route_id: UUID, user_id: UUID | None, limit: int) -> list[dict
     return [dict(call) for call in columns[:limit]]
 
 
-def ask_for_new_connections(key: str, email: str, request_id: str) -> bool:
-    """Every process's snapshot says so from here on. False when the key is that of no gateway and no proxy route."""
+def ask_for_new_connections(key: str, email: str, request_id: str, *, done_here: bool) -> bool:
+    """Every process's snapshot says so from here on. False when the key is that of no gateway and no proxy route.
+
+    Then there is nobody to ask, and what this process has done is written down all the same.
+    """
     model, kind = (Route, "route") if key.startswith(ROUTE_KEY) else (Gateway, "gateway")
-    try:
-        pk = UUID(hex=key.removeprefix(ROUTE_KEY))
-    except ValueError:
-        return False
-    rows: QuerySet[Called] = model._default_manager.filter(pk=pk)
+    entry = {"actor_email": email, "request_id": request_id}
     with transaction.atomic(durable=True):
-        row = rows.select_for_update().only("id", "name").first()
-        if row is None:
-            return False
-        rows.update(pool_epoch=F("pool_epoch") + 1)
-        AuditEntry.objects.create(
-            actor_email=email,
-            action=f"{kind}.pool_recreated",
-            object_kind=f"{kind}s",
-            object_id=row.pk.hex,
-            object_name=row.name,
-            request_id=request_id,
-        )
-    return True
+        row = _locked(model, key.removeprefix(ROUTE_KEY))
+        if row:
+            model._default_manager.filter(pk=row.pk).update(pool_epoch=F("pool_epoch") + 1)
+            AuditEntry.objects.create(
+                action=f"{kind}.pool_recreated",
+                object_kind=f"{kind}s",
+                object_id=row.pk.hex,
+                object_name=row.name,
+                **entry,
+            )
+        elif done_here:
+            AuditEntry.objects.create(
+                action="upstream.pool_recreated",
+                object_kind="upstreams",
+                object_id=key[:64],
+                object_name=key[:255],
+                **entry,
+            )
+    return row is not None
+
+
+def _locked(model: type[Gateway | Route], key: str) -> Gateway | Route | None:
+    try:
+        pk = UUID(hex=key)
+    except ValueError:
+        return None
+    rows: QuerySet[Called] = model._default_manager.filter(pk=pk)
+    return rows.select_for_update().only("id", "name").first()

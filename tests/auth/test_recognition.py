@@ -18,7 +18,7 @@ from pytest_django import Settings
 from auth_app import recognition
 from auth_app.actor import Actor
 from auth_app.current import actor_of
-from auth_app.recognition import ASKERS, COOKIE, SALT
+from auth_app.recognition import ASKERS, COOKIE, FOLDER, SALT
 from gatewaysite.db import ledger
 from gatewaysite.errors import Denied, PoolFull
 from proxy_app.dataplane.router import line_of
@@ -284,7 +284,7 @@ def test_after_logging_out_it_is_deleted_and_of_no_use(admin: Visitor) -> None:
     assert status(admin) == 200
     word = admin.client.cookies[COOKIE].value
     deleted = admin.post("/logout").cookies[COOKIE]
-    assert (deleted.value, deleted["max-age"], deleted["path"]) == ("", 0, PAGE)
+    assert (deleted.value, deleted["max-age"], deleted["path"]) == ("", 0, FOLDER)
     admin.client.cookies[COOKIE] = word
     assert admin.get(PAGE)["Location"].startswith("/login")
 
@@ -298,9 +298,9 @@ def test_nobody_can_make_one_up(admin: Visitor, database: Database, word: str) -
     assert status(admin) == 503
 
 
-def test_only_administrators_are_remembered_and_only_for_this_page(admin: Visitor, guest: Visitor) -> None:
+def test_only_administrators_are_remembered_and_only_for_pages_of_ours(admin: Visitor, guest: Visitor) -> None:
     cookie = admin.get(PAGE).cookies[COOKIE]
-    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (PAGE, True, "Strict")
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (FOLDER, True, "Strict")
     assert cookie["max-age"] == recognition.COUNTS_FOR_S <= 5 * 60
     assert signing.loads(cookie.value, salt=SALT).keys() == {"id", "email", "session", "at"}
     assert COOKIE not in guest.get(PAGE).cookies

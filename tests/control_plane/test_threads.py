@@ -153,6 +153,7 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
     ("path", "line"),
     [
         ("/admin/connections", "main"),  # until somebody is recognised
+        ("/admin/upstreams/x/recreate", "waiting"),
         ("/static/poolgate.css", "files"),
         ("/login", "slow"),
         ("/admin/tools/x/call", "waiting"),

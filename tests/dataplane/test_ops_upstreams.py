@@ -32,7 +32,7 @@ def _folder(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(observed, "run_unit", _no_database)
 
 
-async def _no_database(unit: Any, key: str, *_more: Any) -> bool:
+async def _no_database(unit: Any, key: str, *_more: Any, **_named: Any) -> bool:
     return False
 
 

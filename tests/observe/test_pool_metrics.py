@@ -7,7 +7,8 @@ import httpx
 import pytest
 from prometheus_client.registry import REGISTRY
 
-from proxy_app.observe.pool_metrics import count_pools, publish_pools
+from proxy_app.observe.pool_metrics import count_pools
+from proxy_app.observe.upstream_metrics import publish_pools
 from proxy_app.upstream.bodies import body_of, read_body
 from proxy_app.upstream.client import UpstreamClient, send
 from proxy_app.upstream.errors import UpstreamError

@@ -38,6 +38,7 @@ def every_path() -> list[str]:
     paths = [
         "/admin",
         "/admin/connections",
+        "/admin/upstreams",
         *LISTS,
         "/admin/gateways/new",
         "/admin/servers/new",
