@@ -82,7 +82,7 @@ def load_of(pools: Sequence[PoolOf]) -> Plain:
 
 def reuse_of(one: UpstreamNow | PoolOf) -> str:
     """The part of requests that found a connection open."""
-    return f"{one['reused'] * 100 / one['requests']:.0f} % reused" if one["requests"] else "none reused yet"
+    return f"{one['reused'] * 100 / one['requests']:.0f} % reused" if one["requests"] else "none reused"
 
 
 def steps_of(one: UpstreamNow) -> Iterator[StepTold]:

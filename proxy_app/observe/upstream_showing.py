@@ -126,10 +126,10 @@ def full_sentences(upstreams: Iterable[UpstreamNow]) -> list[Plain]:
     told = []
     for one in upstreams:
         pools = one["processes"]
-        full = sum(pool["slots"] >= pool["limits"]["max_connections"] for pool in pools)
+        full = [most for pool in pools if pool["slots"] >= (most := pool["limits"]["max_connections"])]
         if full and not one["waiting"]:
-            where = f" in {full} of {len(pools)} processes" if full < len(pools) else ""
-            text = f"Every connection {one['name']} may have is in use{where}: further calls wait"
+            where = f" in {len(full)} of {len(pools)} processes" if len(full) < len(pools) else ""
+            text = f"All {sum(full)} connections of {one['name']} are in use{where}: further calls wait"
             told.append(sentence("warn", text, url=url_of(one["key"])))
     return told
 

@@ -255,6 +255,15 @@ def test_only_those_recognised_get_the_threads_that_are_spared(admin: Visitor) -
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("other", ["/admin/upstreams", "/admin/upstreams/api.example.com"])
+def test_having_been_on_one_of_these_pages_opens_the_others(admin: Visitor, database: Database, other: str) -> None:
+    assert status(admin) == 200
+    database.fails(RuntimeError("asked"))
+    assert admin.get(other).status_code in {200, 404}
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in admin.client.cookies.items())
+    assert line_of({"path": other, "headers": [(b"cookie", cookies.encode())]}) == "spare"
+
+
 def test_who_was_not_here_before_waits_for_the_database(admin: Visitor, database: Database) -> None:
     database.fails(PoolFull())
     assert status(admin) == 503

@@ -170,6 +170,7 @@ def test_while_all_threads_and_all_connections_are_taken_the_page_opens(
         while "4 connections idle in transaction, the longest for" not in (page := browser.get(PAGE)).text:
             assert (page.status_code, time.monotonic() < give_up_at) == (200, True)
         assert page.text.count("all out") == 2
+        assert browser.get("/admin/upstreams").status_code == 200
         style = page.text.partition('rel="stylesheet" href="')[2].partition('"')[0]
         assert browser.get(style).status_code == 200
 

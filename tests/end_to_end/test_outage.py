@@ -215,7 +215,7 @@ def test_a_gateway_that_starts_before_its_database_waits_for_it(folder: Path, da
         gateway.until("/tools", lambda answer: answer.status_code == 200, 40, token=TOKEN)
 
 
-def test_who_holds_the_connections_can_be_looked_at_while_the_database_hangs(folder: Path, database: Database) -> None:
+def test_connections_and_upstreams_can_be_looked_at_while_the_database_hangs(folder: Path, database: Database) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
     with serving(database.url, folder, WORKERS="1") as gateway, signed_in(gateway) as browser:
         assert browser.get("/admin/connections").status_code == 200
@@ -223,8 +223,9 @@ def test_who_holds_the_connections_can_be_looked_at_while_the_database_hangs(fol
             until = time.monotonic() + 12  # it is asked twice meanwhile
             while time.monotonic() < until:
                 began = time.monotonic()
-                page = browser.get("/admin/connections")
-                assert (page.status_code, "admin@example.com" in page.text) == (200, True)
+                for path in ("/admin/connections", "/admin/upstreams"):
+                    page = browser.get(path)
+                    assert (page.status_code, "admin@example.com" in page.text) == (200, True)
                 assert time.monotonic() - began < 3
                 time.sleep(1)
         gateway.until("/health", lambda answer: answer.json()["status"] == "healthy", 30)

@@ -158,7 +158,7 @@ def test_who_left_is_counted_and_the_latest_are_listed(admin: Visitor, tell: Tel
     left = {"total": 1204, "open": 1, "saved_s": 400.0, "closed_after": some_times(0.004, 0.02), "latest": latest}
     tell(a_part(a_pool(), abandoned=left))
     page = admin.text(LIST)
-    assert "1204 callers left 1 upstreams not let go yet 5.0 ms to let go, half within 25 ms" in text_of(page)
+    assert "1204 callers left 1 upstreams not let go yet 5.0 ms to let go, 50 % within 25 ms" in text_of(page)
     assert re.search(r"7 min of upstreams.? time saved, estimated", text_of(page))
     first, second = rows(page, "left")
     assert (first[0], first[2:]) == ("wiki waiting for the answer", ["1.50 s", "0.4 ms", "0", "2.50 s"])
@@ -218,7 +218,7 @@ def test_the_page_of_one_shows_what_was_done_what_failed_and_each_process(admin:
     assert rows(page, "wrong") == [["ReadTimeout It was silent for too long", "failed", "4"]]
     first, second = rows(page, "pools")
     assert (first[0], second[0]) == ("here:1 0 calls, 0 failed", "here:2 0 calls, 0 failed")
-    assert first[3].endswith("0 idle, none reused yet generation 1 still serves 2 calls")
+    assert first[3].endswith("0 idle, none reused generation 1 still serves 2 calls")
     assert (first[5].split()[0], second[5]) == ("ReadTimeout", "none")
     assert f'href="/admin/gateways/{GATEWAY}">See the gateway</a>' in page
     assert "and all processes do it" in page

@@ -71,7 +71,7 @@ def test_before_the_first_call_nothing_is_praised() -> None:
         ({"leaked": 2}, ("warn", "2 connections of wiki in use by no call: they are replaced in a moment")),
         ({"waiting": 1}, ("warn", "1 call waits for a connection of wiki")),
         ({"waiting": 3, "slots": 25}, ("warn", "3 calls wait for a connection of wiki")),
-        ({"slots": 25}, ("warn", "Every connection wiki may have is in use: further calls wait")),
+        ({"slots": 25}, ("warn", "All 25 connections of wiki are in use: further calls wait")),
     ],
 )
 def test_what_is_wrong_now_is_said_with_its_upstream(pool: dict[str, Any], expected: tuple[str, str]) -> None:
@@ -103,7 +103,7 @@ def test_of_what_is_not_limited_nothing_is_full() -> None:
 
 def test_an_upstream_that_is_full_in_some_processes_says_in_how_many() -> None:
     found = told(seen(a_part(a_pool(slots=25)), a_part(a_pool(slots=24), process="here:2")))
-    assert found == [("warn", "Every connection wiki may have is in use in 1 of 2 processes: further calls wait")]
+    assert found == [("warn", "All 25 connections of wiki are in use in 1 of 2 processes: further calls wait")]
 
 
 def test_a_process_that_told_nothing_for_a_while_is_named() -> None:
@@ -149,7 +149,7 @@ def test_limits_are_those_of_all_processes_together() -> None:
 
 
 def test_reuse_is_a_part_of_the_requests_and_unknown_before_the_first() -> None:
-    assert only_row(a_pool())["reuse"] == "none reused yet"
+    assert only_row(a_pool())["reuse"] == "none reused"
     assert only_row(a_pool(requests=30, reused=20), a_pool(requests=10, reused=10))["reuse"] == "75 % reused"
 
 
