@@ -9,6 +9,7 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from gatewaysite.template_tags import milliseconds
+from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.showing import counted
 from proxy_app.observe.sparklines import Bars, TimeName, bars_of, spark_of_times
 from proxy_app.observe.upstream_shapes import PoolOf, UpstreamNow
@@ -148,7 +149,7 @@ def kind_of(key: str) -> tuple[str, str]:
     """What has the key: a gateway, a proxy route, or a host; and its id, of a host its address."""
     if re.fullmatch(r"[0-9a-f]{32}", key):
         return "gateway", key
-    route = re.fullmatch(r"route:([0-9a-f]{32})", key)
+    route = re.fullmatch(rf"{ROUTE_KEY}([0-9a-f]{{32}})", key)
     return ("proxy route", route[1]) if route else ("host", key)
 
 

@@ -70,7 +70,7 @@ def ask_for_new_connections(key: str, email: str, request_id: str, *, done_here:
     return row is not None
 
 
-def _locked(model: type[Gateway | Route], key: str) -> Gateway | Route | None:
+def _locked(model: type[Called], key: str) -> Called | None:
     try:
         pk = UUID(hex=key)
     except ValueError:

@@ -224,7 +224,7 @@ def test_the_page_of_one_shows_what_was_done_what_failed_and_each_process(admin:
     assert "and all processes do it" in page
 
 
-def test_of_a_host_and_a_route_it_is_said_that_only_one_process_is_told(admin: Visitor, tell: Tell) -> None:
+def test_of_a_host_it_is_said_that_only_one_process_is_told_and_a_route_has_a_page(admin: Visitor, tell: Tell) -> None:
     tell(a_part(a_pool("api.example.com:8443", "api.example.com:8443"), a_pool(ROUTE, "orders")))
     page = admin.text(f"{LIST}/api.example.com:8443")
     assert "of a host only the process that answers is told" in page

@@ -75,7 +75,7 @@ async def test_a_host_is_given_them_in_this_process_and_it_is_audited(world: Wor
     world.known("api.example.com", "api.example.com")
     await world.post(f"{LIST}/api.example.com/recreate")
     page = await world.text(f"{LIST}/api.example.com")
-    assert "the others were not told, they are told of gateways only." in page
+    assert "the others were not told, they are told of gateways and proxy routes only." in page
 
     def look() -> tuple[str, str, str]:
         entry = AuditEntry.objects.get(object_kind="upstreams")
@@ -116,4 +116,4 @@ async def test_a_loop_that_does_not_answer_in_time_is_a_refusal(world: World, mo
     monkeypatch.setattr(pages, "_here", never)
     monkeypatch.setattr(pages, "LOOK_WITHIN_S", 0.05)
     answer = await asyncio.to_thread(world.admin.get, LIST)
-    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert (answer.status_code, "Retry-After" in answer) == (503, True)

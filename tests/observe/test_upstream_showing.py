@@ -371,10 +371,10 @@ def test_a_key_says_what_it_is_of_and_leads_there(key: str, kind: str, url: str)
             " the database did not take it.",
         ),
         (
-            {"event": an_event(), "everywhere": False, "key": ROUTE},
+            {"event": an_event(), "everywhere": False, "key": "api.example.com"},
             "warn",
             "wiki has new connections: generation 2. Only the process that answered did so: the others were not told,"
-            " they are told of gateways only.",
+            " they are told of gateways and proxy routes only.",
         ),
     ],
 )
