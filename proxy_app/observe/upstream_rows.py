@@ -56,7 +56,7 @@ def head_of(one: UpstreamNow | PoolOf) -> Plain:
     word, tone = STATES[one["state"]]
     return {
         "id": id_of("upstream", one["key"]),
-        "name": one["name"],
+        "name": one["name"] or "(no host)",
         "kind": kind_of(one["key"])[0],
         "url": url_of(one["key"]),
         "state": {"word": word, "tone": tone},
@@ -161,7 +161,8 @@ def home_of(key: str) -> Plain:
 
 
 def url_of(key: str) -> str:
-    return reverse("page-upstream", args=[key])
+    """Its page; none for a key that no path can hold: calls without a host share an empty one."""
+    return reverse("page-upstream", args=[key]) if key and "/" not in key else ""
 
 
 def duration(seconds: float) -> str:

@@ -144,6 +144,17 @@ def test_each_upstream_is_a_row_with_everything_known_of_it(admin: Visitor, tell
     assert well[7].startswith("answered 12 ms, ")
 
 
+@pytest.mark.parametrize("key", ["", "a/b", "[::1]:8080", "ex%41mple.com", "a b", "..", "%s"])
+def test_an_odd_key_leads_to_its_page_or_nowhere(admin: Visitor, tell: Tell, key: str) -> None:
+    tell(a_part(a_pool(key, key, **DOWN)))
+    link = re.search(r'<th scope="row" role="rowheader">(?:<a href="([^"]+)">)?', admin.text(LIST))
+    assert link
+    if link[1]:
+        assert f"<h1>{key}</h1>" in admin.text(unescape(link[1]))
+    else:
+        assert key in {"", "a/b"}
+
+
 def test_drawings_have_words_and_processes_have_a_meter(admin: Visitor, tell: Tell) -> None:
     tell(a_part(a_pool(steps=[a_step(total_ms=20.0, errors=1)]), house={"slots": 30, "streams": 4, "idle": 7}))
     page = admin.text(LIST)
