@@ -10,16 +10,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from types import ModuleType
+from importlib.util import find_spec
 from typing import Protocol
-
-import asgiref
-import django
-import psycopg
-import psycopg_pool
-import whitenoise
 
 from gatewaysite.context import Phase, RequestContext, current, phase
 
@@ -227,13 +221,16 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def _folder(module: ModuleType) -> str:
-    return os.path.dirname(module.__file__ or "") + os.sep
+def _folders(*packages: str) -> Iterator[str]:
+    """Of those that are installed: the engine itself needs not all of them."""
+    for package in packages:
+        if (spec := find_spec(package)) and spec.origin:
+            yield os.path.dirname(spec.origin) + os.sep
 
 
 # The engine, the guard, Django, its outermost middleware and the driver are never the answer to "who asked".
 _MACHINERY = (
-    *(_folder(module) for module in (django, psycopg, psycopg_pool, asgiref, whitenoise)),
+    *_folders("django", "psycopg", "psycopg_pool", "asgiref", "whitenoise"),
     os.path.dirname(__file__) + os.sep,
     os.path.join(os.path.dirname(os.path.dirname(__file__)), "phases.py"),
     contextlib.__file__,
