@@ -6,11 +6,13 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.tracing import Trace
 
 from proxy_app.upstream.addresses import REFUSED_PORTS, AddressGuard
@@ -25,6 +27,8 @@ DNS_CACHE_S = 30
 REST_S = 1.0
 # Connections opened together need not end together.
 LIFETIME_SPREAD = 0.1
+# "Continue" and some early hints; aiohttp would skip as many as come, for ever.
+INTERIM_LIMIT = 10
 
 
 class Wire(ResponseHandler):
@@ -37,6 +41,7 @@ class Wire(ResponseHandler):
         self.lost: BaseException | None = None
         self.ended = False
         self.on_lost: Callable[[], None] | None = None
+        self._interim = 0
         self._cut: BaseException | None = None
         self._ends_at = float("inf")
         if lifetime_s is not None:
@@ -53,7 +58,7 @@ class Wire(ResponseHandler):
 
     def begin_turn(self) -> None:
         self.turns += 1
-        self.heard = 0
+        self.heard = self._interim = 0
 
     def be_patient(self, seconds: float) -> None:
         """Another read time-out for the rest of this turn."""
@@ -69,6 +74,14 @@ class Wire(ResponseHandler):
     def data_received(self, data: bytes) -> None:
         self.heard += len(data)
         super().data_received(data)
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """A head has arrived, with the body that is to come."""
+        self._interim += data[0].code < 200
+        if self._interim > INTERIM_LIMIT:
+            self.set_exception(HttpProcessingError(message=f"more than {INTERIM_LIMIT} interim responses"))
+        else:
+            super().feed_data(data, size)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         exc = exc or self._cut

@@ -141,6 +141,7 @@ class Pool:
         self._timeouts_given: Any = None
         self._timeouts_made = self.rules.timeouts
         self._renewed_at = self._recreated_at = float("-inf")
+        self._closed = False
 
     # --- Sending --------------------------------------------------------------------------------------------------
 
@@ -152,6 +153,8 @@ class Pool:
         self._admit(call, asked)
         try:
             await self._take_slot(call, timeouts.pool)
+            if self.generation.transport.closed and not self._closed:
+                self.renew("closed", "its connections were closed from elsewhere")
             generation = self.generation
             call.admitted(generation)
             response = await generation.transport.exchange(request, outgoing, upload, timeouts, call)
@@ -406,6 +409,7 @@ class Pool:
         return sum(one.transport.idle for one in (self.generation, *self.draining))
 
     async def aclose(self) -> None:
+        self._closed = True
         for one in (self.generation, *self.draining):
             await one.transport.aclose()
             self._write_off(one)

@@ -63,7 +63,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             max_open=self.limits.max_connections, max_idle=self.limits.max_keepalive_connections
         )
         self._connector: GuardedConnector | None = None
-        self._closed = False
+        self.closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         timeouts = timeouts_of(request.extensions.get("timeout"), self.timeouts)
@@ -104,7 +104,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        self._closed = True
+        self.closed = True
         for stream in tuple(self._lingering):
             stream.close()
         connector, self._connector = self._connector, None
@@ -136,7 +136,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         connector = self._connector
         if connector is not None and connector.belongs_to(asyncio.get_running_loop()):
             return connector
-        if self._closed:
+        if self.closed:
             raise RuntimeError("the upstream client is closed")
         if connector is not None:
             self._opened_before += connector.opened
