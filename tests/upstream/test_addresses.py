@@ -13,7 +13,7 @@ from proxy_app.upstream.errors import UpstreamUnreachable
 from proxy_app.upstream.failures import AddressRefused
 from proxy_app.upstream.resolver import Resolver
 from proxy_app.upstream.transport import AiohttpTransport
-from tests.upstream.fakes import FakeUpstream, closed_port, polite
+from tests.upstream.fakes import FakeUpstream, closed_port, polite, unanswered_port
 
 REFUSED_HOSTS = [
     "127.0.0.1",
@@ -304,14 +304,15 @@ async def test_a_port_of_another_service_is_not_connected_to(transport: AiohttpT
 
 
 @pytest.mark.anyio
-async def test_blocked_refused_and_unknown_look_alike_to_the_caller(
+async def test_blocked_refused_and_unanswered_look_alike_to_the_caller(
     install: Callable[..., UpstreamClient], caplog: pytest.LogCaptureFixture
 ) -> None:
-    install(UPSTREAM_ALLOWED_NETWORKS=["127.0.0.1/32"])
+    install(UPSTREAM_ALLOWED_NETWORKS=["127.0.0.1/32"], HTTP_CONNECT_TIMEOUT=0.2)
     answers = set()
-    for url in ("http://127.0.0.2/", f"http://127.0.0.1:{closed_port()}/", "http://127.0.0.1:6379/"):
-        with pytest.raises(UpstreamUnreachable) as caught:
-            await send(httpx.Request("GET", url))
-        answers.add((type(caught.value), caught.value.message, caught.value.status, caught.value.code))
+    with unanswered_port() as port:
+        for place in ("127.0.0.2", f"127.0.0.1:{closed_port()}", "127.0.0.1:6379", f"127.0.0.1:{port}"):
+            with pytest.raises(UpstreamUnreachable) as caught:
+                await send(httpx.Request("GET", f"http://{place}/"))
+            answers.add((type(caught.value), caught.value.message, caught.value.status, caught.value.code))
     assert len(answers) == 1
     assert "127.0.0.2" in str([vars(record) for record in caplog.records])

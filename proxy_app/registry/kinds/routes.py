@@ -48,7 +48,7 @@ class RouteData(RegisteredData, PooledData):
 
 
 def _https(text: str) -> str:
-    return text if "://" in text else f"https://{text}"
+    return text if ":/" in text else f"https://{text}"
 
 
 def _upper(value: Any) -> Any:
