@@ -446,6 +446,25 @@ async def test_who_asks_while_a_load_runs_shares_the_next(kept: Keeper, monkeypa
     assert count <= 3
 
 
+async def test_five_hundred_who_meet_what_is_not_known_yet_share_one_look(
+    kept: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units: list[str] = []
+
+    def counted(name: str, unit: Any) -> Any:
+        return lambda: (units.append(name), unit())[1]
+
+    monkeypatch.setattr(work, "read_versions", counted("versions", work.read_versions))
+    for part, load in keeper_module.LOADERS.items():
+        monkeypatch.setitem(keeper_module.LOADERS, part, counted(part, load))
+    monkeypatch.setattr(kept, "snapshot", keeper_module.Snapshot())  # as if nothing had ever been loaded
+    secret = await done(lambda: a_token(a_user()))
+    units.clear()
+    await asyncio.gather(*(kept.look_again() for _ in range(500)))
+    assert knows(kept, secret)
+    assert len(units) <= 6  # a look and a load of each part; the listener may have asked for them too
+
+
 async def test_a_check_that_finds_nothing_new_loads_nothing(kept: Keeper) -> None:
     loads = kept.loads_total
     for _ in range(10):

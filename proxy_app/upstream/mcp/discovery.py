@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -38,6 +39,7 @@ ERAS_KEPT = 5000
 MASK_FROM_LENGTH = 4
 
 _eras: OrderedDict[tuple[str, str], Era] = OrderedDict()
+_detecting: dict[tuple[str, str], asyncio.Task[Discovery]] = {}
 
 
 async def detect(endpoint: Endpoint) -> Discovery:
@@ -54,9 +56,22 @@ async def detect(endpoint: Endpoint) -> Discovery:
 
 
 async def era_of(endpoint: Endpoint) -> Era:
-    """The era of an endpoint nobody recorded one for; asked once per process."""
-    known = _eras.get((endpoint.key, endpoint.url))
-    return known or (await detect(endpoint)).era
+    """The era of an endpoint nobody recorded one for; asked once per process, however many want to know."""
+    name = (endpoint.key, endpoint.url)
+    if (known := _eras.get(name)) is not None:
+        return known
+    task = _detecting.get(name)
+    if task is None:
+        task = _detecting[name] = asyncio.create_task(detect(endpoint))
+        task.add_done_callback(partial(_detected, name))
+    # Shielded: the first caller may leave, the others still want it.
+    return (await asyncio.shield(task)).era
+
+
+def _detected(name: tuple[str, str], task: asyncio.Task[Discovery]) -> None:
+    _detecting.pop(name, None)
+    if not task.cancelled():
+        task.exception()  # told to whoever waits; nobody may be left
 
 
 async def _probe(endpoint: Endpoint) -> Discovery | None:
@@ -167,3 +182,4 @@ def _remember(endpoint: Endpoint, era: Era) -> None:
 def forget_all() -> None:
     """Nothing is known of any era; for tests."""
     _eras.clear()
+    _detecting.clear()

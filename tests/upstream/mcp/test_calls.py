@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -271,21 +272,30 @@ def ok(request: Request, message: dict[str, Any]) -> Reply:
 async def test_one_session_serves_all_calls_of_an_endpoint_also_when_they_begin_together() -> None:
     async with FakeUpstream(legacy({"tools/call": ok})) as upstream:
         endpoint = legacy_end(upstream)
-        await asyncio.gather(*(call(endpoint, "tools/call", PARAMS) for _ in range(50)))
+        await asyncio.gather(*(call(endpoint, "tools/call", PARAMS) for _ in range(500)))
         await call(endpoint, "tools/call", PARAMS)
-        seen = methods_of(upstream.requests)
-        assert (seen.count("initialize"), seen.count("notifications/initialized"), seen.count("tools/call")) == (
-            1,
-            1,
-            51,
-        )
-        assert seen.index("notifications/initialized") < seen.index("tools/call")
+        seen = Counter(methods_of(upstream.requests))
+        assert seen == {"initialize": 1, "notifications/initialized": 1, "tools/call": 501}
+        assert methods_of(upstream.requests)[:2] == ["initialize", "notifications/initialized"]
         request = upstream.requests[-1]
     assert request.header("mcp-session-id") == "s-1"
     assert request.header("mcp-protocol-version") == "2025-11-25"
     assert request.header("mcp-method") is None
     assert json.loads(upstream.requests[0].body)["params"]["protocolVersion"] == "2025-11-25"
     assert upstream.requests[0].header("mcp-protocol-version") is None
+
+
+async def test_five_hundred_who_come_to_an_unknown_server_find_out_once_what_it_is() -> None:
+    async with FakeUpstream(legacy({"tools/call": ok})) as upstream:
+        endpoint = Endpoint(key="gw:cred", url=upstream.url + "mcp")
+        first = asyncio.create_task(call(endpoint, "tools/call", PARAMS))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(call(endpoint, "tools/call", PARAMS)) for _ in range(500)]
+        await asyncio.sleep(0)
+        first.cancel()  # the others still want to know
+        await asyncio.gather(*others)
+        seen = Counter(methods_of(upstream.requests))
+        assert (seen["server/discover"], seen["initialize"], seen["tools/call"]) == (1, 1, 500)
 
 
 async def test_another_credential_has_another_session() -> None:
