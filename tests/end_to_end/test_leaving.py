@@ -38,6 +38,10 @@ def nothing_is_borrowed(gateway: GatewayProcess) -> bool:
     return all(pool["pool_size"] == pool["pool_available"] for pool in pools)
 
 
+def outcomes() -> list[str]:
+    return list(CallRow.objects.values_list("outcome", flat=True))
+
+
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_a_client_that_leaves_lets_go_of_the_upstream(
     gateway: GatewayProcess, admin_token: str, streaming: bool
@@ -62,7 +66,6 @@ async def test_a_client_that_leaves_lets_go_of_the_upstream(
         writer.transport.abort()
         await asyncio.wait_for(left.wait(), 3)
         await until(lambda: asyncio.to_thread(lambda: in_flight(gateway) == 0), 3)
-    outcomes = lambda: list(CallRow.objects.values_list("outcome", flat=True))  # noqa: E731
     await until(lambda: asyncio.to_thread(lambda: outcomes() == ["client_left"]), 10)
 
 

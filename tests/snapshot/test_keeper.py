@@ -28,6 +28,7 @@ from proxy_app.observe.board import Board
 from proxy_app.observe.seals import sealed, unsealed
 from proxy_app.snapshot import keeper as keeper_module
 from proxy_app.snapshot import work
+from proxy_app.snapshot.entries import Snapshot
 from proxy_app.snapshot.keeper import Keeper
 from proxy_app.upstream.secrets import seal
 from tests.builders import a_gateway, a_membership, a_server, a_team, a_token, a_tool, a_user
@@ -452,12 +453,16 @@ async def test_five_hundred_who_meet_what_is_not_known_yet_share_one_look(
     units: list[str] = []
 
     def counted(name: str, unit: Any) -> Any:
-        return lambda: (units.append(name), unit())[1]
+        def run() -> Any:
+            units.append(name)
+            return unit()
+
+        return run
 
     monkeypatch.setattr(work, "read_versions", counted("versions", work.read_versions))
     for part, load in keeper_module.LOADERS.items():
         monkeypatch.setitem(keeper_module.LOADERS, part, counted(part, load))
-    monkeypatch.setattr(kept, "snapshot", keeper_module.Snapshot())  # as if nothing had ever been loaded
+    monkeypatch.setattr(kept, "snapshot", Snapshot())  # as if nothing had ever been loaded
     secret = await done(lambda: a_token(a_user()))
     units.clear()
     await asyncio.gather(*(kept.look_again() for _ in range(500)))
