@@ -2,8 +2,8 @@
 
 Workloads are chosen by name or by the beginning of one (`call` for all calls); none means all. `memory` measures the
 idle gateway only, `proxy-stream` sends many bytes through a proxy route, `abuse` lets clients leave at bad moments and
-looks at what is left of the gateway, `guard` compares requests with the phase guard and the ledger to requests without,
-and `attest` has 300 clients watched for a minute.
+looks at what is left of the gateway, `faults` has upstreams hang, come and go, and cuts streams, `guard` compares
+requests with the phase guard and the ledger to requests without, and `attest` has 300 clients watched for a minute.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import psycopg
 from bench import report
 from bench.abuse import abuse
 from bench.attest import attest
+from bench.faults import faults
 from bench.gateway import GatewayFailed, connection_routes, log_in, register
 from bench.guard import guard_cost
 from bench.measure import idle_memory, measure
@@ -30,7 +31,7 @@ from bench.workloads import PROXY_ROUTE, REFERENCE, WORKLOADS, Access, Workload,
 from bench.wrk import NoWrk, find_wrk
 from gatewaysite.embedded import EmbeddedError
 
-SPECIAL = ("memory", "proxy-stream", "abuse", "guard", "attest")
+SPECIAL = ("memory", "proxy-stream", "abuse", "faults", "guard", "attest")
 
 
 def main(arguments: list[str]) -> int:
@@ -85,6 +86,11 @@ def _run(stage: Stage, chosen: list[Workload], options: argparse.Namespace) -> t
         figures["guard"], dear = guard_cost(stage, access)
         print(report.guard(figures["guard"]))
         failures += dear
+    if "faults" in options.workloads:
+        told, failed = faults(stage, access, _say, options.gigabytes)
+        figures["faults"] = told
+        print(report.faults(told))
+        failures += failed
     routes = connection_routes(stage.gateway)
     print(report.routes(routes))
     failures += report.over_budget(routes)
@@ -123,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="load so often; the run in the middle counts"
     )
-    parser.add_argument("--gigabytes", type=float, default=10.0, help="how much proxy-stream sends (10)")
+    parser.add_argument("--gigabytes", type=float, default=10.0, help="how much proxy-stream and faults send (10)")
     parser.add_argument("--json", metavar="FILE", help="write every figure to this file too")
     parser.add_argument("--check", action="store_true", help="exit 1 when a target of the reference machine is missed")
     return parser

@@ -76,7 +76,7 @@ async def _calls(stage: Stage, access: Access, say: Callable[[str], None]) -> li
     visits = (_call_and_leave(stage, access, chance) for _ in range(CANCELLED_CALLS))
     left = await _some_at_a_time(visits, CALLERS_AT_ONCE)
     requests = [_request(access, "echo", era) for era in ("modern", "legacy") for _ in range(CALLS_AFTER // 2)]
-    answers = await asyncio.gather(*(_answered(stage, request, AT_ONCE_S) for request in requests))
+    answers = await asyncio.gather(*(answered(stage, request, AT_ONCE_S) for request in requests))
     say(f"then {answers.count(None)} of {CALLS_AFTER} calls were answered within {AT_ONCE_S:g} s")
     held = await asyncio.to_thread(_still_held, stage)
     let_go = upstream_stats(stage)["abandoned"] - before
@@ -96,7 +96,7 @@ async def _lists(stage: Stage, access: Access, say: Callable[[str], None]) -> li
     with _table_locked_often(stage.database_url):
         visits = (_ask_and_leave(stage, request, chance) for _ in range(ABORTED_LISTS))
         await _some_at_a_time(visits, LISTS_AT_ONCE)
-    answers = await asyncio.gather(*(_answered(stage, request, LIST_WITHIN_S) for _ in range(LISTS_AFTER)))
+    answers = await asyncio.gather(*(answered(stage, request, LIST_WITHIN_S) for _ in range(LISTS_AFTER)))
     say(f"then {answers.count(None)} of {LISTS_AFTER} lists were answered")
     held = await asyncio.to_thread(_still_held, stage)
     return [*_unless(not any(answers), f"lists after aborted ones: {next(filter(None, answers), '')}"), *held]
@@ -121,7 +121,7 @@ async def _ask_and_leave(stage: Stage, request: Request, chance: random.Random) 
     return True
 
 
-async def _answered(stage: Stage, request: Request, within_s: float) -> str | None:
+async def answered(stage: Stage, request: Request, within_s: float) -> str | None:
     """None when the right answer came in time, else what happened instead."""
     began = time.monotonic()
     try:
@@ -208,7 +208,7 @@ class Peer:
 async def _peer(stage: Stage, request: Request, *, abort: bool) -> AsyncIterator[Peer]:
     """A connection that is closed at the end: in order, or as a crashed client's is."""
     reader, writer = await asyncio.open_connection(stage.gateway.host, stage.gateway.port, limit=2**24)
-    head, body = _wire(stage, request)
+    head, body = wire(stage, request)
     try:
         yield Peer(reader, writer, head, body)
     finally:
@@ -218,7 +218,7 @@ async def _peer(stage: Stage, request: Request, *, abort: bool) -> AsyncIterator
         writer.transport.abort()
 
 
-def _wire(stage: Stage, request: Request) -> tuple[bytes, bytes]:
+def wire(stage: Stage, request: Request) -> tuple[bytes, bytes]:
     body = request.body.encode()
     headers = {"Host": f"{stage.gateway.host}:{stage.gateway.port}", **request.headers}
     if body:

@@ -87,9 +87,9 @@ def worker_states(gateway: Gateway, workers: int) -> dict[int, dict[str, Any]]:
     return states
 
 
-def register(gateway: Gateway, name: str, url: str) -> dict[str, Any]:
+def register(gateway: Gateway, name: str, url: str, **values: Any) -> dict[str, Any]:
     """Register an upstream and wait until the gateway's own job has imported its tools."""
-    created = gateway.json("POST", "/gateways", {"name": name, "url": url, "visibility": "public"})
+    created = gateway.json("POST", "/gateways", {"name": name, "url": url, "visibility": "public"} | values)
     deadline = time.monotonic() + REGISTERED_WITHIN_S
     while time.monotonic() < deadline:
         row: dict[str, Any] = gateway.json("GET", f"/gateways/{created['id']}")

@@ -4,9 +4,11 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import ge
 from pathlib import Path
 from typing import Any
 
+from bench.faults import TARGETS as FAULT_TARGETS
 from bench.measure import Result
 
 COLUMNS = (
@@ -85,6 +87,26 @@ def stream(figures: dict[str, Any]) -> str:
         f"proxy-stream: {figures['gigabytes']:g} GB in {figures['seconds']:.1f} s, {figures['mb_per_s']:,.0f} MB/s, "
         f"{figures['cpu_s_per_gb']:.2f} CPU s/GB, memory grew by {figures['growth_mb']:.1f} MB"
     )
+
+
+def faults(figures: dict[str, dict[str, Any]]) -> str:
+    """What was promised of upstreams and clients in trouble, and what was seen; then who was told what."""
+    widths = (14, 22, 9, 12)
+    lines = [_line(("fault", "figure", "promised", "measured"), widths, left=2)]
+    for target in FAULT_TARGETS:
+        measured = figures[target.workload][target.figure]
+        sign = ">=" if target.holds is ge else "<="
+        cells = (target.workload, target.figure, f"{sign} {target.limit:g}", f"{measured:,.4g}")
+        lines.append(_line(cells, widths, left=2) + ("" if target.holds(measured, target.limit) else "  MISSED"))
+    hanging = figures["hanging"]
+    lines.append(
+        f"p99 of others while one hangs: {hanging['p99_ms']:.1f} -> {hanging['p99_meanwhile_ms']:.1f} ms at once, "
+        f"{hanging['slow_p99_ms']:.1f} -> {hanging['slow_p99_meanwhile_ms']:.1f} ms with an upstream of 300 ms"
+    )
+    for name in ("hanging", "flapping"):
+        outcomes = ", ".join(f"{count:,} x {told}" for told, count in figures[name]["outcomes"].items())
+        lines += [f"{name}: {outcomes}"]
+    return "\n".join(lines)
 
 
 def guard(figures: dict[str, dict[str, float]]) -> str:

@@ -1,9 +1,10 @@
 """The fake MCP upstream: both eras, HTTP/1.1 by hand, so that nearly all the CPU that is spent is the gateway's.
 
 `/modern` speaks 2026-07-28 only, `/legacy` the revisions with a handshake. Tools: `echo` answers at once, `slow` after
-300 ms, `wait` after 5 s, `stream` with six notifications 50 ms apart before its result; the others are there to make
-lists long.
-`GET /plain` answers some JSON at once, `GET /bytes/<number>` that many bytes as fast as they are taken.
+300 ms, `wait` after 5 s, `hang` never, `stream` with six notifications 50 ms apart before its result; the others are
+there to make lists long.
+`GET /plain` answers some JSON at once, `GET /bytes/<number>` that many bytes as fast as they are taken, `GET /events`
+one event and then nothing for ever.
 `GET /stats` says how many connections were opened, and what is under way.
 """
 
@@ -39,8 +40,9 @@ SCHEMA = {
 
 
 def tool_names() -> list[str]:
-    """The four tools that behave, then the fillers."""
-    return ["echo", "slow", "wait", "stream", *(f"filler_{number:02}" for number in range(TOOLS - 4))]
+    """Those that do something of their own, then the fillers."""
+    special = ["echo", "slow", "wait", "stream", "hang"]
+    return [*special, *(f"filler_{number:02}" for number in range(TOOLS - len(special)))]
 
 
 def _tool(name: str) -> dict[str, Any]:
@@ -55,10 +57,11 @@ class Counts:
     requests = 0
     waiting = 0
     abandoned = 0
+    streams = 0
 
     @classmethod
     def as_dict(cls) -> dict[str, int]:
-        return {name: getattr(cls, name) for name in ("opened", "open", "requests", "waiting", "abandoned")}
+        return {name: getattr(cls, name) for name in ("opened", "open", "requests", "waiting", "abandoned", "streams")}
 
 
 class Connection(asyncio.Protocol):
@@ -68,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""
         self._left_to_send = 0
         self._writable = True
+        self._streams = 0
         self._timers: set[asyncio.TimerHandle] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -77,6 +81,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         Counts.open -= 1
+        Counts.streams -= self._streams
         Counts.abandoned += bool(self._timers)
         for timer in self._timers:
             timer.cancel()
@@ -99,6 +104,10 @@ class Connection(asyncio.Protocol):
             self._left_to_send = int(head.split(b" ", 2)[1].rpartition(b"/")[2])
             self._send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % self._left_to_send)
             self._send_more()
+        elif head.startswith(b"GET /events"):
+            self._streams += 1
+            Counts.streams += 1
+            self._send(STREAM_HEAD + b"9\r\ndata: 1\n\n\r\n")
         elif not head.startswith(b"POST "):
             self._send(_http(200 if head.startswith(b"DELETE ") else 405, b""))
         else:
@@ -118,6 +127,8 @@ class Connection(asyncio.Protocol):
         if name in ("slow", "wait"):
             seconds = SLOW_S if name == "slow" else WAIT_S
             self._later(seconds, lambda: self._send(call_answer(request_id, modern=modern)))
+        elif name == "hang":
+            return
         elif name == "stream":
             self._stream(request_id, modern=modern)
         else:
