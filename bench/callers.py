@@ -25,17 +25,20 @@ REFUSED = ("429", "503")
 # Whoever was refused after this long had waited in a queue first.
 AT_ONCE_WITHIN_S = 2.5
 STOP_WITHIN_S = 30.0
+# The gateway closes connections that rest for longer than a few seconds.
+RECONNECT_AFTER_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Who asks what. What comes within `skip_s` is not counted."""
+    """Who asks what. They arrive within `arrive_s`; what comes within `skip_s` is not counted."""
 
     host: str
     port: int
     request: str
     callers: int
     pause_s: float = 0.05
+    arrive_s: float = 0.0
     skip_s: float = 0.5
 
 
@@ -94,10 +97,12 @@ async def call_until_told() -> None:
 
 async def _call_again_and_again(plan: Plan, seen: dict[str, list[float]]) -> None:
     request = plan.request.encode()
+    await asyncio.sleep(random.uniform(0, plan.arrive_s))
     while True:
         reader, writer = await asyncio.open_connection(plan.host, plan.port, limit=2**20)
+        come_back_s = 0.0
         try:
-            while True:
+            while come_back_s < RECONNECT_AFTER_S:
                 began = time.perf_counter()
                 writer.write(request)
                 outcome, come_back_s = await _answer(reader)

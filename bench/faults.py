@@ -22,7 +22,7 @@ from bench.workloads import PROXY_ROUTE, Access, Target, call, missed
 from bench.wrk import Request
 
 ROUNDS, WINDOW_S = 3, 5.0
-HANGING_CALLERS, OTHER_CALLERS = 500, 32
+HANGING_CALLERS, ARRIVE_S, OTHER_CALLERS = 500, 2.0, 32
 # The bounds that every upstream has unless its row says otherwise; the bench's own settings have none.
 ORDINARY = {"maxConnections": 25, "maxPending": 50}
 MAY_BE_SEEN = ("200 ", "429", "503", "504", "after waiting 503")
@@ -32,6 +32,7 @@ CLOSED_WITHIN_S = 5.0
 DESCRIPTORS_MORE = 10
 FLAPS, UP_S, DOWN_S, FLAPPING_CALLERS = 5, 2.0, 2.0, 20
 BREAKER_OPEN_S = 1.0
+BACK_WITHIN_S = 20.0
 AFTER, AFTER_WITHIN_S = 100, 5.0
 # When those who were let in before the circuit opened have failed, only probes are left.
 SETTLED_S = 0.5
@@ -85,8 +86,8 @@ def _hanging(stage: Stage, access: Access) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for tool in quiet:
             quiet[tool].append(_others(stage, access, tool, others))
-        with calling(_plan(stage, hanging, HANGING_CALLERS, skip_s=0)) as seen:
-            time.sleep(2)  # they arrive
+        with calling(_plan(stage, hanging, HANGING_CALLERS, arrive_s=ARRIVE_S, skip_s=0)) as seen:
+            time.sleep(ARRIVE_S + 1)
             for tool in meanwhile:
                 meanwhile[tool].append(_others(stage, access, tool, others))
         for outcome, seconds in seen.seconds.items():
@@ -198,7 +199,7 @@ async def _flapping(stage: Stage, access: Access) -> dict[str, Any]:
                 cut += proxy.accepted - before
                 await asyncio.sleep(UP_S)
         passed = (await asyncio.to_thread(upstream_stats, stage))["requests"] - passed
-        await asyncio.sleep(BREAKER_OPEN_S * 4)
+        back_s = await _back(stage, request)
         after = await asyncio.gather(*(answered(stage, request, AFTER_WITHIN_S) for _ in range(AFTER)))
     offered = sum(seen.counts.values())
     wrong = [outcome for outcome in seen.counts if not outcome.startswith(("200", "502", "503"))]
@@ -209,6 +210,16 @@ async def _flapping(stage: Stage, access: Access) -> dict[str, Any]:
         "seen_by_upstream": (passed + cut) / offered,
         "probes": max(probes),
         "wrong": sum(seen.counts[outcome] for outcome in wrong),
+        "back_s": back_s,
         "answered_after": after.count(None),
         "outcomes": seen.counts,
     }
+
+
+async def _back(stage: Stage, request: Request) -> float:
+    """How long until every worker serves it again: one call at a time, as each worker lets one find out."""
+    began, in_a_row = time.monotonic(), 0
+    while in_a_row < 10 * WORKERS and time.monotonic() - began < BACK_WITHIN_S:
+        in_a_row = 0 if await answered(stage, request, AFTER_WITHIN_S) else in_a_row + 1
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began

@@ -14,12 +14,15 @@ from gatewaysite.context import Phase
 from gatewaysite.phases import during
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.errors import as_upstream_error
+from proxy_app.upstream.failures import CircuitOpen, StreamCap
 from proxy_app.upstream.limits import Settings, Timeouts, house_rules_of, rules_of
 from proxy_app.upstream.pool import House, Upstream
 from proxy_app.upstream.pools import Pools
 
 log = logging.getLogger(__name__)
 
+# Counted and recorded, but not logged: of thousands that are refused, the log would cost as much as the refusals.
+OUR_LIMITS = (httpx.PoolTimeout, CircuitOpen, StreamCap)
 USER_AGENT = f"poolgate/{__version__}"
 
 
@@ -112,7 +115,8 @@ async def send(
         try:
             return await door.handle_async_request(request)
         except httpx.HTTPError as exc:
-            log.info("upstream call failed", extra={"error": type(exc).__name__, "detail": str(exc)})
+            if not isinstance(exc, OUR_LIMITS):
+                log.info("upstream call failed", extra={"error": type(exc).__name__, "detail": str(exc)})
             attempt += 1
             pause_s = door.pools.of(request).retries.pause_before(attempt, request, exc)
             if pause_s is None:
