@@ -298,7 +298,11 @@ def test_after_logging_out_it_is_deleted_and_of_no_use(admin: Visitor) -> None:
     assert admin.get(PAGE)["Location"].startswith("/login")
 
 
-@pytest.mark.parametrize("word", ["", "nonsense", signing.dumps({"id": "x"}, salt="another"), "a:b:c"])
+@pytest.mark.parametrize(
+    "word",
+    ["", "nonsense", signing.dumps({"id": "x"}, salt="another"), "a:b:c"],
+    ids=["no", "odd", "other salt", "parts"],
+)
 def test_nobody_can_make_one_up(admin: Visitor, database: Database, word: str) -> None:
     admin.client.cookies[COOKIE] = word
     assert status(admin) == 200
