@@ -226,5 +226,7 @@ async def test_a_silent_stream_is_given_up_after_the_tools_own_time(world: World
         await call.notify("notifications/progress", progressToken=1, progress=1)
         await call.wait_for_hang_up()
 
+    began = time.perf_counter()
     answer, _ = await called(world, begin_and_hang, tool={"timeout_ms": 200})
     assert answer.events[-1]["error"]["data"] == {"code": "upstream_timeout"}
+    assert time.perf_counter() - began < 5

@@ -42,7 +42,12 @@ async def routed(gateway: GatewayProcess, token: str) -> AsyncIterator[tuple[Fau
     """Routes through a network that may fail, the route `well` past it, and a client of all."""
     async with FakeUpstream(helpful) as upstream, FaultProxy(upstream.port) as proxy:
         rows = {"well": upstream.url} | dict.fromkeys((*FAULTS, "refuses", "after"), proxy.url)
-        await asyncio.to_thread(lambda: [a_route(name, upstream_url=url, timeout_ms=500) for name, url in rows.items()])
+        await asyncio.to_thread(
+            lambda: [
+                a_route(name, upstream_url=url, timeout_ms=500 if name == "hangs" else None)
+                for name, url in rows.items()
+            ]
+        )
         headers = {"authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=20) as client:
             yield proxy, client

@@ -9,6 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+# Past it a connection that is not accepted at once waits seconds for its next try.
+BACKLOG = 4096
+
 type Script = Callable[["Peer"], Awaitable[None]]
 
 
@@ -90,7 +93,9 @@ class FakeUpstream:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls, limit=2**20)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", 0, ssl=self.tls, limit=2**20, backlog=BACKLOG
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

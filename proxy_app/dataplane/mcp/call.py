@@ -109,7 +109,7 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
 def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:
     if tool.timeout_s is None:
         return gateway.endpoint
-    return replace(gateway.endpoint, timeout_s=tool.timeout_s)
+    return replace(gateway.endpoint, timeout_s=tool.timeout_s, silence_s=tool.timeout_s)
 
 
 async def find(exchange: Exchange, name: str) -> ToolEntry:

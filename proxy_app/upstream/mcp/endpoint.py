@@ -31,13 +31,15 @@ class Endpoint:
     """One upstream as seen with one credential. `key` (gateway id and credential fingerprint) owns the session.
 
     `upstream` is whose pool of connections is used; without one, that of the host. `check` marks health checks, which
-    an open circuit lets through.
+    an open circuit lets through. `silence_s` is how long a stream may be silent once it has begun; without it, as long
+    as those of its pool may.
     """
 
     key: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     timeout_s: float = 30.0
+    silence_s: float | None = None
     era: Era | None = None
     upstream: Upstream | None = None
     check: bool = False
@@ -99,11 +101,14 @@ def prepared(endpoint: Endpoint) -> Prepared:
         for name, value in endpoint.headers
         if name.lower() not in OUR_HEADERS and not name.lower().startswith("mcp-")
     )
+    timeout = {"read": endpoint.timeout_s, "total": endpoint.timeout_s}
+    if endpoint.silence_s is not None:
+        timeout["stream_idle"] = endpoint.silence_s
     return Prepared(
         url,
         ((b"Host", url.netloc), *BASE_HEADERS, *credentials),
         {
-            "timeout": {"read": endpoint.timeout_s, "total": endpoint.timeout_s},
+            "timeout": timeout,
             "upstream": endpoint.upstream or endpoint.key,
             "check": endpoint.check,
         },
