@@ -4,8 +4,8 @@ import asyncio
 import os
 import statistics
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import ge, le
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,8 +21,8 @@ from bench.streaming import stream_through
 from bench.workloads import PROXY_ROUTE, Access, Target, call, missed
 from bench.wrk import Request
 
-ROUNDS, WINDOW_S = 3, 5.0
-HANGING_CALLERS, ARRIVE_S, OTHER_CALLERS = 500, 2.0, 32
+ROUNDS, WINDOW_S = 5, 4.0
+MANY, ARRIVE_S, OTHERS = 500, 2.0, 32
 # The bounds that every upstream has unless its row says otherwise; the bench's own settings have none.
 ORDINARY = {"maxConnections": 25, "maxPending": 50}
 MAY_BE_SEEN = ("200 ", "429", "503", "504", "after waiting 503")
@@ -59,7 +59,7 @@ type Figures = dict[str, dict[str, Any]]
 def faults(stage: Stage, access: Access, say: Callable[[str], None], gigabytes: float) -> tuple[Figures, list[str]]:
     """All figures, and a sentence for each target that was missed."""
     figures: Figures = {}
-    say(f"{HANGING_CALLERS} callers of an upstream that hangs")
+    say(f"{MANY} callers of an upstream that hangs")
     figures["hanging"] = _hanging(stage, access)
     say(f"{STREAMS} streams are cut after their first event")
     figures["cut-streams"] = asyncio.run(_cut_streams(stage, access))
@@ -74,57 +74,66 @@ def faults(stage: Stage, access: Access, say: Callable[[str], None], gigabytes: 
 
 
 def _hanging(stage: Stage, access: Access) -> dict[str, Any]:
-    """What callers of another upstream wait, alone and while many call one that hangs, in turns."""
+    """What callers of other upstreams wait while many call one that answers, and while it hangs, in turns."""
     # It is never left alone, so that its slots and its queue are full all the time.
-    register(
-        stage.gateway, "bench-hanging", f"{stage.upstream_url}/modern", poolOptions=ORDINARY | {"breakerFailures": 0}
-    )
-    hanging = call("hang")(Access(access.token, "", {"modern hang": "bench-hanging-hang"}))
-    quiet: dict[str, list[float]] = {"echo": [], "slow": []}
-    meanwhile: dict[str, list[float]] = {"echo": [], "slow": []}
-    refused, others = Seen(), Counter[str]()
+    options = ORDINARY | {"breakerFailures": 0}
+    register(stage.gateway, "bench-hanging", f"{stage.upstream_url}/modern", poolOptions=options)
+    tools = Access(access.token, "", {f"modern {tool}": f"bench-hanging-{tool}" for tool in ("echo", "hang")})
+    well, hanging = _Others(), _Others()
+    of_the_many = Seen()
     for _ in range(ROUNDS):
-        for tool in quiet:
-            quiet[tool].append(_others(stage, access, tool, others))
-        with calling(_plan(stage, hanging, HANGING_CALLERS, arrive_s=ARRIVE_S, skip_s=0)) as seen:
-            time.sleep(ARRIVE_S + 1)
-            for tool in meanwhile:
-                meanwhile[tool].append(_others(stage, access, tool, others))
+        with _many(stage, call("echo")(tools)):
+            well.measure(stage, access)
+        with _many(stage, call("hang")(tools)) as seen:
+            hanging.measure(stage, access)
         for outcome, seconds in seen.seconds.items():
-            refused.seconds.setdefault(outcome, []).extend(seconds)
-    strange = [outcome for outcome in refused.counts if not outcome.startswith(MAY_BE_SEEN)]
-    at_once = [outcome for outcome in refused.counts if outcome.startswith(("429", "503"))]
+            of_the_many.seconds.setdefault(outcome, []).extend(seconds)
+    counts = of_the_many.counts
+    strange = sum(count for outcome, count in counts.items() if not outcome.startswith(MAY_BE_SEEN))
     return {
-        "p99_ms": statistics.median(quiet["echo"]),
-        "p99_meanwhile_ms": statistics.median(meanwhile["echo"]),
-        "growth_percent": _growth(quiet["echo"], meanwhile["echo"]),
-        "slow_p99_ms": statistics.median(quiet["slow"]),
-        "slow_p99_meanwhile_ms": statistics.median(meanwhile["slow"]),
-        "slow_growth_percent": _growth(quiet["slow"], meanwhile["slow"]),
-        "refusal_p99_ms": refused.p99_ms("503"),
-        "refusals": sum(refused.counts[outcome] for outcome in at_once),
-        "wrong": sum(refused.counts[outcome] for outcome in strange) + others.total() - others["200"],
-        "outcomes": refused.counts,
-        "others": dict(others),
-        "each_ms": [quiet, meanwhile],
+        "p99_ms": well.p99_ms("echo"),
+        "p99_meanwhile_ms": hanging.p99_ms("echo"),
+        "growth_percent": (hanging.p99_ms("echo") / well.p99_ms("echo") - 1) * 100,
+        "slow_p99_ms": well.p99_ms("slow"),
+        "slow_p99_meanwhile_ms": hanging.p99_ms("slow"),
+        "slow_growth_percent": (hanging.p99_ms("slow") / well.p99_ms("slow") - 1) * 100,
+        "refusal_p99_ms": of_the_many.p99_ms("503"),
+        "refusals": sum(count for outcome, count in counts.items() if outcome.startswith(("429", "503"))),
+        "wrong": strange + well.wrong + hanging.wrong,
+        "outcomes": counts,
+        "rounds_ms": [well.rounds_ms, hanging.rounds_ms],
     }
 
 
-def _others(stage: Stage, access: Access, tool: str, outcomes: "Counter[str]") -> float:
-    """p99 in ms of callers who have nothing to do with the upstream that hangs."""
-    with calling(_plan(stage, call(tool)(access), OTHER_CALLERS)) as seen:
-        time.sleep(WINDOW_S)
-    outcomes.update(seen.counts)
-    return seen.p99_ms()
+@contextmanager
+def _many(stage: Stage, request: Request) -> Iterator[Seen]:
+    """As many in either case, and about as often: who is refused comes back after two seconds on average."""
+    with calling(_plan(stage, request, MANY, pause_s=2.0, arrive_s=ARRIVE_S, skip_s=0)) as seen:
+        time.sleep(ARRIVE_S + 1)
+        yield seen
+
+
+class _Others:
+    """Callers who have nothing to do with the upstream that hangs."""
+
+    def __init__(self) -> None:
+        self.rounds_ms: dict[str, list[float]] = {"echo": [], "slow": []}
+        self.wrong = 0
+
+    def measure(self, stage: Stage, access: Access) -> None:
+        for tool, found in self.rounds_ms.items():
+            with calling(_plan(stage, call(tool)(access), OTHERS)) as seen:
+                time.sleep(WINDOW_S)
+            found.append(seen.p99_ms())
+            self.wrong += sum(count for outcome, count in seen.counts.items() if outcome != "200")
+
+    def p99_ms(self, tool: str) -> float:
+        return statistics.median(self.rounds_ms[tool])
 
 
 def _plan(stage: Stage, request: Request, callers: int, **more: float) -> Plan:
     whole = b"".join(wire(stage, request)).decode()
     return Plan(host=stage.gateway.host, port=stage.gateway.port, request=whole, callers=callers, **more)
-
-
-def _growth(before: list[float], after: list[float]) -> float:
-    return (statistics.median(after) / statistics.median(before) - 1) * 100
 
 
 # --- Streams that are cut --------------------------------------------------------------------------------------------

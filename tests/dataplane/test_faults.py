@@ -95,14 +95,14 @@ async def test_an_upstream_that_is_down_is_502_at_once_and_then_left_alone(
 async def test_an_upstream_that_hangs_is_504_at_the_limit_and_holds_no_more_slots_than_its_own(
     world: World, upstreams: UpstreamClient
 ) -> None:
-    async with behind_a_proxy(world, timeout_ms=500) as (proxy, token):
+    async with behind_a_proxy(world, pool_options={"readTimeout": 0.5}) as (proxy, token):
         proxy.fault = HANGS
         callers = [asyncio.create_task(timed(token, method="POST")) for _ in range(40)]
-        await until(lambda: upstreams.door.pools.in_use == 25)
+        await until(lambda: upstreams.door.pools.in_use == 20)  # of its 25 no single caller has more
         assert {(await timed(token, "/proxy/other/x"))[0] for _ in range(20)} == {200}
         answers = await asyncio.gather(*callers)
-        first = [seconds for status, seconds in answers if status == 504][:25]
-        assert len(first) == 25
+        first = [seconds for status, seconds in answers if status == 504]
+        assert len(first) >= 20
         assert 0.45 < min(first) <= statistics.median(first) < 1.0
         assert {status for status, _ in answers} <= {503, 504}
         assert proxy.accepted <= 40
@@ -117,7 +117,7 @@ async def test_a_trickle_ends_with_the_limit_for_all_of_it_and_silence_with_the_
             await peer.request()
             await peer.answer(b"x" * 10_000)
 
-    limits = {"timeout_ms": 200, "total_timeout_ms": 600}
+    limits = {"pool_options": {"readTimeout": 0.2}, "total_timeout_ms": 600}
     async with behind_a_proxy(world, long_answer, **limits) as (proxy, token):
         assert (await timed(token))[0] == 200
         proxy.fault = Fault(trickle_s=0.02)  # never silent for long, and never done

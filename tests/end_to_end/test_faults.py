@@ -44,7 +44,7 @@ async def routed(gateway: GatewayProcess, token: str) -> AsyncIterator[tuple[Fau
         rows = {"well": upstream.url} | dict.fromkeys((*FAULTS, "refuses", "after"), proxy.url)
         await asyncio.to_thread(
             lambda: [
-                a_route(name, upstream_url=url, timeout_ms=500 if name == "hangs" else None)
+                a_route(name, upstream_url=url, pool_options={"readTimeout": 0.5} if name == "hangs" else {})
                 for name, url in rows.items()
             ]
         )
