@@ -156,4 +156,4 @@ class DatabaseDown(Refused):
 
 def spread(seconds: float) -> int:
     """Whole seconds, not the same for everybody: those who were refused together must not come back together."""
-    return math.ceil(seconds) + random.randint(0, 1 + math.ceil(seconds / 4))  # noqa: S311
+    return math.ceil(seconds) + random.randint(0, min(30, 1 + math.ceil(seconds / 4)))  # noqa: S311

@@ -26,12 +26,14 @@ def rates_of(kind: str, key: str, text: str) -> tuple[Rate, ...]:
     if not text.strip():
         return ()
     try:
-        rates = tuple(Rate(kind, key, item.amount, item.get_expiry()) for item in parse_many(text))
+        rates = [Rate(kind, key, item.amount, item.get_expiry()) for item in parse_many(text)]
     except (ValueError, KeyError) as error:
         raise ValueError(f"must be a number of requests for a time, {ALLOWED}") from error
     if not all(1 <= rate.amount <= MOST and 1 <= rate.seconds <= LONGEST_S for rate in rates):
         raise ValueError(f"must allow 1 to {MOST} requests in at most a month, {ALLOWED}")
-    return rates
+    # Of two for the same time the smaller one holds; they would share their counter.
+    least = {rate.seconds: rate for rate in sorted(rates, key=lambda rate: -rate.amount)}
+    return tuple(least[seconds] for seconds in sorted(least))
 
 
 def told(rate: Rate) -> str:

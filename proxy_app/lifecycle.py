@@ -57,6 +57,7 @@ async def start() -> None:
 async def stop() -> None:
     """The reverse: first whatever makes work, then whatever the work needs."""
     Draining.on = True
+    Bridge.loop = None
     await teller.stop()
     await board.stop()
     await publisher.stop()

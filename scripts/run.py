@@ -67,12 +67,13 @@ def _run(stack: ExitStack) -> str:
     if not _wait_until(lambda: _accepts(demo_port), children):
         return _first_end(children)
     stack.enter_context(keeping_address(data_folder(given), environment))
+    print("Preparing the database, the first administrator and the demo gateway", flush=True)
     _prepare(environment, f"http://127.0.0.1:{demo_port}/mcp")
     gunicorn = [python, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py")]
     shared = {"PROMETHEUS_MULTIPROC_DIR": _metrics_folder(data_folder(given), port)}
     children["The gateway"] = _start(stack, gunicorn, shared | environment)
     if _wait_until(lambda: _is_ready(host, int(port)), children):
-        print(f"Poolgate serves on {environment['PUBLIC_URL']} (Ctrl-C stops it)", flush=True)
+        print(f"Poolgate serves on {environment['PUBLIC_URL']} (log in there; Ctrl-C stops it)", flush=True)
     return _first_end(children)
 
 

@@ -1,6 +1,7 @@
 """Loaded by pytest before anything else: sees to it that there is a PostgreSQL when Django's settings are read."""
 
 import os
+import resource
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start one for this run unless DATABASE_URL names one; workers of pytest-xdist find it already named."""
     os.environ.setdefault("SECRET_KEY", "only-for-tests")
     os.environ.setdefault("GUARD_MODE", "raise")
+    # A thousand streams have two sockets each here.
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if os.environ.get("DATABASE_URL"):
         return
     folders = Path(os.environ.get("DATA_DIR") or ROOT / ".data")

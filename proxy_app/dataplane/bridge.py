@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from concurrent.futures import wait
 from typing import Any
 
 from gatewaysite.context import Phase
@@ -15,6 +16,10 @@ class Bridge:
     loop: asyncio.AbstractEventLoop | None = None
 
 
+class TookTooLong(Exception):
+    """Not an error of the call's own, which may be a TimeoutError."""
+
+
 class NoEventLoop(Refused):
     """This process serves no data plane, so it cannot call upstreams."""
 
@@ -24,15 +29,15 @@ class NoEventLoop(Refused):
 def wait_for[T](call: Coroutine[Any, Any, T], within_s: float) -> T:
     """Let the loop do it. Blocks the calling thread, which must hold no connection.
 
-    Raises TimeoutError when it takes too long, which ends it, and NoEventLoop where there is no loop.
+    Raises TookTooLong when it does, which ends it, and NoEventLoop where there is no loop.
     """
     if Bridge.loop is None:
         call.close()
         raise NoEventLoop
     running = asyncio.run_coroutine_threadsafe(call, Bridge.loop)
-    try:
-        with during(Phase.UPSTREAM):
-            return running.result(within_s)
-    except TimeoutError:
+    with during(Phase.UPSTREAM):
+        wait([running], within_s)
+    if not running.done():
         running.cancel()
-        raise
+        raise TookTooLong
+    return running.result()

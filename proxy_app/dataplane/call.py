@@ -12,7 +12,7 @@ from auth_app.actor import Actor
 from auth_app.policy import sees
 from gatewaysite.context import current as context
 from gatewaysite.errors import GatewayError, NotFound
-from proxy_app.dataplane.bridge import wait_for
+from proxy_app.dataplane.bridge import TookTooLong, wait_for
 from proxy_app.dataplane.mcp.call import Relay, send
 from proxy_app.dataplane.mcp.envelope import Request
 from proxy_app.dataplane.mcp.exchange import Exchange
@@ -44,7 +44,7 @@ def call_tool_for_page(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]
     """
     try:
         return wait_for(_call(actor, tool_id, arguments), WAIT_AT_MOST_S)
-    except TimeoutError:
+    except TookTooLong:
         return PageCallResult(ok=False, error=f"No answer within {WAIT_AT_MOST_S:g} seconds.")
 
 

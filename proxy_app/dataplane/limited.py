@@ -1,11 +1,12 @@
 """Rate limits in front of the control plane: of tokens, which the process knows from memory."""
 
 from gatewaysite.errors import GatewayError, RateLimited
+from gatewaysite.middleware import request_id_from
 from gatewaysite.types import AsgiApp, Message, Receive, Scope, Send
 from proxy_app.dataplane.caller import find_actor, secret_hash_of
 from proxy_app.dataplane.http import Headers, header_dict, respond_error
 from proxy_app.observe.metrics import count_refusal
-from proxy_app.ratelimits.admission import admission, headers_of
+from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.keeper import current
 
 
@@ -17,23 +18,25 @@ def limited(application: AsgiApp) -> AsgiApp:
             await application(scope, receive, send)
             return
         try:
-            headers = await _admit(scope)
+            admitted = await _admit(scope)
         except RateLimited as error:
             count_refusal(error)
-            await respond_error(send, error)
+            request_id = request_id_from(header_dict(scope).get(b"x-request-id", b"").decode("latin1"))
+            await respond_error(send, error, ((b"x-request-id", request_id.encode()),))
             return
+        headers = admitted.headers() if admitted else ()
         await application(scope, receive, _adding(headers, send) if headers else send)
 
     return within_limits
 
 
-async def _admit(scope: Scope) -> Headers:
+async def _admit(scope: Scope) -> Admitted | None:
     try:
         secret_hash = secret_hash_of(header_dict(scope))
     except GatewayError:
-        return ()
+        return None
     actor = find_actor(secret_hash)
-    return headers_of(await admission.admit(actor.rates)) if actor else ()
+    return await admission.admit(actor.rates) if actor else None
 
 
 def _adding(headers: Headers, send: Send) -> Send:

@@ -17,6 +17,7 @@ from proxy_app.dataplane.http import header_dict, respond, respond_error
 from proxy_app.observe.board import board
 from proxy_app.observe.upstreams import everywhere, here, recreate
 from proxy_app.observe.xray import merged
+from proxy_app.registry.stamps import Stamp, address_of
 
 # Its own thread: the loop's few threads may all wait for a name server. It starts with the first question.
 _reader = ThreadPoolExecutor(1, thread_name_prefix="ops")
@@ -37,7 +38,7 @@ def for_administrators(*methods: str) -> Callable[[Answering], AsgiApp]:
                     raise MethodNotAllowed(allowed=methods)
                 actor = await caller(header_dict(scope))
                 if not may_administer(actor):
-                    raise Denied("Access denied: only administrators may see this")
+                    raise Denied("Access denied: this is for administrators only")
                 body = await answering(scope, actor)
             except GatewayError as error:
                 await respond_error(send, error)
@@ -65,11 +66,19 @@ async def upstreams(scope: Scope, actor: Actor) -> bytes:
 async def recreate_upstream(scope: Scope, actor: Actor) -> bytes:
     """New connections to one upstream; the old ones end what they have begun."""
     found = RECREATE.fullmatch(scope["path"])
-    given = header_dict(scope).get(b"x-request-id", b"").decode("latin1")
-    recreated = await recreate(found["key"], actor, request_id_from(given)) if found else None
+    recreated = await recreate(found["key"], _stamp_of(scope, actor)) if found else None
     if recreated is None:
         raise NotFound("Upstream not found")
     return dump_json(recreated)
+
+
+def _stamp_of(scope: Scope, actor: Actor) -> Stamp:
+    headers, client = header_dict(scope), scope.get("client")
+    return Stamp(
+        email=actor.email,
+        ip=address_of(client[0]) if client else None,
+        request_id=request_id_from(headers.get(b"x-request-id", b"").decode("latin1")),
+    )
 
 
 async def _on_reader(read: Callable[[], object]) -> bytes:

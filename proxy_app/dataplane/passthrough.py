@@ -20,10 +20,11 @@ from proxy_app.dataplane.proxy import request
 from proxy_app.dataplane.proxy.passage import Answer, Passage
 from proxy_app.observe.metrics import count_refusal
 from proxy_app.proxy_rules import BadPath
-from proxy_app.ratelimits.admission import admission, headers_of
+from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.entries import RouteEntry
 from proxy_app.snapshot.keeper import found
 from proxy_app.upstream.errors import UpstreamTimeout
+from proxy_app.upstream.passing import RawHeaders
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         check_origin(headers)
         visit.actor = await caller(headers)
-        visit.limits = headers_of(await admission.admit(visit.actor.rates))
+        visit.admitted = await admission.admit(visit.actor.rates)
         await visit.pass_on()
     except ClientLeft:
         return
@@ -67,7 +68,7 @@ class Visit:
         self.headers = headers
         self.request_id = request_id
         self._own_headers: Headers = ((b"x-request-id", request_id.encode()),)
-        self.limits: Headers = ()  # what the answer says of the caller's rate limits
+        self.admitted = Admitted(admission)
         self._begun = False
 
     async def pass_on(self) -> None:
@@ -76,8 +77,7 @@ class Visit:
         route = await _route(self.actor, key)
         method, query = scope["method"], scope["query_string"]
         request.check_use(route, method, query, headers)
-        await admission.admit(route.rates)
-        passage = Passage(route, self.actor, self.request_id, method, rest, query)
+        passage = Passage(route, self.actor, self.request_id, method, rest, query, self.admitted)
         try:
             if (total_s := route.timeouts.get("total")) is None:
                 await self._exchange(passage)
@@ -124,7 +124,7 @@ class Visit:
         start = {
             "type": "http.response.start",
             "status": answer.status,
-            "headers": [*answer.headers, *self._own_headers, *self.limits],
+            "headers": [*self._passed(answer), *self._own_headers],
         }
         whole = answer.whole()
         self._begun = True
@@ -135,6 +135,13 @@ class Visit:
             whole = b""
         passage.response_bytes += len(whole)
         await self.send({"type": "http.response.body", "body": whole})
+
+    def _passed(self, answer: Answer) -> RawHeaders:
+        """The upstream's headers, and of rate limits only ours, where there are any."""
+        limits = self.admitted.headers()
+        if not limits:
+            return answer.headers
+        return [*(pair for pair in answer.headers if not pair[0].startswith(b"x-ratelimit-")), *limits]
 
     async def _relay(self, passage: Passage, answer: Answer) -> None:
         """A piece is asked for when the one before is on its way: who reads slowly slows the upstream down."""
@@ -155,9 +162,7 @@ class Visit:
             return
         if known.reason:
             count_refusal(known, "data")
-        await respond_error(
-            self.send, known, self._own_headers if known.headers else (*self._own_headers, *self.limits)
-        )
+        await respond_error(self.send, known, (*self._own_headers, *self.admitted.headers()))
 
 
 async def _route(actor: Actor, key: str) -> RouteEntry:

@@ -13,6 +13,7 @@ from gatewaysite.context import begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
+from proxy_app.federation.work import Found
 from proxy_app.observe.board import board
 from proxy_app.upstream import mcp
 from proxy_app.upstream.client import client
@@ -66,7 +67,7 @@ class Prober:
         gateways = dict(await run_unit(work.gateways_to_check))
         self._due = {key: at for key, at in self._due.items() if key in gateways}
         due = [key for key in gateways if self._due.get(key, 0.0) <= now]
-        found: dict[UUID, tuple[str, str]] = {}
+        found: dict[UUID, Found] = {}
         one_of_few = asyncio.Semaphore(AT_ONCE)
 
         async def check(key: UUID) -> None:
@@ -92,7 +93,7 @@ class Prober:
             except Exception as error:
                 log.warning("upstreams were not checked", extra={"error": str(error)}, exc_info=not is_trouble(error))
 
-    async def _check(self, key: UUID, endpoint: Endpoint) -> tuple[str, str] | None:
+    async def _check(self, key: UUID, endpoint: Endpoint) -> Found | None:
         """The state and its reason; None when our own limits kept us from finding out."""
         began = time.monotonic()
         try:
@@ -103,19 +104,20 @@ class Prober:
             self._note(endpoint, began, error.message)
             if not isinstance(error, SILENT):
                 self._silent.pop(key, None)
-                return State.DEGRADED, error.message
+                return Found(State.DEGRADED, error.message, answered=True)
             self._silent[key] += 1
-            return (State.UNREACHABLE if self._silent[key] >= GONE_AFTER else State.DEGRADED), error.message
+            state = State.UNREACHABLE if self._silent[key] >= GONE_AFTER else State.DEGRADED
+            return Found(state, error.message, answered=False)
         self._silent.pop(key, None)
         self._note(endpoint, began, "")
         return self._with_what_calls_met(endpoint)
 
-    def _with_what_calls_met(self, endpoint: Endpoint) -> tuple[str, str]:
+    def _with_what_calls_met(self, endpoint: Endpoint) -> Found:
         """It answered a cheap question. Calls may still go wrong."""
         pool = client().door.pools.get(endpoint.upstream.key) if endpoint.upstream else None
         if pool is not None and pool.health.state is State.DEGRADED:
-            return State.DEGRADED, pool.health.reason
-        return State.HEALTHY, ""
+            return Found(State.DEGRADED, pool.health.reason, answered=True)
+        return Found(State.HEALTHY, "", answered=True)
 
     def _note(self, endpoint: Endpoint, began: float, trouble: str) -> None:
         pool = client().door.pools.get(endpoint.upstream.key) if endpoint.upstream else None

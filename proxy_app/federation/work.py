@@ -1,8 +1,9 @@
 """Units of work of federation: a gateway's progress, and its items replaced by what the upstream offers now."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -217,15 +218,23 @@ def gateways_to_check() -> list[tuple[UUID, Endpoint]]:
     return found
 
 
-def note_health(found: dict[UUID, tuple[str, str]]) -> None:
-    """What checks found of each gateway: a state and its reason. Rows are written where the state is another one."""
+class Found(NamedTuple):
+    """What a check found. `answered`: whether the upstream said anything."""
+
+    state: str
+    reason: str
+    answered: bool
+
+
+def note_health(found: Mapping[UUID, Found]) -> None:
+    """What checks found of each gateway. Rows are written where the state is another one."""
     now = timezone.now()
     with transaction.atomic(durable=True):
         for gateway in Gateway.objects.select_for_update().filter(pk__in=found).order_by("pk"):
-            state, reason = found[gateway.pk]
+            state, reason, _ = found[gateway.pk]
             if gateway.health != state or gateway.reachable != (state != UNREACHABLE):
                 gateway.health, gateway.health_since = state, now
                 gateway.health_reason, gateway.reachable = reason[:300], state != UNREACHABLE
                 gateway.save(update_fields=["health", "health_since", "health_reason", "reachable"])
-        answered = [pk for pk, (state, _reason) in found.items() if state != UNREACHABLE]
+        answered = [pk for pk, one in found.items() if one.answered]
         Gateway.objects.filter(pk__in=answered).update(last_seen=now)

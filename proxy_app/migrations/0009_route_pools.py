@@ -11,12 +11,15 @@ KEPT = (
 BEFORE = f"{KEPT}, connect_timeout_ms, timeout_ms, stream_timeout_ms"
 AFTER = f"{KEPT}, pool_options, ca_certificate, client_certificate, sealed_client_key, pool_epoch"
 UNWATCH = "DROP TRIGGER poolgate_bump ON proxy_app_route"
-# Less than a tenth of a second cannot be said any more; greatest() passes over nulls.
+# Less than a tenth of a second, and more than a day, cannot be said any more; both functions pass over nulls.
 TAKE = """
 UPDATE proxy_app_route SET pool_options = jsonb_strip_nulls(jsonb_build_object(
-    'connectTimeout', CASE WHEN connect_timeout_ms > 0 THEN trim_scale(greatest(connect_timeout_ms, 100) / 1000.0) END,
-    'readTimeout', CASE WHEN timeout_ms > 0 THEN trim_scale(greatest(timeout_ms, 100) / 1000.0) END,
-    'streamIdleTimeout', CASE WHEN stream_timeout_ms > 0 THEN trim_scale(greatest(stream_timeout_ms, 100) / 1000.0) END
+    'connectTimeout', CASE WHEN connect_timeout_ms > 0 THEN
+        trim_scale(least(greatest(connect_timeout_ms, 100), 86400000) / 1000.0) END,
+    'readTimeout', CASE WHEN timeout_ms > 0 THEN
+        trim_scale(least(greatest(timeout_ms, 100), 86400000) / 1000.0) END,
+    'streamIdleTimeout', CASE WHEN stream_timeout_ms > 0 THEN
+        trim_scale(least(greatest(stream_timeout_ms, 100), 86400000) / 1000.0) END
 ))
 """
 GIVE_BACK = """

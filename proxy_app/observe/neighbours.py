@@ -44,6 +44,9 @@ class Neighbours:
         return Path(settings.RUN_DIR) / f"{process.replace(':', '-')}.{self.kind}.json"
 
     def tell(self, process: str, words: bytes) -> None:
+        """Raises OSError, also when it is more than the others would read."""
+        if len(words) > FILE_BYTES:
+            raise OSError(f"{len(words):,} bytes are more than {FILE_BYTES:,}")
         settings.RUN_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self.file(process)
         new = file.with_suffix(".new")

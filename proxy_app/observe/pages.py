@@ -14,7 +14,7 @@ from auth_app.policy import may_administer
 from auth_app.recognition import recognised, remember
 from gatewaysite.errors import Denied, NotFound, Refused
 from gatewaysite.responses import redirect_after, render_page
-from proxy_app.dataplane.bridge import Bridge, wait_for
+from proxy_app.dataplane.bridge import Bridge, TookTooLong, wait_for
 from proxy_app.observe.board import board
 from proxy_app.observe.showing import connections_context
 from proxy_app.observe.upstream_details import told_of, upstream_context
@@ -22,6 +22,7 @@ from proxy_app.observe.upstream_shapes import Upstreams, UpstreamsPart
 from proxy_app.observe.upstream_showing import upstreams_context
 from proxy_app.observe.upstreams import everywhere, here, recreate
 from proxy_app.observe.xray import merged
+from proxy_app.registry.stamps import stamp_of
 
 # The loop reads its pools in a few milliseconds, or has other troubles than this page.
 LOOK_WITHIN_S = 2.0
@@ -70,7 +71,7 @@ def recreate_upstream(request: HttpRequest, key: str) -> HttpResponse:
     actor = actor_of(request)
     _for_administrators(actor, "give an upstream new connections")
     name = next((one["name"] for one in _seen()["upstreams"] if one["key"] == key), "")
-    done = _on_the_loop(recreate(key, actor, request.request_id), RENEW_WITHIN_S)  # type: ignore[attr-defined]
+    done = _on_the_loop(recreate(key, stamp_of(request, actor, via="ui")), RENEW_WITHIN_S)
     if done is None:
         raise NotFound
     words, tone = told_of(name or key, done)
@@ -109,5 +110,5 @@ async def _here() -> UpstreamsPart:
 def _on_the_loop[T](call: Coroutine[Any, Any, T], within_s: float) -> T:
     try:
         return wait_for(call, within_s)
-    except TimeoutError as error:
+    except TookTooLong as error:
         raise LoopBusy from error

@@ -69,7 +69,7 @@ def upstream_context(seen: Upstreams, key: str) -> Plain | None:
         return None
     at = seen["at"]
     bars = bars_of(steps_of(one), at)
-    left = [call for call in seen["abandoned"]["latest"] if call["upstream"] == one["name"]]
+    left = [call for call in seen["abandoned"]["latest"] if call["key"] == key]
     return {
         "at": moment(at),
         "upstream": row_of(one, at) | {"key": key},

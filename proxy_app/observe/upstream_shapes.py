@@ -18,11 +18,12 @@ from proxy_app.upstream.shapes import (
 
 
 class UpstreamsOf(TypedDict):
-    """What one process has in common for all its upstreams."""
+    """What one process has in common for all its upstreams. `left_out`: how many of them it did not tell of."""
 
     process: str
     told_at: Timestamp
     house: HouseTold
+    left_out: Count
 
 
 class UpstreamsPart(UpstreamsOf):

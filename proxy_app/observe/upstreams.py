@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from auth_app.actor import Actor
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import work
 from proxy_app.observe.neighbours import Teller, process_name, thread
-from proxy_app.observe.upstream_shapes import EventOf, Recreated, UpstreamNow, Upstreams, UpstreamsPart
+from proxy_app.observe.upstream_shapes import EventOf, Recreated, UpstreamNow, Upstreams, UpstreamsOf, UpstreamsPart
+from proxy_app.registry.stamps import Stamp
 from proxy_app.upstream.client import client
 from proxy_app.upstream.figures import BOUNDS_S, Times
 from proxy_app.upstream.pool import EVENTS_KEPT
@@ -26,7 +26,9 @@ TELL_EVERY_S = 1.0
 # A process that has told nothing for so long is gone.
 GONE_AFTER_S = 10.0
 # Raised with every change of a part's shape: processes of two releases do not read each other's.
-EDITION = 1
+EDITION = 2
+# Of each process; the busiest, and of their timelines the newest.
+TOLD_AT_MOST, EVENTS_TOLD = 200, 20
 BOUNDS = list(BOUNDS_S)
 STATES: tuple[StateName, ...] = ("unreachable", "degraded", "healthy", "unknown")  # the worst first
 OF_THE_WORST = ("key", "name", "state", "reason", "since", "limits", "breaker")
@@ -41,22 +43,26 @@ log = logging.getLogger(__name__)
 _decoder = msgspec.json.Decoder(UpstreamsPart)
 
 
-def here() -> UpstreamsPart:
-    """This process's part. On the event loop only."""
+def here(most: int | None = None) -> UpstreamsPart:
+    """This process's part: all its upstreams, or the busiest. On the event loop only."""
     pools = client().door.pools
+    told = pools.stats(most)
     return {
         "edition": EDITION,
         "bounds_s": BOUNDS,
         "process": process_name(),
         "told_at": time.time(),
         "house": pools.in_common(),
-        "upstreams": pools.stats(),
+        "upstreams": told,
+        "left_out": len(tuple(pools)) - len(told),
         "abandoned": pools.house.abandoned.as_data(),
     }
 
 
 async def _word() -> bytes:
-    part = here()  # on the loop, where the pools live
+    part = here(TOLD_AT_MOST)  # on the loop, where the pools live
+    for one in part["upstreams"]:
+        one["timeline"] = one["timeline"][:EVENTS_TOLD]
     return await asyncio.get_running_loop().run_in_executor(thread, orjson.dumps, part)
 
 
@@ -103,28 +109,43 @@ def merged(parts: Iterable[UpstreamsPart]) -> Upstreams:
     return {
         "at": time.time(),
         "bounds_s": BOUNDS,
-        "processes": [{"process": p["process"], "told_at": p["told_at"], "house": p["house"]} for p in parts],
+        "processes": [_process(part) for part in parts],
         "upstreams": sorted(upstreams, key=lambda one: (STATES.index(one["state"]), -one["in_flight"], one["name"])),
         "abandoned": _abandoned([part["abandoned"] for part in parts]),
     }
 
 
-async def recreate(key: str, actor: Actor, request_id: str) -> Recreated | None:
+async def recreate(key: str, stamp: Stamp) -> Recreated | None:
     """Open a new generation of connections to an upstream: here at once, in the other processes with their next call.
 
-    None when nobody knows the upstream. Without the database only this process does it, and says so.
+    None when nobody knows the upstream. Without the database only this process does it, and says so. What was done is
+    written down also when whoever asked has left.
     """
-    event = client().door.pools.recreate(key, actor.email)
+    pools = client().door.pools
+    event = pools.recreate(key, stamp.email)
+    telling = asyncio.create_task(run_unit(work.ask_for_new_connections, key, stamp, done_here=event is not None))
     try:
-        known = await run_unit(work.ask_for_new_connections, key, actor.email, request_id, done_here=event is not None)
+        known = await asyncio.shield(telling)
     except Exception as error:
         if not is_trouble(error):
             raise
-        log.warning("new connections only in this process", extra={"upstream": key, "error": str(error)})
+        extra = {"upstream": key, "asked_by": stamp.email, "error": str(error)}
+        log.warning("new connections only in this process", extra=extra)
         known = False
+    if not known:
+        pools.not_told(key)
     if event is None and not known:
         return None
     return {"key": key, "everywhere": known, "event": event}
+
+
+def _process(part: UpstreamsPart) -> UpstreamsOf:
+    return {
+        "process": part["process"],
+        "told_at": part["told_at"],
+        "house": part["house"],
+        "left_out": part["left_out"],
+    }
 
 
 def _one(found: list[tuple[str, PoolTold]]) -> UpstreamNow:

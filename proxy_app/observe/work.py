@@ -8,11 +8,11 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from auth_app.actor import Actor
-from auth_app.models import AuditEntry
 from auth_app.policy import may_administer
 from proxy_app.models import Call, Called, Gateway, Route
 from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.records import CallRecord
+from proxy_app.registry.stamps import Stamp, audit
 
 
 def copy_calls(records: Iterable[CallRecord]) -> None:
@@ -41,32 +41,19 @@ def calls_through(route_id: UUID, user_id: UUID | None, limit: int) -> list[dict
     return [dict(call) for call in columns[:limit]]
 
 
-def ask_for_new_connections(key: str, email: str, request_id: str, *, done_here: bool) -> bool:
+def ask_for_new_connections(key: str, stamp: Stamp, *, done_here: bool) -> bool:
     """Every process's snapshot says so from here on. False when the key is that of no gateway and no proxy route.
 
     Then there is nobody to ask, and what this process has done is written down all the same.
     """
     model, kind = (Route, "route") if key.startswith(ROUTE_KEY) else (Gateway, "gateway")
-    entry = {"actor_email": email, "request_id": request_id}
     with transaction.atomic(durable=True):
         row = _locked(model, key.removeprefix(ROUTE_KEY))
         if row:
             model._default_manager.filter(pk=row.pk).update(pool_epoch=F("pool_epoch") + 1)
-            AuditEntry.objects.create(
-                action=f"{kind}.pool_recreated",
-                object_kind=f"{kind}s",
-                object_id=row.pk.hex,
-                object_name=row.name,
-                **entry,
-            )
+            audit(stamp, f"{kind}.pool_recreated", f"{kind}s", row.pk.hex, row.name)
         elif done_here:
-            AuditEntry.objects.create(
-                action="upstream.pool_recreated",
-                object_kind="upstreams",
-                object_id=key[:64],
-                object_name=key[:255],
-                **entry,
-            )
+            audit(stamp, "upstream.pool_recreated", "upstreams", key[:64], key[:255])
     return row is not None
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import islice
 
 from django.conf import settings
 from prometheus_client import Counter
@@ -20,6 +21,7 @@ EVALUATIONS = Counter(
 )
 # Subjects nobody asked for lately are forgotten when there are so many.
 WINDOWS_KEPT = 20_000
+SWEEP_EVERY_S = 10.0
 
 type Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -30,39 +32,70 @@ class Admission:
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self._windows: dict[Rate, Window] = {}
+        self._sweep_at = 0.0
 
-    async def admit(self, rates: Sequence[Rate]) -> Window | None:
-        """Count one request for each rate, and give the window with the least left, None without any rate.
+    async def admit(self, rates: Sequence[Rate]) -> "Admitted":
+        """Count one request for each rate. Raises RateLimited by the first that is used up."""
+        admitted = Admitted(self)
+        if rates:
+            await admitted.count(rates)
+        return admitted
 
-        Raises RateLimited by the first that is used up; then the request counts for none.
-        """
-        tightest: Window | None = None
-        taken: list[tuple[Window, int]] = []
+    def window(self, rate: Rate) -> Window:
+        return self._windows.get(rate) or self._new(rate)
+
+    def _new(self, rate: Rate) -> Window:
+        if len(self._windows) >= WINDOWS_KEPT:
+            self._make_room()
+        window = self._windows[rate] = Window(rate)
+        return window
+
+    def _make_room(self) -> None:
+        """What ended goes, looked for once in a while; else the oldest tenth, whose subjects draw anew."""
+        now = time.time()
+        if now >= self._sweep_at:
+            self._sweep_at = now + SWEEP_EVERY_S
+            self._windows = {rate: window for rate, window in self._windows.items() if window.ends_at > now}
+        if len(self._windows) >= WINDOWS_KEPT:
+            for rate in list(islice(self._windows, WINDOWS_KEPT // 10)):
+                del self._windows[rate]
+
+
+class Admitted:
+    """What one request was counted for, by one rate after the other as it gets further."""
+
+    __slots__ = ("_admission", "_taken")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._taken: list[tuple[Window, int]] = []
+
+    async def count(self, rates: Sequence[Rate]) -> None:
+        """Raises RateLimited by the first that is used up; then the request counts for none, those before included."""
+        draw = self._admission.counters.draw
         try:
             for rate in rates:
-                window = self._windows.get(rate) or self._new(rate)
+                window = self._admission.window(rate)
                 now = time.time()
-                while (may_go := window.take(now, self.counters.draw)) is None:
-                    await window.drawn(self.counters.draw)
+                while (may_go := window.take(now, draw)) is None:
+                    await window.drawn(draw)
                     now = time.time()
                 _count_of(rate.kind, "allowed" if may_go else "refused")()
                 if not may_go:
                     raise refusal(window, now)
-                taken.append((window, window.ends_at))
-                if tightest is None or window.remaining * tightest.rate.amount < tightest.remaining * rate.amount:
-                    tightest = window
+                self._taken.append((window, window.ends_at))
         except BaseException:
-            for window, ends_at in taken:
+            for window, ends_at in self._taken:
                 window.give_back(ends_at)
+            self._taken.clear()
             raise
-        return tightest
 
-    def _new(self, rate: Rate) -> Window:
-        if len(self._windows) >= WINDOWS_KEPT:
-            now = time.time()
-            self._windows = {key: window for key, window in self._windows.items() if window.ends_at > now}
-        window = self._windows[rate] = Window(rate)
-        return window
+    def headers(self) -> Headers:
+        """What an answer says of the limit with the least left; nothing without any."""
+        if not self._taken:
+            return ()
+        tightest = min((window for window, _ in self._taken), key=lambda window: window.remaining / window.rate.amount)
+        return tuple((name.encode(), value.encode()) for name, value in text_headers(tightest, time.time()).items())
 
 
 @cache
@@ -85,13 +118,6 @@ def text_headers(window: Window, now: float) -> dict[str, str]:
         "x-ratelimit-remaining-requests": str(window.remaining),
         "x-ratelimit-reset-requests": f"{max(0.0, window.ends_at - now):.0f}s",
     }
-
-
-def headers_of(window: Window | None) -> Headers:
-    """What an answer says of the limit with the least left."""
-    if window is None:
-        return ()
-    return tuple((name.encode(), value.encode()) for name, value in text_headers(window, time.time()).items())
 
 
 def _counters() -> Counters:

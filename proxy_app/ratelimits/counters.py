@@ -11,6 +11,8 @@ from contextvars import Context
 from typing import Protocol
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gatewaysite.context import begin_background
@@ -24,6 +26,8 @@ WITHIN_S = 0.5
 # After trouble nobody asks for so long.
 AWAY_S = 1.0
 FORGET_EVERY_S = 60.0
+# After its end a window's counter is kept for so long: no two clocks are further apart.
+KEPT_FOR_S = 3600.0
 
 type Window = tuple[str, int]  # of what, and when it ends
 
@@ -109,11 +113,11 @@ class DatabaseStore:
         self._forget_at = time.monotonic() + FORGET_EVERY_S
 
     async def add(self, asked: Mapping[Window, int]) -> dict[Window, int]:
-        ended_before = None
+        found = await run_unit(work.add_counts, asked)
         if time.monotonic() >= self._forget_at:
             self._forget_at = time.monotonic() + FORGET_EVERY_S
-            ended_before = int(time.time() - FORGET_EVERY_S)
-        return await run_unit(work.add_counts, asked, ended_before)
+            await run_unit(work.forget_counts, int(time.time() - KEPT_FOR_S))
+        return found
 
     async def close(self) -> None:
         """The pool is not its own."""
@@ -124,14 +128,17 @@ class CacheStore:
 
     def __init__(self, url: str) -> None:
         # Protocol 2 is understood by all of them. One turn at a time, so there is one connection.
-        self._client = Redis.from_url(url, protocol=2, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S)
+        # Nothing is sent twice: the next draw asks again, and knows what was not told.
+        self._client = Redis.from_url(
+            url, protocol=2, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S, retry=Retry(NoBackoff(), 0)
+        )
 
     async def add(self, asked: Mapping[Window, int]) -> dict[Window, int]:
         async with self._client.pipeline(transaction=False) as pipeline:
             for (key, ends_at), count in asked.items():
                 name = f"poolgate:rate:{key}:{ends_at}"
                 pipeline.incrby(name, count)
-                pipeline.expireat(name, ends_at + int(FORGET_EVERY_S))
+                pipeline.expireat(name, ends_at + int(KEPT_FOR_S))
             answers = await pipeline.execute()
         return dict(zip(asked, answers[::2], strict=True))
 

@@ -21,13 +21,14 @@ type Draw = Callable[[Rate, int, int], Awaitable[int | None]]
 class Window:
     """`left`: the stock; `used`: how many all processes have drawn, as far as this one knows."""
 
-    __slots__ = ("_drawing", "_low", "_wanted", "ends_at", "left", "rate", "used")
+    __slots__ = ("_drawing", "_low", "_unshared", "_wanted", "ends_at", "left", "rate", "used")
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
         self.ends_at = 0
         self.left = self.used = 0
         self._low, self._wanted = -1, 0
+        self._unshared = 0  # what nobody else knows of yet
         self._drawing: asyncio.Task[None] | None = None
 
     @property
@@ -61,7 +62,7 @@ class Window:
 
     def _begin(self, now: float) -> None:
         self.ends_at = (int(now) // self.rate.seconds + 1) * self.rate.seconds
-        self.left = self.used = 0
+        self.left = self.used = self._unshared = 0
         self._low = -1
 
     def _draw_soon(self, draw: Draw) -> asyncio.Task[None]:
@@ -75,11 +76,14 @@ class Window:
         try:
             ends_at, left = self.ends_at, self.rate.amount - self.used
             count = min(left, max(1, left // PARTS, self._wanted))
-            used = await draw(self.rate, ends_at, count)
+            used = await draw(self.rate, ends_at, count + self._unshared)
             if ends_at != self.ends_at:
                 return  # a new window began meanwhile
-            if used is None:  # nobody knows of the others: this process counts for itself
+            if used is None:  # nobody knows of the others: this process counts for itself, and tells them later
+                self._unshared += count
                 used = self.used + count
+            else:
+                self._unshared = 0
             self.left += max(0, count - max(0, used - self.rate.amount))
             self.used = min(used, self.rate.amount)
             self._low = self.left // 2 if count >= PARTS else -1  # the last ones are not drawn ahead

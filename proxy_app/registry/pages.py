@@ -13,11 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from auth_app.actor import Actor
 from auth_app.current import actor_of
 from auth_app.login.pages import safe_target
+from auth_app.policy import may_administer
 from auth_app.teams.work import teams_to_choose
 from gatewaysite.errors import BadInput, Conflict, Denied, GatewayError, NotFound
 from gatewaysite.responses import redirect_after, render_page
 from proxy_app.dataplane.call import call_tool_for_page
 from proxy_app.dataplane.proxy.trial import try_route
+from proxy_app.names import ROUTE_KEY
+from proxy_app.observe.upstream_rows import id_of
 from proxy_app.registry import details, forms, picker, route_trial, schema_form, work
 from proxy_app.registry.access import may_change_item, scope_of, why_not
 from proxy_app.registry.controls import Texts
@@ -211,7 +214,16 @@ def item_context(kind: Kind, actor: Actor, item: Plain) -> Plain:
         "why_not": "" if change else why_not(item),
         "lede": item["description"] or "",
         "facts": facts_of(kind.slug, item),
+        "upstream_url": _upstream_url(kind, actor, item),
     }
+
+
+def _upstream_url(kind: Kind, actor: Actor, item: Plain) -> str:
+    """Its row among the upstreams, for those who may look at them."""
+    if kind not in (GATEWAYS, ROUTES) or not may_administer(actor):
+        return ""
+    key = f"{ROUTE_KEY}{item['id']}" if kind is ROUTES else item["id"]
+    return f"{reverse('page-upstreams')}#{id_of('upstream', key)}"
 
 
 def _form(

@@ -46,7 +46,7 @@ def pool_fields(slug: str, texts: Texts, item: Item | None, more: Sequence[Field
     defaults = _defaults()
     fields = [
         *(_number(one, texts, defaults) for one in CONNECTIONS),
-        control("rate_limit", "Calls allowed", texts, help=RATE_HELP, placeholder=_default_rate(slug) or "no limit"),
+        control("rate_limit", "Rate limit", texts, help=RATE_HELP, placeholder=_default_rate(slug) or "no limit"),
         part("Time-outs"),
         *(_number(one, texts, defaults) for one in TIMEOUTS),
         *more,

@@ -151,7 +151,7 @@ def _pool_facts(item: Item) -> list[Plain]:
     ]
     return [
         *(_fact(label, text) for label, text in said.items()),
-        _fact("Calls allowed", item["rateLimit"]),
+        _fact("Rate limit", item["rateLimit"]),
         _fact("A failure is", FAILURES.get(options.get("breakerCounts", ""))),
         _fact("Checks", None if options.get("probe", True) else "none"),
         _fact("TLS", ", ".join(filter(None, tls))),

@@ -49,14 +49,14 @@ def stamp_of(request: HttpRequest, actor: Actor, *, via: str = "api") -> Stamp:
     """Whose write a request is and where it came from."""
     return Stamp(
         email=actor.email,
-        ip=_address(request.META.get("REMOTE_ADDR", "")),
+        ip=address_of(request.META.get("REMOTE_ADDR", "")),
         user_agent=NOT_IN_A_LINE.sub("", request.headers.get("User-Agent", "")),
         via=via,
         request_id=getattr(request, "request_id", ""),
     )
 
 
-def _address(text: str) -> str | None:
+def address_of(text: str) -> str | None:
     """None behind a Unix socket."""
     try:
         return str(ipaddress.ip_address(text))
@@ -66,13 +66,18 @@ def _address(text: str) -> str | None:
 
 def record(kind: Kind, row: Any, action: str, stamp: Stamp, changes: dict[str, Any] | None = None) -> None:
     """Add the audit entry of a write, inside its unit."""
+    audit(stamp, f"{kind.singular}.{action}", kind.slug, row.pk.hex, row.name, changes)
+
+
+def audit(stamp: Stamp, action: str, kind: str, key: str, name: str, changes: dict[str, Any] | None = None) -> None:
+    """Add any audit entry, inside a unit. Secrets do not belong into `changes`."""
     with during(Phase.AUDIT):
         AuditEntry.objects.create(
             actor_email=stamp.email,
-            action=f"{kind.singular}.{action}",
-            object_kind=kind.slug,
-            object_id=row.pk.hex,
-            object_name=row.name,
+            action=action,
+            object_kind=kind,
+            object_id=key,
+            object_name=name,
             changes=changes or {},
             request_id=stamp.request_id,
             from_ip=stamp.ip,

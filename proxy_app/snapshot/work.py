@@ -57,11 +57,14 @@ def load_access() -> Access:
 
 
 def _rates_of(actor: Actor, own: str, team_limits: Mapping[str, str]) -> tuple[Rate, ...]:
-    kind, key = actor.share
+    """Its own; those of each team of its owner's that has one; the default of teams, where there is none."""
     assert actor.token_id is not None  # noqa: S101 (these are tokens)
+    limited = sorted(team_id.hex for team_id in actor.team_ids if team_id.hex in team_limits)
+    kind, key = actor.share
     return (
         *_readable("token", actor.token_id.hex, own or settings.RATE_LIMIT_TOKEN),
-        *_readable(kind, key, team_limits.get(key) or settings.RATE_LIMIT_TEAM),
+        *(rate for team in limited for rate in _readable("team", team, team_limits[team])),
+        *(() if limited else _readable(kind, key, settings.RATE_LIMIT_TEAM)),
     )
 
 

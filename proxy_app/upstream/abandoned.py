@@ -14,6 +14,7 @@ KEPT = 200
 class Abandoned:
     """`phase`: waiting for a slot, connecting, sent (nothing heard yet), answering."""
 
+    key: str  # of the upstream
     upstream: str
     phase: str
     left_at: float
@@ -25,6 +26,7 @@ class Abandoned:
 
     def as_data(self) -> AbandonedTold:
         return {
+            "key": self.key,
             "upstream": self.upstream,
             "phase": self.phase,
             "left_at": self.left_at,

@@ -24,15 +24,18 @@ class Health:
         self.last_failure = ""
         self.last_failure_at: float | None = None
         self._failures = 0  # one bit for each of the last calls
+        self._judged = 0  # how many there were, up to so many
 
     def good(self) -> None:
         """A call was answered."""
         self._failures = self._failures << 1 & _ALL
+        self._judged += self._judged < LAST_CALLS
         if self.state is not State.HEALTHY:
             self._judge()
 
     def bad(self, why: str) -> None:
         self._failures = (self._failures << 1 | 1) & _ALL
+        self._judged += self._judged < LAST_CALLS
         self.last_failure, self.last_failure_at = why, time.time()
         self._judge()
 
@@ -42,7 +45,7 @@ class Health:
 
     def back(self) -> None:
         """The breaker closed: what was before counts no more."""
-        self._failures = 0
+        self._failures = self._judged = 0
         self._judge()
 
     def _judge(self) -> None:
@@ -50,7 +53,7 @@ class Health:
         if self.state is State.UNREACHABLE and self._failures & 1:
             return
         if failures >= DEGRADED_FROM:
-            self._become(State.DEGRADED, f"{failures} of the last {LAST_CALLS} calls failed: {self.last_failure}")
+            self._become(State.DEGRADED, f"{failures} of the last {self._judged} calls failed: {self.last_failure}")
         elif not self._failures & 1:
             self._become(State.HEALTHY, "")
         elif self.state is State.UNKNOWN:

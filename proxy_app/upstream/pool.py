@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -140,7 +140,7 @@ class Pool:
         self._turns_before = self._opened_before = 0
         self._timeouts_given: Any = None
         self._timeouts_made = self.rules.timeouts
-        self._renewed_at = self._recreated_at = float("-inf")
+        self._renewed_at = float("-inf")
         self._closed = False
 
     # --- Sending --------------------------------------------------------------------------------------------------
@@ -266,6 +266,7 @@ class Pool:
         after_s = now - call.began
         usual_s = self.figures.total.quantile(0.5)
         record = Abandoned(
+            key=self.upstream.key,
             upstream=self.upstream.name,
             phase=call.phase,
             left_at=time.time(),
@@ -325,13 +326,11 @@ class Pool:
     def recreate(self, who: str = "", cause: str = "manual") -> EventTold:
         """`renew`, because somebody wants it: whatever was held against the upstream is forgotten."""
         self.breaker.reset()
-        event = self.renew(cause, "asked for", who=who)
-        self._recreated_at = self._renewed_at
-        return event
+        return self.renew(cause, "asked for", who=who)
 
-    @property
-    def was_recreated_just_now(self) -> bool:
-        return time.monotonic() - self._recreated_at < RENEW_AGAIN_AFTER_S
+    def asked(self, times: int) -> None:
+        """It was asked for here, so that it is no news when the row tells of it; -1 when the row will not."""
+        self.upstream = replace(self.upstream, epoch=self.upstream.epoch + times)
 
     def set_up(self, upstream: Upstream) -> None:
         """The row was changed: new limits count at once, the rest with a new generation."""

@@ -54,7 +54,15 @@ class Pools:
     def recreate(self, key: str, who: str, cause: str = "manual") -> EventTold | None:
         """Open a new generation for one upstream; None when this process has no pool for it."""
         pool = self._pools.get(key)
-        return pool.recreate(who, cause) if pool is not None else None
+        if pool is None:
+            return None
+        pool.asked(1)
+        return pool.recreate(who, cause)
+
+    def not_told(self, key: str) -> None:
+        """What was asked for here could not be written down for the others."""
+        if pool := self._pools.get(key):
+            pool.asked(-1)
 
     # --- Watching -------------------------------------------------------------------------------------------------
 
@@ -136,8 +144,8 @@ class Pools:
         elif upstream.is_set_up_like(pool.upstream):
             asked_for = upstream.epoch > pool.upstream.epoch
             pool.upstream = upstream if upstream.epoch >= pool.upstream.epoch else pool.upstream
-            if asked_for and not pool.was_recreated_just_now:  # this process may have been the one that was asked
-                pool.recreate()  # by whom, the audit says
+            if asked_for:  # elsewhere; by whom, the audit says
+                pool.recreate()
         elif upstream.revision >= pool.upstream.revision:
             pool.set_up(upstream)
         return pool
@@ -170,10 +178,10 @@ class Pools:
     def idle(self) -> int:
         return sum(pool.idle for pool in self)
 
-    def stats(self) -> list[PoolTold]:
-        """Every upstream, the busiest first."""
+    def stats(self, most: int | None = None) -> list[PoolTold]:
+        """Every upstream, or so many, the busiest first."""
         pools = sorted(self, key=lambda pool: (-pool.in_flight, pool.upstream.name))
-        return [showing.pool_data(pool) for pool in pools]
+        return [showing.pool_data(pool) for pool in pools[:most]]
 
     def in_common(self) -> HouseTold:
         """What they share, and how much of it is taken."""

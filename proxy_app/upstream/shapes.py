@@ -136,6 +136,7 @@ class PoolTold(PoolFigures):
 class AbandonedTold(TypedDict):
     """A call whose caller left. `saved_s`: what such a call usually takes, less what this one had; an estimate."""
 
+    key: str
     upstream: str
     phase: str
     left_at: Timestamp

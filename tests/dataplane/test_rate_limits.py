@@ -9,8 +9,9 @@ from gatewaysite.asgi import application
 from gatewaysite.rates import Rate
 from proxy_app.dataplane import limited, passthrough
 from proxy_app.dataplane.caller import find_actor
-from proxy_app.dataplane.mcp import call as mcp_call
-from proxy_app.dataplane.mcp import endpoint
+from proxy_app.dataplane.mcp import endpoint, exchange
+from proxy_app.dataplane.proxy import passage
+from proxy_app.observe.records import CallRecord
 from proxy_app.ratelimits.admission import Admission
 from proxy_app.ratelimits.counters import Counters
 from proxy_app.upstream.client import UpstreamClient
@@ -20,7 +21,7 @@ from tests.dataplane.rpc import call
 from tests.dataplane.world import World
 from tests.ratelimits.test_windows import Shared
 from tests.scripted_mcp import ScriptedMcp, done
-from tests.upstream.fakes import FakeUpstream, polite
+from tests.upstream.fakes import FakeUpstream, Peer, polite
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +31,7 @@ DAY = 86_400
 @pytest.fixture(autouse=True)
 def _counted_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     admission = Admission(Counters(Shared()))
-    for module in (limited, passthrough, mcp_call, endpoint):
+    for module in (limited, passthrough, passage, exchange, endpoint):
         monkeypatch.setattr(module, "admission", admission)
 
 
@@ -118,8 +119,43 @@ async def test_a_routes_limit_holds_for_everybody_together(world: World, upstrea
         answers = [await proxying.ask(token) for token in tokens * 2]
         assert [answer.status for answer in answers] == [200, 429, 429, 429]
         assert len(upstream.requests) == 1
-    # One set of headers: of what it was refused by.
-    assert answers[2].headers["x-ratelimit-limit-requests"] == "1"
+        assert [name for name in answers[0].headers if name.startswith("x-ratelimit")] != []
+        # Refused by the route, so nothing was counted for the token.
+        assert (await call(tokens[0], "ping")).headers["x-ratelimit-remaining-requests"] == "3"
+    # One set of headers: of what it was refused by, and of what has the least left.
+    assert [answer.headers["x-ratelimit-limit-requests"] for answer in answers] == ["1"] * 4
+
+
+async def test_of_an_upstreams_own_limits_nothing_is_said_beside_ours(world: World, upstreams: UpstreamClient) -> None:
+    async def tells(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await peer.answer(b"ok", b"X-RateLimit-Remaining-Requests: 999", b"X-RateLimit-Limit-Tokens: 7")
+
+    async with FakeUpstream(tells) as upstream:
+        world.route("api", upstream.url, response_headers=["x-ratelimit-*"])
+        tokens = [a_limited_token(world, 5), world.token()]
+        world.publish()
+        ours, theirs = [await proxying.ask(token) for token in tokens]
+    assert (ours.headers["x-ratelimit-remaining-requests"], "x-ratelimit-limit-tokens" in ours.headers) == ("4", False)
+    assert (theirs.headers["x-ratelimit-remaining-requests"], theirs.headers["x-ratelimit-limit-tokens"]) == (
+        "999",
+        "7",
+    )
+
+
+async def test_a_refusal_through_a_route_is_in_its_log(
+    world: World, upstreams: UpstreamClient, records: list[CallRecord]
+) -> None:
+    world.route("api", "http://127.0.0.1:9", rate_limit="1/day")
+    token = world.token()
+    world.publish()
+    for _ in range(2):
+        await proxying.ask(token)
+    assert [(record.status, record.outcome) for record in records] == [
+        (502, "upstream_unreachable"),
+        (429, "rate_limited"),
+    ]
 
 
 async def test_a_limit_that_cannot_be_read_limits_nothing(world: World, upstreams: UpstreamClient) -> None:

@@ -83,6 +83,7 @@ def an_event(**values: Any) -> EventTold:
 
 def an_abandoned(**values: Any) -> AbandonedTold:
     dull = {
+        "key": GATEWAY,
         "upstream": "wiki",
         "phase": "sent",
         "left_at": NOW - 10,
@@ -102,6 +103,7 @@ def a_part(*pools: PoolTold, process: str = "here:1", **values: Any) -> Upstream
         "bounds_s": BOUNDS,
         "process": process,
         "told_at": NOW,
+        "left_out": 0,
         "upstreams": list(pools),
         "abandoned": AbandonedCalls().as_data() | values.pop("abandoned", {}),
         "house": house | {"idle": 0} | values.pop("house", {}),

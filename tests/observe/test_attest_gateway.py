@@ -29,6 +29,7 @@ from tests.gateway_process import ROOT, GatewayProcess, serving
 # Long enough for calls of the slow upstream to end in it, and for the clients to ask for everything there is.
 WINDOW_S, CLIENTS = 7, 24
 TIMES = {"idle_too_long", "oldest_idle", "average_idle", "over_budget"}
+RESTS_MS = 1000
 NOBODY = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
@@ -75,7 +76,7 @@ def attest(gateway: GatewayProcess, token: str, folder: Path, **environment: str
 def starved(report: dict[str, Any]) -> bool:
     """Whether all that was missed are times and samples, which a machine may take from a transaction or a watcher.
 
-    A view that is really broken misses them each time. A broken rule or a silent process is never excused.
+    A broken rule or a silent process is never excused.
     """
     missed = {target["name"] for target in report["targets"] if target["met"] is False}
     return missed <= TIMES and all("samples were taken" in reason for reason in report["reasons"])
@@ -112,6 +113,9 @@ def test_the_gateway_passes_under_load_and_the_report_is_kept(
         inside = gateway.until(started, lambda answer: answer.json()["status"] == "done", 30, token=token).json()
     # Whether a machine that does nothing else passes, is for `-m bench attest` to say.
     assert code == 0 or starved(report), printed
+    # A machine that does others' work takes moments from a transaction; one that is forgotten rests for seconds.
+    assert all(offender["age_ms"] < RESTS_MS for offender in report["idle_in_transaction"]["offenders"]), printed
+    assert next(row["measured"] for row in report["targets"] if row["name"] == "longest_hold") < 2 * RESTS_MS, printed
     assert code == {"passed": 0, "failed": 1, "no verdict": 2}[report["verdict"]]
     assert f"ATTESTATION: {report['verdict'].upper()}" in printed
     assert len(report["processes"]) == 2
@@ -119,15 +123,15 @@ def test_the_gateway_passes_under_load_and_the_report_is_kept(
     assert report["requests"] > 50
     slow, *_others = report["load"]["parts"]
     assert slow["p50_ms"] > WAIT_S * 1000, "clients waited for the slow upstream"
-    assert any(row["longest"] and row["longest"]["file"].endswith("work.py") for row in report["routes"])
+    assert all(row["longest"]["file"].startswith("proxy_app/") for row in report["routes"] if row["longest"])
     kept = Attestation.objects.latest("created_at")
     assert (kept.verdict, kept.created_via) == (report["verdict"], "command")
     assert check(json.dumps(kept.document).encode()).report == report
     assert not Server.objects.exists(), "what the writers made is gone"
     assert all(process["seen_to_the_end"] for process in report["processes"])
     asked = elsewhere.result()
-    told = [process["id"] for process in asked.ledgers.processes(asked.ended_at) if process["seen_to_the_end"]]
-    assert told == [process["id"] for process in report["processes"]], "they were asked by notification, to the end"
+    told = [process["id"] for process in asked.ledgers.processes(asked.ended_at)]
+    assert told == [process["id"] for process in report["processes"]], "they were asked by notification"
     assert asked.ledgers.bound == 20
     by_the_job = check(json.dumps(inside["document"]).encode()).report
     assert by_the_job["verdict"] in ("passed", "failed")

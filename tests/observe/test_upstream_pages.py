@@ -188,7 +188,7 @@ def test_a_gateway_that_has_called_nobody_is_no_empty_page(admin: Visitor, tell:
 def test_all_of_very_many_are_a_link_away_and_stay_so_when_refreshed(admin: Visitor, tell: Tell) -> None:
     tell(a_part(*(a_pool(f"{number:032x}", f"up-{number}") for number in range(60))))
     page = admin.text(LIST)
-    assert (len(rows(page, "upstreams")), "10 more are calm." in page) == (50, True)
+    assert (len(rows(page, "upstreams")), "10 more." in page) == (50, True)
     page = admin.text(f"{LIST}?all=yes")
     assert (len(rows(page, "upstreams")), 'hx-get="/admin/upstreams?all=yes"' in page) == (60, True)
 

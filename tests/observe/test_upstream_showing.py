@@ -329,7 +329,7 @@ def test_the_ledger_of_who_left_is_added_up_with_the_latest_first() -> None:
 
 
 def test_the_page_of_an_upstream_shows_who_left_it_and_nobody_else() -> None:
-    others = {"latest": [an_abandoned(), an_abandoned(upstream="another")]}
+    others = {"latest": [an_abandoned(), an_abandoned(key=ROUTE)]}
     assert len(only_one(a_pool(), abandoned=others)["left"]) == 1
 
 

@@ -14,7 +14,7 @@ import pytest
 from gatewaysite.rates import Rate
 from proxy_app.models import RateCount
 from proxy_app.ratelimits import work
-from proxy_app.ratelimits.counters import FORGET_EVERY_S, CacheStore, Counters, DatabaseStore
+from proxy_app.ratelimits.counters import KEPT_FOR_S, CacheStore, Counters, DatabaseStore
 
 pytestmark = pytest.mark.anyio
 
@@ -36,9 +36,9 @@ async def test_what_is_drawn_together_is_written_together(db: None, monkeypatch:
     written: list[int] = []
     add_counts = work.add_counts
 
-    def counted(asked: dict[tuple[str, int], int], ended_before: int | None = None) -> dict[tuple[str, int], int]:
+    def counted(asked: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
         written.append(len(asked))
-        return add_counts(asked, ended_before)
+        return add_counts(asked)
 
     monkeypatch.setattr(work, "add_counts", counted)
     counters = Counters(DatabaseStore())
@@ -48,7 +48,7 @@ async def test_what_is_drawn_together_is_written_together(db: None, monkeypatch:
 
 async def test_ended_windows_are_removed_now_and_then(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     store = DatabaseStore()
-    await store.add({("old", int(time.time() - 2 * FORGET_EVERY_S)): 1, ("new", SOON): 1})
+    await store.add({("old", int(time.time() - 2 * KEPT_FOR_S)): 1, ("new", SOON): 1})
     monkeypatch.setattr(store, "_forget_at", 0.0)
     await store.add({("new", SOON): 1})
     assert await asyncio.to_thread(lambda: list(RateCount.objects.values_list("key", "used"))) == [("new", 2)]
@@ -113,7 +113,7 @@ async def test_a_cache_is_told_what_was_drawn_and_when_to_forget_it() -> None:
         assert [await store.add({("k", SOON): count}) for count in (5, 2)] == [{("k", SOON): 5}, {("k", SOON): 7}]
         await store.close()
     assert cache.counts == {b"poolgate:rate:k:%d" % SOON: 7}
-    assert cache.ends == {SOON + FORGET_EVERY_S}
+    assert cache.ends == {SOON + KEPT_FOR_S}
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from gatewaysite.errors import RateLimited
 from gatewaysite.rates import Rate, rates_of, told
 from proxy_app.ratelimits import admission as module
-from proxy_app.ratelimits.admission import Admission, headers_of
+from proxy_app.ratelimits.admission import Admission
 from proxy_app.ratelimits.counters import Counters
 from proxy_app.ratelimits.windows import PARTS
 
@@ -59,6 +59,10 @@ def store() -> Shared:
 
 def minute(amount: int, kind: str = "token") -> Rate:
     return Rate(kind, "x", amount, 60)
+
+
+async def admit(process: Admission, *rates: Rate) -> dict[bytes, bytes]:
+    return dict((await process.admit(rates)).headers())
 
 
 async def goes(process: Admission, *rates: Rate) -> bool:
@@ -138,17 +142,30 @@ async def test_what_one_limit_refuses_counts_for_none(store: Shared, clock: obje
     assert [await goes(process, wide) for _ in range(10)] == [True] * 9 + [False]
 
 
+async def test_what_a_later_limit_refuses_counts_for_the_earlier_ones_neither(store: Shared, clock: object) -> None:
+    process = Admission(Counters(store))
+    wide, narrow = minute(10), minute(1, "route")
+    admitted = await process.admit([wide])
+    await admitted.count([narrow])
+    for _ in range(20):
+        refused = await process.admit([wide])
+        with pytest.raises(RateLimited):
+            await refused.count([narrow])
+        assert refused.headers() == ()
+    assert [await goes(process, wide) for _ in range(10)] == [True] * 9 + [False]
+
+
 async def test_the_headers_tell_of_the_limit_with_the_least_left(store: Shared, clock: object) -> None:
     process = Admission(Counters(store))
     hour = Rate("token", "x", 1000, 3600)
     for _ in range(3):
-        window = await process.admit([hour, minute(10)])
-    assert dict(headers_of(window)) == {
+        headers = await admit(process, hour, minute(10))
+    assert headers == {
         b"x-ratelimit-limit-requests": b"10",
         b"x-ratelimit-remaining-requests": b"7",
         b"x-ratelimit-reset-requests": b"30s",
     }
-    assert headers_of(await process.admit([])) == ()
+    assert await admit(process) == {}
 
 
 async def test_while_the_counter_is_away_each_process_counts_for_itself(
@@ -160,6 +177,19 @@ async def test_while_the_counter_is_away_each_process_counts_for_itself(
         assert sum([await goes(process, minute(100)) for _ in range(200)]) == 100
     assert store.asked == 2  # it was left alone after the first time
     assert len(caplog.records) == 2
+
+
+async def test_what_was_counted_alone_is_told_when_the_counter_is_back(
+    store: Shared, clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy_app.ratelimits.counters.AWAY_S", 0.0)
+    process, other = Admission(Counters(store)), Admission(Counters(store))
+    store.away = True
+    assert all([await goes(process, minute(100)) for _ in range(60)])
+    store.away = False
+    gone = 60 + sum([await goes(process, minute(100)) for _ in range(200)])
+    assert gone == 100
+    assert not await goes(other, minute(100))
 
 
 async def test_a_counter_that_hangs_is_not_waited_for(
@@ -190,6 +220,16 @@ async def test_who_leaves_while_waiting_leaves_the_others_what_was_drawn(store: 
     assert not await goes(process, minute(3))
 
 
+async def test_there_is_an_end_to_the_subjects_that_are_kept(
+    store: Shared, clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WINDOWS_KEPT", 20)
+    process = Admission(Counters(store))
+    for number in range(100):
+        await process.admit([Rate("token", str(number), 5, 86_400)])
+    assert len(process._windows) <= 20
+
+
 async def test_subjects_of_windows_that_ended_are_forgotten(
     store: Shared, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +249,7 @@ async def test_subjects_of_windows_that_ended_are_forgotten(
         ("100/minute", [(100, 60)]),
         ("10/second; 5000/hour", [(10, 1), (5000, 3600)]),
         ("5 per 2 hours", [(5, 7200)]),
+        ("100/day; 50/day; 3/minute", [(3, 60), (50, 86_400)]),
     ],
 )
 async def test_limits_are_read_as_people_write_them(text: str, found: list[tuple[int, int]]) -> None:

@@ -353,7 +353,7 @@ async def test_three_states_with_their_reasons(install: Callable[..., UpstreamCl
         assert health.state is State.HEALTHY
         for _ in range(3):
             await outcome_of(down)
-        assert (str(health.state), health.reason) == ("degraded", "3 of the last 20 calls failed: ConnectError")
+        assert (str(health.state), health.reason) == ("degraded", "3 of the last 4 calls failed: ConnectError")
         for _ in range(3):
             await outcome_of(down)
         assert str(health.state) == "unreachable"

@@ -12,7 +12,6 @@ from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
-from proxy_app.ratelimits.admission import admission
 from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
 from proxy_app.snapshot.keeper import current, keeper
 from proxy_app.upstream import mcp
@@ -89,7 +88,7 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
     gateway = exchange.registry.gateways.get(tool.gateway_id)
     if gateway is None:
         raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
-    await admission.admit(gateway.rates)
+    await exchange.admitted.count(gateway.rates)
     params = join(exchange.request.members | {"name": msgspec.Raw(msgspec.json.encode(tool.original_name))})
     began = time.perf_counter()
     answer = await mcp.call(

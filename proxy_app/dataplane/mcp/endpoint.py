@@ -26,7 +26,7 @@ from proxy_app.dataplane.mcp.methods import answer
 from proxy_app.dataplane.origin import check_origin
 from proxy_app.dataplane.rpc_errors import INTERNAL_ERROR, RpcError, as_rpc_error, error_answer, result_answer
 from proxy_app.observe.metrics import count_refusal
-from proxy_app.ratelimits.admission import admission, headers_of
+from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.entries import ServerEntry
 from proxy_app.snapshot.keeper import current, found
 
@@ -59,19 +59,20 @@ async def serve(
     try:
         check_origin(headers)
         actor = await caller(headers)
-        visit.limits = headers_of(await admission.admit(actor.rates))
         if scope["method"] != "POST":
             raise MethodNotAllowed("Only POST is answered here.", allowed=("POST",))
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
             raise UnsupportedMediaType
         request = read_message(await read_body(receive, settings.BODY_LIMIT_BYTES))
         visit.request = request
+        visit.admitted = await admission.admit(actor.rates)
         modern = request is not None and check_era(request, headers)
         server = await _server(actor, server_key)
         if request is None or request.id is None:
-            await respond(send, 202, headers=[*visit.headers, *visit.limits])
+            await respond(send, 202, headers=[*visit.headers, *visit.admitted.headers()])
             return
         exchange = Exchange(request, actor, current().registry, server, modern, request_id, headers)
+        exchange.admitted = visit.admitted
         await visit.answer(exchange, receive)
     except ClientLeft:
         return
@@ -96,7 +97,7 @@ class Visit:
         self.headers = (JSON, *headers)
         self.streams = streams
         self.request: Request | None = None
-        self.limits: Headers = ()  # what the answer says of the caller's rate limits
+        self.admitted = Admitted(admission)
         self._begun = False
 
     async def answer(self, exchange: Exchange, receive: Receive) -> None:
@@ -109,7 +110,9 @@ class Visit:
                     await self._relay(outcome)
                     return
                 result = await outcome.result() if isinstance(outcome, Relay) else outcome
-            await respond(self.send, 200, result_answer(exchange.request.id, result), [*self.headers, *self.limits])
+            await respond(
+                self.send, 200, result_answer(exchange.request.id, result), [*self.headers, *self.admitted.headers()]
+            )
         except (ClientLeft, asyncio.CancelledError):  # some servers cancel the task themselves when the client leaves
             exchange.outcome = "client_left"
             raise
@@ -128,7 +131,11 @@ class Visit:
     async def _relay(self, relay: Relay) -> None:
         self._begun = True
         await self.send(
-            {"type": "http.response.start", "status": 200, "headers": [*EVENT_STREAM, *self.headers[1:], *self.limits]}
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [*EVENT_STREAM, *self.headers[1:], *self.admitted.headers()],
+            }
         )
         with during(Phase.STREAM):
             await self._relay_messages(relay)
@@ -150,9 +157,8 @@ class Visit:
             known = RpcError(INTERNAL_ERROR, "Internal error", status=500)
         if self._begun:  # nothing whole can be said any more; the server breaks the stream off
             raise error
-        extra = list(self.limits)
+        extra = list(self.admitted.headers())
         if isinstance(error, GatewayError):
-            extra = [] if error.headers else extra
             extra += [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
             if error.reason:
                 count_refusal(error, "data")

@@ -11,6 +11,7 @@ from proxy_app.dataplane.mcp.envelope import Request
 from proxy_app.observe.metrics import MCP_OPERATIONS
 from proxy_app.observe.recorder import recorder
 from proxy_app.observe.records import CallRecord
+from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
 
 # Who the client is told it speaks with (MCP, Implementation).
@@ -29,6 +30,7 @@ class Exchange:
     request_id: str
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     began: float = field(default_factory=time.perf_counter)
+    admitted: Admitted = field(default_factory=lambda: Admitted(admission))
     # Filled in on the way, for the record.
     tool: ToolEntry | None = None
     upstream_s: float | None = None

@@ -18,6 +18,7 @@ from proxy_app.dataplane.proxy.request import InvalidHeader, Streamed, build
 from proxy_app.observe.metrics import PROXY_REQUESTS
 from proxy_app.observe.recorder import recorder
 from proxy_app.observe.records import CallRecord
+from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.entries import RouteEntry
 from proxy_app.upstream import client
 from proxy_app.upstream.bodies import body_of, iter_body
@@ -38,6 +39,7 @@ class Passage:
     method: str
     rest: str
     query: bytes
+    admitted: Admitted = field(default_factory=lambda: Admitted(admission))
     began: float = field(default_factory=time.perf_counter)
     # Filled in on the way, for the record.
     request_bytes: int = 0
@@ -52,6 +54,7 @@ class Passage:
             raise UpstreamUnreachable("The stored credential or key of this route cannot be read; set it again.")
         if isinstance(body, Streamed) and body.length is not None:
             headers = [*headers, (b"content-length", b"%d" % body.length)]
+        await self.admitted.count(self.route.rates)
         request = build(self.route, self.method, self.rest, self.query, headers, body)
         began = time.perf_counter()
         try:

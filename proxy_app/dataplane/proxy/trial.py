@@ -10,7 +10,7 @@ from django.conf import settings
 from auth_app.actor import Actor
 from gatewaysite.context import current as context
 from gatewaysite.errors import GatewayError, NotFound, TooLarge
-from proxy_app.dataplane.bridge import wait_for
+from proxy_app.dataplane.bridge import TookTooLong, wait_for
 from proxy_app.dataplane.proxy import request
 from proxy_app.dataplane.proxy.passage import Answer, Passage
 from proxy_app.snapshot.entries import RouteEntry
@@ -53,7 +53,7 @@ def try_route(actor: Actor, route_id: UUID, trial: Trial) -> TrialResult:
     """
     try:
         return wait_for(_try(actor, route_id, trial), WAIT_AT_MOST_S)
-    except TimeoutError:
+    except TookTooLong:
         return TrialResult(error=f"No answer within {WAIT_AT_MOST_S:g} seconds.")
 
 
