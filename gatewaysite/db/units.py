@@ -15,6 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
 
 from gatewaysite.db import ledger
+from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.handback.base import DatabaseWrapper
 from gatewaysite.errors import PoolFull
 from gatewaysite.phases import tell_left
@@ -32,6 +33,7 @@ async def run_unit[**P, R](unit: Callable[P, R], *args: P.args, **kwargs: P.kwar
     line = _current_line()
     future = line.enter(partial(contextvars.copy_context().run, partial(unit, *args, **kwargs)))
     answer = asyncio.wrap_future(future)
+    answer.add_done_callback(_take_note)
     try:
         if not future.running():
             await asyncio.wait((answer,), timeout=line.timeout_s)
@@ -188,4 +190,11 @@ os.register_at_fork(after_in_child=_forget_line)
 
 def _log_abandoned(future: Future[Any]) -> None:
     if error := future.exception():
-        log.warning("a unit failed after its caller had gone", exc_info=error)
+        told = {"error": str(error)} if is_trouble(error) else {}
+        log.warning("a unit failed after its caller had gone", extra=told, exc_info=None if told else error)
+
+
+def _take_note(answer: "asyncio.Future[Any]") -> None:
+    """Its caller may be gone, and then nobody else looks; asyncio would complain of that."""
+    if not answer.cancelled():
+        answer.exception()

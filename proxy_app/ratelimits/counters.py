@@ -54,10 +54,12 @@ class Counters:
         self._asked: dict[Window, int] = {}
         self._answers: asyncio.Future[dict[Window, int]] | None = None
         self._turns: asyncio.Task[None] | None = None
+        self._trial: asyncio.Task[None] | None = None
 
     async def draw(self, rate: Rate, ends_at: int, count: int) -> int | None:
         """How many of the window were drawn by all, these included; None when nobody can say."""
-        if time.monotonic() < self._away_until:
+        if not self.is_shared:
+            self._see_whether_it_is_back()
             return None
         window = (f"{rate.kind}:{rate.key}:{rate.seconds}", ends_at)
         try:
@@ -66,8 +68,23 @@ class Counters:
         except Exception as error:
             self._lost(error)
             return None
-        self.is_shared = True
         return used
+
+    def _see_whether_it_is_back(self) -> None:
+        """Asked for nothing, beside the requests: none of them waits for a store that hangs."""
+        if time.monotonic() >= self._away_until and self._trial is None:
+            self._trial = asyncio.create_task(self._try(), context=Context())
+
+    async def _try(self) -> None:
+        begin_background("ratelimits")
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self.store.add({("trial", 0): 0})
+            self.is_shared = True
+        except Exception as error:
+            self._lost(error)
+        finally:
+            self._trial = None
 
     async def close(self) -> None:
         if self._turns:

@@ -38,7 +38,7 @@ class Window:
 
     def take(self, now: float, draw: Draw) -> bool | None:
         """Whether a request may go. None when that is not known before `drawn`."""
-        if now >= self.ends_at:
+        if not self.ends_at - self.rate.seconds <= now < self.ends_at:  # a clock may also be set back
             self._begin(now)
         if self.left > 0:
             self.left -= 1

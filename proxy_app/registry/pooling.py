@@ -184,7 +184,10 @@ def _identity(certificate: Any, key: Any) -> dict[str, Any]:
 
 
 def _try_out_pair(certificate: str, key: str) -> None:
-    message = "This certificate or its key cannot be read, or they do not belong together"
+    message = (
+        "This certificate or its key cannot be read, or they do not belong together. Keys may be RSA of 2,048 to 4,096"
+        " bits, EC or Ed25519"
+    )
     _try_out("clientCert", message, certificate=certificate, key=key)
 
 

@@ -34,7 +34,9 @@ NEVER: tuple[Network, ...] = tuple(
     )
 )
 # Python's is_global lets these through.
-NOT_PUBLIC: tuple[Network, ...] = tuple(ipaddress.ip_network(text) for text in ("192.88.99.0/24", "2001::/23"))
+NOT_PUBLIC: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(text) for text in ("192.88.99.0/24", "2001::/23", "3fff::/20")
+)
 PUBLIC_IPV6 = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
 COMPATIBLE = IPv6Network("::/96")

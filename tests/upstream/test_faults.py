@@ -272,6 +272,35 @@ async def test_connections_closed_under_a_pool_cost_what_was_under_way_and_no_ca
     assert (stats()["connections"]["in_use"], stats()["in_flight"], pool.draining) == (0, 0, [])
 
 
+async def test_a_head_that_comes_byte_by_byte_has_an_end(install: Callable[..., UpstreamClient]) -> None:
+    install(HTTP_READ_TIMEOUT=0.3)
+
+    async def trickle(peer: Peer) -> None:
+        await peer.request()
+        for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 1000:
+            await peer.send(bytes([byte]))
+            await asyncio.sleep(0.05)
+
+    async with FakeUpstream(trickle) as upstream:
+        took, status = await timed(ask(upstream.url, "gw"))
+        await until(lambda: upstream.open_now == 0)
+    assert (status, 0.3 <= took < 3) == (504, True)
+
+
+async def test_a_body_that_comes_byte_by_byte_is_let_come(install: Callable[..., UpstreamClient]) -> None:
+    install(HTTP_READ_TIMEOUT=0.3)
+
+    async def trickle(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
+        for _ in range(10):
+            await asyncio.sleep(0.06)
+            await peer.send(b"x")
+
+    async with FakeUpstream(trickle) as upstream:
+        assert await ask(upstream.url, "gw") == 200
+
+
 # --- Names -----------------------------------------------------------------------------------------------------------
 
 
