@@ -63,9 +63,9 @@ async def timed(token: str, target: str = "/proxy/api/x", **how: Any) -> tuple[i
     return answer.status, time.perf_counter() - began
 
 
-async def broken(token: str) -> Visit:
+async def broken(token: str, target: str = "/proxy/api/x") -> Visit:
     """A request whose answer begins and does not end."""
-    visit = a_visit(token)
+    visit = a_visit(token, target)
     await asyncio.wait_for(visit.run(), 5)
     assert visit.answer.status == 200
     assert not visit.complete
@@ -109,26 +109,37 @@ async def test_an_upstream_that_hangs_is_504_at_the_limit_and_holds_no_more_slot
     assert upstreams.door.pools.in_use == 0
 
 
-async def test_a_trickle_ends_with_the_limit_for_all_of_it_and_silence_with_the_other(
+async def test_a_trickling_head_and_silence_end_with_one_limit_and_a_trickling_body_with_the_other(
     world: World, upstreams: UpstreamClient, records: list[CallRecord]
 ) -> None:
     async def long_answer(peer: Peer) -> None:
         while True:
-            await peer.request()
-            await peer.answer(b"x" * 10_000)
+            request = await peer.request()
+            if "slow" not in request.line:
+                await peer.answer(b"x" * 10_000)
+                continue
+            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+            while True:
+                await peer.send(b"x")
+                await asyncio.sleep(0.02)
 
     limits = {"pool_options": {"readTimeout": 0.2}, "total_timeout_ms": 600}
     async with behind_a_proxy(world, long_answer, **limits) as (proxy, token):
         assert (await timed(token))[0] == 200
-        proxy.fault = Fault(trickle_s=0.02)  # never silent for long, and never done
+        began = time.perf_counter()
+        await broken(token, "/proxy/api/slow")  # never silent for long, and never done
+        assert 0.55 < time.perf_counter() - began < 1.5
+        proxy.fault = Fault(trickle_s=0.02)  # its head too
         status, seconds = await timed(token)
-        assert (status, 0.55 < seconds < 1.1) == (504, True)
+        assert (status, 0.15 < seconds < 0.55) == (504, True)
         proxy.fault = Fault(cut_after=300)
         await broken(token)
         proxy.fault = HANGS
         status, seconds = await timed(token)
         assert (status, 0.15 < seconds < 0.7) == (504, True)
-    assert [record.outcome for record in records] == ["ok", "upstream_timeout", "upstream_protocol", "upstream_timeout"]
+    assert [record.outcome for record in records] == [
+        "ok", "upstream_timeout", "upstream_timeout", "upstream_protocol", "upstream_timeout",
+    ]  # fmt: skip
 
 
 @every_era
