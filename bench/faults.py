@@ -21,7 +21,7 @@ from bench.streaming import stream_through
 from bench.workloads import PROXY_ROUTE, Access, Target, call, missed
 from bench.wrk import Request
 
-ROUNDS, WINDOW_S = 5, 4.0
+ROUNDS, WINDOW_S = 12, 3.0
 MANY, ARRIVE_S, OTHERS = 500, 2.0, 32
 # The bounds that every upstream has unless its row says otherwise; the bench's own settings have none.
 ORDINARY = {"maxConnections": 25, "maxPending": 50}
@@ -33,7 +33,8 @@ DESCRIPTORS_MORE = 10
 FLAPS, UP_S, DOWN_S, FLAPPING_CALLERS = 5, 2.0, 2.0, 20
 BREAKER_OPEN_S = 1.0
 BACK_WITHIN_S = 20.0
-AFTER, AFTER_WITHIN_S = 100, 5.0
+# So many at a time fit into the slots of one worker, whichever gets them.
+AFTER, AFTER_AT_ONCE, AFTER_WITHIN_S = 100, 20, 5.0
 # When those who were let in before the circuit opened have failed, only probes are left.
 SETTLED_S = 0.5
 PROBES = WORKERS * (round((DOWN_S - SETTLED_S) / BREAKER_OPEN_S) + 1)
@@ -209,7 +210,10 @@ async def _flapping(stage: Stage, access: Access) -> dict[str, Any]:
                 await asyncio.sleep(UP_S)
         passed = (await asyncio.to_thread(upstream_stats, stage))["requests"] - passed
         back_s = await _back(stage, request)
-        after = await asyncio.gather(*(answered(stage, request, AFTER_WITHIN_S) for _ in range(AFTER)))
+        after = []
+        for _ in range(AFTER // AFTER_AT_ONCE):
+            some = (answered(stage, request, AFTER_WITHIN_S) for _ in range(AFTER_AT_ONCE))
+            after += await asyncio.gather(*some)
     offered = sum(seen.counts.values())
     wrong = [outcome for outcome in seen.counts if not outcome.startswith(("200", "502", "503"))]
     return {
