@@ -5,6 +5,7 @@
         |-- UpstreamUnreachable    502  upstream_unreachable   DNS, refused, no route, no answer to connect, our guard
         |   `-- UpstreamTls        502  upstream_tls
         |-- UpstreamPoolFull       503  upstream_pool_full     our own limit: Retry-After, reason
+        |   `-- UpstreamShareFull  429  upstream_share_full    the caller's part of it
         |-- UpstreamCircuitOpen    503  circuit_open           it failed too often, and is left alone for a while
         |-- UpstreamStreamCap      503  stream_cap             as many streams as one process may have
         |-- UpstreamTimeout        504  upstream_timeout       connected, then silent
@@ -24,7 +25,7 @@ Messages name no host, address or port: refused, blocked and unroutable look the
 import httpx
 
 from gatewaysite.errors import GatewayError, spread
-from proxy_app.upstream.failures import CircuitOpen, StreamCap, TlsError, may_have_been_sent
+from proxy_app.upstream.failures import CircuitOpen, ShareFull, StreamCap, TlsError, may_have_been_sent
 
 
 class UpstreamError(GatewayError):
@@ -59,6 +60,12 @@ class UpstreamPoolFull(UpstreamError):
     def __init__(self, message: str = "", *, maybe_sent: bool = False) -> None:
         super().__init__(message, maybe_sent=maybe_sent)
         self.retry_after_s = spread(1)
+
+
+class UpstreamShareFull(UpstreamPoolFull):
+    """Your team, or you, have as many connections to this upstream in use as one may have; try again shortly."""
+
+    status, code = 429, "upstream_share_full"
 
 
 class UpstreamCircuitOpen(UpstreamError):
@@ -167,6 +174,7 @@ def as_upstream_error(exc: httpx.HTTPError) -> UpstreamError:
 
 _KINDS: tuple[tuple[type[Exception], type[UpstreamError]], ...] = (
     (TlsError, UpstreamTls),
+    (ShareFull, UpstreamShareFull),
     (httpx.PoolTimeout, UpstreamPoolFull),
     (StreamCap, UpstreamStreamCap),
     (httpx.ConnectError, UpstreamUnreachable),

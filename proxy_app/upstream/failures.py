@@ -5,6 +5,7 @@ httpx.TransportError
 |   |-- TlsError                 handshake or certificate           never sent
 |   `-- AddressRefused           our own guard said no              never sent
 |-- ConnectTimeout, PoolTimeout                                     never sent
+|   `-- ShareFull                the caller's own part of the slots never sent
 |-- CircuitOpen                  we leave the upstream alone        never sent
 |-- StreamCap                    as many streams as may be open     never sent
 |-- LocalProtocolError           we refuse to write this request    never sent
@@ -26,6 +27,10 @@ class CircuitOpen(httpx.TransportError):
     def __init__(self, retry_after_s: float) -> None:
         super().__init__("the circuit is open")
         self.retry_after_s = retry_after_s
+
+
+class ShareFull(httpx.PoolTimeout):
+    """The caller's team, or the caller, has all the slots in use that one may have."""
 
 
 class StreamCap(httpx.TransportError):

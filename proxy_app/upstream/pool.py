@@ -15,7 +15,7 @@ from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.breaker import Breaker, Circuit
 from proxy_app.upstream.calls import Call
 from proxy_app.upstream.connector import Shelf
-from proxy_app.upstream.failures import AddressRefused, CircuitOpen, StreamCap
+from proxy_app.upstream.failures import AddressRefused, CircuitOpen, ShareFull, StreamCap
 from proxy_app.upstream.figures import Figures
 from proxy_app.upstream.health import Health
 from proxy_app.upstream.limits import NO_OPTIONS, HouseRules, Options, Rules, Timeouts, timeouts_of
@@ -194,7 +194,8 @@ class Pool:
         try:
             await self.slots.acquire(timeout_s, call.share)
         except (TimeoutError, QueueFull) as exc:
-            raise httpx.PoolTimeout("no connection became free in time") from exc
+            full = ShareFull if self.slots.own.is_full_for(call.share) else httpx.PoolTimeout
+            raise full("no connection became free in time") from exc
         finally:
             waited_s = time.monotonic() - call.began
             self.figures.wait.add(waited_s)

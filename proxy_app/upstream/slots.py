@@ -80,6 +80,10 @@ class Slots:
                 self._take(share)
                 waiter.set_result(None)
 
+    def is_full_for(self, share: str) -> bool:
+        """Whether it is the share's own limit that keeps it from a slot."""
+        return bool(share) and self._held[share] >= self.share_limit
+
     @property
     def stuck(self) -> bool:
         """Somebody waits for what is there."""
