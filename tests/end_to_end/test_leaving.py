@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from proxy_app.models import Call as CallRow
+from proxy_app.models import Tool
 from tests.builders import a_gateway, a_tool
 from tests.end_to_end.raw import call_bytes, request_bytes, send_and_leave
 from tests.gateway_process import GatewayProcess
@@ -17,8 +18,16 @@ from tests.scripted_mcp import Call, ScriptedMcp, done
 pytestmark = pytest.mark.anyio
 
 
-async def tool_of(url: str, **row: Any) -> None:
-    await asyncio.to_thread(lambda: a_tool("echo", gateway=a_gateway("gw", url=url, era="modern", **row)))
+async def tool_of(url: str, **row: Any) -> Tool:
+    return await asyncio.to_thread(lambda: a_tool("echo", gateway=a_gateway("gw", url=url, era="modern", **row)))
+
+
+async def until_nothing_is_in_flight(gateway: GatewayProcess) -> None:
+    """The gateway may be asking another upstream how it is meanwhile, which takes it five seconds at most."""
+    give_up_at = time.monotonic() + 10
+    while found := await asyncio.to_thread(busy, gateway):
+        assert time.monotonic() < give_up_at, found
+        await asyncio.sleep(0.02)
 
 
 async def until(happened: Callable[[], Awaitable[bool]], within_s: float) -> None:
@@ -29,8 +38,17 @@ async def until(happened: Callable[[], Awaitable[bool]], within_s: float) -> Non
 
 
 def in_flight(gateway: GatewayProcess) -> int:
+    return sum(sum(one.values()) for one in busy(gateway))
+
+
+def busy(gateway: GatewayProcess) -> list[dict[str, int]]:
+    """What each worker that has any calls under way says of them."""
     states = [client.get("/health").json()["upstream"] for client in gateway.workers().values()]
-    return sum(state["in_flight"] + state["connections"]["in_use"] + state["waiting"] for state in states)
+    found = [
+        {"in_flight": state["in_flight"], "in_use": state["connections"]["in_use"], "waiting": state["waiting"]}
+        for state in states
+    ]
+    return [one for one in found if any(one.values())]
 
 
 def nothing_is_borrowed(gateway: GatewayProcess) -> bool:
@@ -38,9 +56,9 @@ def nothing_is_borrowed(gateway: GatewayProcess) -> bool:
     return all(pool["pool_size"] == pool["pool_available"] for pool in pools)
 
 
-def outcomes() -> list[str]:
-    """Of calls of the tool; those of a test before may still be on their way into the table."""
-    return list(CallRow.objects.filter(tool_name="gw-echo").values_list("outcome", flat=True))
+def outcomes(tool: Tool) -> list[str]:
+    """Of calls of the very tool; those of a test before may still be on their way into the table."""
+    return list(CallRow.objects.filter(tool_id=tool.pk).values_list("outcome", flat=True))
 
 
 @pytest.mark.parametrize("streaming", [False, True])
@@ -61,7 +79,7 @@ async def test_a_client_that_leaves_lets_go_of_the_upstream(
         left.set()
 
     async with ScriptedMcp(hang) as upstream:
-        await tool_of(upstream.url)
+        tool = await tool_of(upstream.url)
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
         writer.write(call_bytes(admin_token, "gw-echo"))
         await asyncio.wait_for(reached.wait(), 10)
@@ -69,9 +87,8 @@ async def test_a_client_that_leaves_lets_go_of_the_upstream(
             await asyncio.wait_for(reader.readuntil(b"notifications/progress"), 5)
         writer.transport.abort()
         await asyncio.wait_for(left.wait(), 3)
-        # The gateway may be asking another upstream how it is meanwhile, which takes it five seconds at most.
-        await until(lambda: asyncio.to_thread(lambda: in_flight(gateway) == 0), 10)
-    await until(lambda: asyncio.to_thread(lambda: outcomes() == ["client_left"]), 10)
+        await until_nothing_is_in_flight(gateway)
+    await until(lambda: asyncio.to_thread(lambda: outcomes(tool) == ["client_left"]), 10)
 
 
 async def test_a_thousand_that_leave_at_odd_moments_spoil_nothing_for_the_next(
@@ -86,7 +103,7 @@ async def test_a_thousand_that_leave_at_odd_moments_spoil_nothing_for_the_next(
         for _ in range(10):
             visits = (send_and_leave(gateway, call_bytes(admin_token, "gw-echo"), n % 50 / 1000) for n in range(100))
             await asyncio.gather(*visits)
-        await until(lambda: asyncio.to_thread(lambda: in_flight(gateway) == 0), 5)
+        await until_nothing_is_in_flight(gateway)
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gw-echo"}}
         async with httpx.AsyncClient(base_url=gateway.url, timeout=20) as client:
             headers = {"authorization": f"Bearer {admin_token}"}
