@@ -1,9 +1,31 @@
 """Who is asking: the plain, immutable facts every decision is made from."""
 
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from gatewaysite.rates import Rate
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGrant:
+    """A role that somebody has: everywhere, or in one team. `permissions` are patterns, those it inherits included."""
+
+    role: str
+    team_id: UUID | None
+    permissions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScope:
+    """What a token may at most; what its owner may not, it may not either. None and empty: no limit of that kind."""
+
+    permissions: frozenset[str] | None = None  # patterns
+    team_id: UUID | None = None
+    server_id: UUID | None = None
+
+
+NO_SCOPE = TokenScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +35,14 @@ class Actor:
     user_id: UUID
     email: str
     is_admin: bool
-    roles: frozenset[tuple[UUID, str]] = frozenset()  # (team, role)
+    roles: frozenset[tuple[UUID, str]] = frozenset()  # (team, role of the membership)
     token_id: UUID | None = None
     # How many requests it may make in which time; of a token only.
     rates: tuple[Rate, ...] = field(default=(), compare=False)
+    grants: frozenset[RoleGrant] = frozenset()  # beyond what memberships give
+    scope: TokenScope = NO_SCOPE
+    # What the policy has worked out of the rest: see auth_app.policy.reach.
+    worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def team_ids(self) -> frozenset[UUID]:
@@ -25,9 +51,5 @@ class Actor:
     @property
     def share(self) -> tuple[str, str]:
         """On whose account what is shared out goes: the only team's ("team"), or the person's own ("person"), by id."""
-        teams = self.team_ids
+        teams = frozenset((self.scope.team_id,)) if self.scope.team_id else self.team_ids
         return ("team", next(iter(teams)).hex) if len(teams) == 1 else ("person", self.user_id.hex)
-
-    def writes_in(self, team_id: UUID) -> bool:
-        """Whether the actor's role in the team lets it change the team's items."""
-        return (team_id, "owner") in self.roles or (team_id, "member") in self.roles

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest
+from django.utils import timezone
 
 from auth_app.actor import Actor
+from auth_app.tokens.entries import OutOfScope, TokenEntry
 from auth_app.tokens.secrets import hash_secret
-from auth_app.tokens.work import load_token_actor
+from auth_app.tokens.uses import last_uses
+from auth_app.tokens.work import find_token
 from auth_app.users.work import load_actor
 from gatewaysite.context import Phase, set_who
 from gatewaysite.errors import NotSignedIn
@@ -20,9 +23,9 @@ class InvalidCredential(NotSignedIn):
 
 
 class TokenLookup:
-    """How a token's hash becomes an actor. The data plane's snapshot takes this over once it is loaded."""
+    """How a token's hash becomes whom it acts for. The data plane's snapshot takes this over once it is loaded."""
 
-    find: Callable[[bytes], Actor | None] = staticmethod(load_token_actor)
+    find: Callable[[bytes], TokenEntry | None] = staticmethod(find_token)
 
 
 def bearer_secret(authorization: str) -> str:
@@ -46,11 +49,27 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def _find_actor(request: HttpRequest) -> Actor:
     if authorization := request.headers.get("Authorization"):
-        actor = TokenLookup.find(hash_secret(bearer_secret(authorization)))
-        if actor is None:
+        entry = TokenLookup.find(hash_secret(bearer_secret(authorization)))
+        if entry is None:
             raise InvalidCredential
-        return actor
+        return used(entry, request.META.get("REMOTE_ADDR"))
     user = request.user
     if not user.is_authenticated:
         raise NotSignedIn
     return load_actor(user.pk, user.email, is_admin=user.is_admin)
+
+
+def used(entry: TokenEntry, client: str | None, *, for_a_server: bool = False) -> Actor:
+    """Whom a token acts for, where and when it may be used. Raises OutOfScope, or InvalidCredential for an ended one.
+
+    `for_a_server`: the caller sees to it that a token for one server gets no further than that.
+    """
+    now = timezone.now()
+    if not entry.is_live(now):
+        raise InvalidCredential
+    entry.check_use(client, now)
+    if entry.actor.scope.server_id and not for_a_server:
+        raise OutOfScope("Access denied: this token is for the MCP endpoint of one server only")
+    if entry.actor.token_id:
+        last_uses.note(entry.actor.token_id, client)
+    return entry.actor

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -76,17 +77,77 @@ class Membership(models.Model):
         return f"{self.user_id} in {self.team_id} as {self.role}"
 
 
+class Role(models.Model):
+    """Permissions by name or pattern, to be given to people. Those of the system cannot be changed."""
+
+    class Scope(models.TextChoices):
+        GLOBAL = "global"
+        TEAM = "team"
+        PERSONAL = "personal"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    description = models.CharField(max_length=500, blank=True)
+    scope = models.CharField(max_length=10, choices=Scope)
+    permissions = ArrayField(models.CharField(max_length=100), default=list)
+    inherits = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="heirs")
+    is_system = models.BooleanField(default=False, editable=False)
+    created_by = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RoleGrant(models.Model):
+    """A role somebody has: everywhere, or in one team; for ever, or until it expires."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="role_grants")
+    role = models.ForeignKey(Role, models.PROTECT, related_name="grants")
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="role_grants")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    granted_by = models.CharField(max_length=254, blank=True)
+    granted_at = models.DateTimeField(default=timezone.now, editable=False)
+    source = models.CharField(max_length=20, default="manual")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("user", "role", "team", name="role_grant_once", nulls_distinct=False),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} has {self.role_id}"
+
+
 class ApiToken(models.Model):
-    """A secret that acts for a person. Only its SHA-256 is kept; the last four characters help to recognise it."""
+    """A secret that acts for a person, within its own scope. Only its SHA-256 is kept.
+
+    What its scope allows its owner must be allowed too, now: see auth_app.policy. Null and empty mean no limit.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=200)
+    description = models.CharField(max_length=1000, blank=True)
+    tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     secret_hash = models.BinaryField(max_length=32, unique=True, editable=False)
     last_four = models.CharField(max_length=4, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.CharField(max_length=254, blank=True)
+    revoked_why = models.CharField(max_length=500, blank=True)
+    # Its scope. The last four characters help to recognise it.
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="api_tokens")
+    server_id = models.UUIDField(null=True, blank=True)
+    permissions = ArrayField(models.CharField(max_length=100), null=True, blank=True)
+    networks = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    # {"days": ["mon", ...], "from": "08:00", "to": "18:00", "timezone": "Europe/Berlin"}
+    hours = models.JSONField(default=dict, blank=True)
     rate_limit = models.CharField(max_length=200, blank=True)  # as a team's
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_ip = models.GenericIPAddressField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -1,25 +1,32 @@
-"""What an actor may see and do. The one place; every surface asks here.
+"""What an actor may do, and to which items. The one place; every surface asks here.
 
-A row is visible when it is public, belongs to one of the actor's teams (to any team, for an administrator), or is the
-actor's own. Nobody sees another person's private rows, administrators included.
-`visible_to` says this in SQL and `sees` in memory; a test holds them to each other.
+A permission holds for some items: public ones, those of a team, the actor's own (`Reach`). Roles say which: those of
+memberships, those that were granted, and two that everybody has. A token's scope takes away, and never adds. Nobody
+reaches other people's private items, administrators included. `Reach` speaks SQL and looks at items in memory; a test
+holds the two to each other.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 from django.db.models import Q
 
 from auth_app.actor import Actor
+from auth_app.permissions import OF_MEMBERSHIP, SYSTEM_ROLES, expand
 from gatewaysite.errors import Denied
 
 # Somebody who sees several items of one name means their own before their team's before a public one.
 CLOSENESS = {"private": 0, "team": 1, "public": 2}
+NOTHING = Q(pk__in=())
 
 
 class Owned(Protocol):
     """What the policy needs to know of an item, be it a model row or a snapshot entry."""
 
+    @property
+    def kind(self) -> str: ...
     @property
     def visibility(self) -> str: ...
     @property
@@ -28,47 +35,129 @@ class Owned(Protocol):
     def owner_id(self) -> UUID | None: ...
 
 
-def visible_to(actor: Actor) -> Q:
-    """The rows this actor may see."""
-    teams = Q(visibility="team") if actor.is_admin else Q(visibility="team", team_id__in=actor.team_ids)
-    return Q(visibility="public") | teams | Q(owner_id=actor.user_id)
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The items a permission holds for. `everywhere`: also where there are no items, and for every team's."""
+
+    everywhere: bool = False
+    public: bool = False
+    teams: frozenset[UUID] = frozenset()
+    own: UUID | None = None
+
+    def covers(self, item: Owned) -> bool:
+        if self.own is not None and item.owner_id == self.own:
+            return True
+        if item.visibility == "public":
+            return self.public
+        return item.visibility == "team" and (self.everywhere or item.team_id in self.teams)
+
+    def covers_new(self, visibility: str, team_id: UUID | None) -> bool:
+        """Whether it holds for an item that is to be: for its owner no reason to publish it."""
+        if team_id is not None and not (self.everywhere or team_id in self.teams):
+            return False
+        if visibility == "private":
+            return self.own is not None
+        return self.public if visibility == "public" else team_id is not None
+
+    def as_q(self) -> Q:
+        """`covers`, for rows."""
+        found = NOTHING
+        if self.public:
+            found |= Q(visibility="public")
+        if self.everywhere:
+            found |= Q(visibility="team")
+        elif self.teams:
+            found |= Q(visibility="team", team_id__in=self.teams)
+        return found | Q(owner_id=self.own) if self.own is not None else found
+
+
+NOWHERE = Reach()
+
+
+def reach(actor: Actor, permission: str) -> Reach:
+    """Where the permission holds for this actor."""
+    known: Reach | None = actor.worked_out.get(permission)
+    if known is None:
+        known = actor.worked_out[permission] = _within_scope(actor, permission, _reach_of_roles(actor, permission))
+    return known
+
+
+def may(actor: Actor, permission: str, item: Owned | None = None) -> bool:
+    """Whether it holds for the item; without one, whether it holds everywhere."""
+    found = reach(actor, permission)
+    return found.everywhere if item is None else found.covers(item)
+
+
+def require(actor: Actor, permission: str, item: Owned | None = None) -> None:
+    """Raises Denied, which names the permission."""
+    if not may(actor, permission, item):
+        raise Denied(f"Access denied: this needs the permission {permission}")
+
+
+def visible_to(actor: Actor, kind: str) -> Q:
+    """The rows of a kind this actor may see."""
+    return reach(actor, f"{kind}.read").as_q()
 
 
 def sees(actor: Actor, item: Owned) -> bool:
     """`visible_to`, for one item in memory."""
-    if item.visibility == "public" or item.owner_id == actor.user_id:
-        return True
-    return item.visibility == "team" and (actor.is_admin or item.team_id in actor.team_ids)
+    return reach(actor, f"{item.kind}.read").covers(item)
 
 
-def may_change(actor: Actor, item: Owned) -> bool:
-    """Whether the actor may edit, switch or delete an item it sees."""
-    if actor.is_admin or item.owner_id == actor.user_id:
-        return True
-    return item.visibility == "team" and item.team_id is not None and actor.writes_in(item.team_id)
+def may_do(actor: Actor, verb: str, item: Owned) -> bool:
+    """Whether the actor may do this to an item."""
+    return reach(actor, f"{item.kind}.{verb}").covers(item)
 
 
-def require_change(actor: Actor, item: Owned) -> None:
-    if not may_change(actor, item):
-        raise Denied("Access denied: only its owner, its team's members and administrators may change this item")
+def require_to(actor: Actor, verb: str, item: Owned) -> None:
+    """`may_do`, or Denied, which says who may."""
+    if not may_do(actor, verb, item):
+        raise Denied(f"Access denied: this needs the permission {item.kind}.{verb} {where(item)}")
 
 
-def may_create(actor: Actor, *, visibility: str, team_id: UUID | None) -> bool:
+def require_create(actor: Actor, kind: str, *, visibility: str, team_id: UUID | None) -> None:
     """Whether the actor may register an item with this visibility, for this team. A public one may name a team too."""
-    if actor.is_admin:
-        return True
-    if team_id is not None and not actor.writes_in(team_id):
-        return False
-    return visibility == "private" or (visibility == "team" and team_id is not None)
+    if not reach(actor, f"{kind}.create").covers_new(visibility, team_id):
+        place = "everywhere" if visibility == "public" else "in this team" if team_id else "at all"
+        raise Denied(f"Access denied: this needs the permission {kind}.create {place}")
 
 
-def require_create(actor: Actor, *, visibility: str, team_id: UUID | None) -> None:
-    if not may_create(actor, visibility=visibility, team_id=team_id):
-        raise Denied(
-            "Access denied: registering something public needs an administrator, something for a team a member of it"
+def where(item: Owned) -> str:
+    """For whose items a permission would have to hold."""
+    return {"private": "for it", "team": "in its team"}.get(item.visibility, "everywhere")
+
+
+def _reach_of_roles(actor: Actor, permission: str) -> Reach:
+    everywhere = own = public = False
+    teams = set()
+    for scope, team_id, permissions in _roles(actor):
+        if permission not in expand(permissions):
+            continue
+        if team_id is not None:
+            teams.add(team_id)
+        everywhere, own, public = (
+            everywhere or scope == "global",
+            own or scope == "personal",
+            public or scope == "public",
         )
+    return Reach(everywhere, public or everywhere, frozenset(teams), actor.user_id if own or everywhere else None)
 
 
-def may_administer(actor: Actor) -> bool:
-    """Whether the actor may see and change the installation itself."""
-    return actor.is_admin
+def _roles(actor: Actor) -> Iterator[tuple[str, UUID | None, frozenset[str]]]:
+    """(scope, team, patterns) of every role the actor has."""
+    names = ["everyone", "personal", *(["platform_admin"] if actor.is_admin else [])]
+    yield from ((SYSTEM_ROLES[name].scope, None, SYSTEM_ROLES[name].permissions) for name in names)
+    for team_id, membership in actor.roles:
+        yield "team", team_id, SYSTEM_ROLES[OF_MEMBERSHIP[membership]].permissions
+    for grant in actor.grants:
+        yield "team" if grant.team_id else "global", grant.team_id, grant.permissions
+
+
+def _within_scope(actor: Actor, permission: str, found: Reach) -> Reach:
+    scope = actor.scope
+    if scope.permissions is not None and permission not in expand(scope.permissions):
+        return NOWHERE
+    if scope.team_id is None:
+        return found
+    teams = frozenset((scope.team_id,)) if found.everywhere else found.teams & {scope.team_id}
+    return Reach(False, found.public, teams, None)

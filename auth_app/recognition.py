@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from auth_app.actor import Actor
 from auth_app.current import actor_of
-from auth_app.policy import may_administer
+from auth_app.policy import may
 from gatewaysite.context import set_who
 from gatewaysite.db import ledger
 from gatewaysite.db.failures import is_trouble
@@ -89,7 +89,7 @@ def is_recognised(cookies: Mapping[str, str]) -> bool:
 def remember(request: HttpRequest, response: HttpResponse) -> None:
     """Let an administrator whom the database has just confirmed be recognised on these pages, within this session."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    if not may_administer(actor) or "Authorization" in request.headers or hasattr(request, "recognised"):
+    if not may(actor, "connections.read") or "Authorization" in request.headers or hasattr(request, "recognised"):
         return
     told = {"id": actor.user_id.hex, "email": actor.email, "session": _session(request.COOKIES), "at": time.time()}
     response.set_cookie(

@@ -90,11 +90,11 @@ def _neither() -> Iterator[None]:
 def _requests() -> dict[str, Callable[[], None]]:
     from auth_app.current import TokenLookup
     from auth_app.tokens.secrets import hash_secret
-    from auth_app.tokens.work import load_token_actor
+    from auth_app.tokens.work import find_token
     from gatewaysite.control_plane import ControlPlane
 
     secret = _filled()
-    actor = load_token_actor(hash_secret(secret))
+    actor = find_token(hash_secret(secret))
     TokenLookup.find = staticmethod(lambda _hash: actor)
     plane = ControlPlane(threads=1, max_waiting=1)
 

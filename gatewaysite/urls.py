@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from auth_app.login.urls import urlpatterns as login_urls
+from auth_app.tokens.urls import urlpatterns as tokens
 from proxy_app.observe.attest.urls import urlpatterns as attestations
 from proxy_app.observe.page_urls import urlpatterns as observe_pages
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
@@ -14,6 +15,7 @@ urlpatterns = [
     *observe_pages,
     *attestations,
     *login_urls,
+    *tokens,
     path("v1/", include((registry_api, "v1"))),
 ]
 

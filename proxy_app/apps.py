@@ -3,14 +3,31 @@
 from django.apps import AppConfig
 from django.conf import settings
 
+from auth_app.permissions import VERBS
+
+# What of the process may be seen and done, beside what is registered.
+OPERATIONS = {
+    "attestations": ("read", "create"),
+    "calls": ("read",),
+    "connections": ("read",),
+    "metrics": ("read",),
+    "upstreams": ("read", "recreate"),
+}
+
 
 class ProxyAppConfig(AppConfig):
     name = "proxy_app"
 
     def ready(self) -> None:
         """Constructs only: this runs before gunicorn forks, so no loop, thread or socket may exist yet."""
+        from auth_app.permissions import catalogue
+        from proxy_app.registry.kinds import KINDS
         from proxy_app.upstream.client import install
 
+        for kind in KINDS:
+            catalogue.add(kind.slug, *VERBS, *kind.verbs)
+        for name, verbs in OPERATIONS.items():
+            catalogue.add(name, *verbs)
         install(settings)
 
 

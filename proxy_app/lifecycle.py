@@ -6,12 +6,13 @@ import logging
 import sys
 
 from auth_app.current import TokenLookup
+from auth_app.tokens.uses import last_uses
 from gatewaysite.context import begin_background
 from gatewaysite.db.units import close_pool, start_units, stop_units
 from gatewaysite.errors import GatewayError
 from proxy_app.apps import close_upstreams, open_upstreams
 from proxy_app.dataplane.bridge import Bridge
-from proxy_app.dataplane.caller import find_actor_now
+from proxy_app.dataplane.caller import find_entry_now
 from proxy_app.dataplane.health import Draining
 from proxy_app.federation.prober import prober
 from proxy_app.federation.worker import job_worker
@@ -43,8 +44,9 @@ async def start() -> None:
     start_units()
     await open_upstreams()
     recorder.start()
+    last_uses.start()
     await keeper.start()
-    TokenLookup.find = staticmethod(find_actor_now)
+    TokenLookup.find = staticmethod(find_entry_now)
     job_worker.start()
     prober.start()
     publisher.start()
@@ -64,6 +66,7 @@ async def stop() -> None:
     await prober.stop()
     await job_worker.stop()
     await keeper.stop()
+    await last_uses.stop()
     await recorder.stop()
     await admission.counters.close()
     await close_upstreams()

@@ -9,7 +9,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 # Filled by migrations, or moved by triggers only.
-KEPT = {"django_content_type", "auth_permission", "auth_app_stateversion", "django_migrations"}
+KEPT = {"django_content_type", "auth_permission", "auth_app_stateversion", "auth_app_role", "django_migrations"}
 # A job that runs right now, such as a worker's own sweep, is left to end: its worker would not find it any more.
 JOBS = (
     "procrastinate_events WHERE job_id NOT IN (SELECT id FROM procrastinate_jobs WHERE status = 'doing')",

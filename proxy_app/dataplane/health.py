@@ -3,7 +3,8 @@
 import asyncio
 from typing import Any
 
-from gatewaysite.errors import Denied, GatewayError
+from auth_app.policy import require
+from gatewaysite.errors import GatewayError
 from gatewaysite.responses import dump_json
 from gatewaysite.types import Receive, Scope, Send
 from proxy_app.dataplane.caller import caller
@@ -50,9 +51,8 @@ async def health(scope: Scope, receive: Receive, send: Send) -> None:
 async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
     """Prometheus text, for a token of an administrator."""
     try:
-        actor = await caller(header_dict(scope))
-        if not actor.is_admin:
-            raise Denied
+        actor = await caller(scope, header_dict(scope))
+        require(actor, "metrics.read")
     except GatewayError as error:
         await respond_error(send, error)
         return

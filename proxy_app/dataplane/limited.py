@@ -3,7 +3,7 @@
 from gatewaysite.errors import GatewayError, RateLimited
 from gatewaysite.middleware import request_id_from
 from gatewaysite.types import AsgiApp, Message, Receive, Scope, Send
-from proxy_app.dataplane.caller import find_actor, secret_hash_of
+from proxy_app.dataplane.caller import find_entry, secret_hash_of
 from proxy_app.dataplane.http import Headers, header_dict, respond_error
 from proxy_app.observe.metrics import count_refusal
 from proxy_app.ratelimits.admission import Admitted, admission
@@ -35,8 +35,8 @@ async def _admit(scope: Scope) -> Admitted | None:
         secret_hash = secret_hash_of(header_dict(scope))
     except GatewayError:
         return None
-    actor = find_actor(secret_hash)
-    return await admission.admit(actor.rates) if actor else None
+    entry = find_entry(secret_hash)
+    return await admission.admit(entry.actor.rates) if entry else None
 
 
 def _adding(headers: Headers, send: Send) -> Send:

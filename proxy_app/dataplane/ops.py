@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 
 from auth_app.actor import Actor
-from auth_app.policy import may_administer
-from gatewaysite.errors import Denied, GatewayError, MethodNotAllowed, NotFound
+from auth_app.policy import require
+from auth_app.stamps import Stamp, address_of
+from gatewaysite.errors import GatewayError, MethodNotAllowed, NotFound
 from gatewaysite.middleware import request_id_from
 from gatewaysite.responses import dump_json
 from gatewaysite.types import AsgiApp, Receive, Scope, Send
@@ -17,7 +18,6 @@ from proxy_app.dataplane.http import header_dict, respond, respond_error
 from proxy_app.observe.board import board
 from proxy_app.observe.upstreams import everywhere, here, recreate
 from proxy_app.observe.xray import merged
-from proxy_app.registry.stamps import Stamp, address_of
 
 # Its own thread: the loop's few threads may all wait for a name server. It starts with the first question.
 _reader = ThreadPoolExecutor(1, thread_name_prefix="ops")
@@ -28,17 +28,16 @@ RECREATE = re.compile(r"/ops/upstreams/(?P<key>[^/]+)/recreate")
 type Answering = Callable[[Scope, Actor], Awaitable[bytes]]
 
 
-def for_administrators(*methods: str) -> Callable[[Answering], AsgiApp]:
-    """An endpoint that takes these methods, with an administrator's token, and answers with JSON."""
+def permitted(permission: str, *methods: str) -> Callable[[Answering], AsgiApp]:
+    """An endpoint that answers with JSON, for tokens that have the permission everywhere."""
 
     def endpoint_of(answering: Answering) -> AsgiApp:
         async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
             try:
                 if scope["method"] not in methods:
                     raise MethodNotAllowed(allowed=methods)
-                actor = await caller(header_dict(scope))
-                if not may_administer(actor):
-                    raise Denied("Access denied: this is for administrators only")
+                actor = await caller(scope, header_dict(scope))
+                require(actor, permission)
                 body = await answering(scope, actor)
             except GatewayError as error:
                 await respond_error(send, error)
@@ -50,19 +49,19 @@ def for_administrators(*methods: str) -> Callable[[Answering], AsgiApp]:
     return endpoint_of
 
 
-@for_administrators("GET", "HEAD")
+@permitted("connections.read", "GET", "HEAD")
 async def connections(scope: Scope, actor: Actor) -> bytes:
     """The connection X-ray of all processes."""
     return await _on_reader(lambda: merged(board.parts()))
 
 
-@for_administrators("GET", "HEAD")
+@permitted("upstreams.read", "GET", "HEAD")
 async def upstreams(scope: Scope, actor: Actor) -> bytes:
     """How every upstream is, as all processes of this machine know it."""
     return await _on_reader(partial(everywhere, here()))
 
 
-@for_administrators("POST")
+@permitted("upstreams.recreate", "POST")
 async def recreate_upstream(scope: Scope, actor: Actor) -> bytes:
     """New connections to one upstream; the old ones end what they have begun."""
     found = RECREATE.fullmatch(scope["path"])

@@ -5,6 +5,7 @@ import logging
 from contextlib import aclosing
 
 from auth_app.actor import Actor
+from auth_app.policy import require_to
 from gatewaysite.bodies import ClientLeft
 from gatewaysite.context import Phase, RequestContext
 from gatewaysite.context import current as context
@@ -37,7 +38,7 @@ async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
     visit = Visit(scope, receive, send, headers, request_id)
     try:
         check_origin(headers)
-        visit.actor = await caller(headers)
+        visit.actor = await caller(scope, headers)
         visit.admitted = await admission.admit(visit.actor.rates)
         await visit.pass_on()
     except ClientLeft:
@@ -169,4 +170,5 @@ async def _route(actor: Actor, key: str) -> RouteEntry:
     route = await found(lambda snapshot: snapshot.registry.route(actor, key))
     if route is None:
         raise NotFound("Route not found")
+    require_to(actor, "use", route)
     return route

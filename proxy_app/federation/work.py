@@ -12,7 +12,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
 from procrastinate.exceptions import AlreadyEnqueued
 
-from auth_app.models import AuditEntry
+from auth_app.stamps import Stamp, audit
 from proxy_app.federation.offer import Item, Offer, storable
 from proxy_app.models import Gateway, Lease, Prompt, Registered, Resource, Tool, Visibility
 from proxy_app.names import display_name, free_name, public_tool_name
@@ -94,15 +94,8 @@ def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> None:
         }
         _describe(gateway, discovery, offer)
         gateway.save()
-        AuditEntry.objects.create(
-            actor_email=gateway.created_by,
-            action="gateway.synced",
-            object_kind="gateways",
-            object_id=gateway.id.hex,
-            object_name=gateway.name,
-            changes=counts,
-            via=VIA,
-        )
+        stamp = Stamp(email=gateway.created_by, via=VIA)
+        audit(stamp, "gateway.synced", "gateways", gateway.id.hex, gateway.name, counts)
 
 
 def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:

@@ -8,6 +8,8 @@ from proxy_app.models.called import Called
 class Gateway(Called):
     """`enabled` is what a person wants, `reachable` what was measured, `status` how far its registration came."""
 
+    kind = "gateways"
+
     class Status(models.TextChoices):
         PENDING = "pending"
         ACTIVE = "active"

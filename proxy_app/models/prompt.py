@@ -9,6 +9,8 @@ from proxy_app.models.registered import Registered
 class Prompt(Registered):
     """`arguments` is the list the upstream declared: name, description, required."""
 
+    kind = "prompts"
+
     gateway = models.ForeignKey(Gateway, models.CASCADE, null=True, blank=True, related_name="prompts")
     original_name = models.CharField(max_length=255)
     custom_name = models.CharField(max_length=255)

@@ -1,6 +1,7 @@
 """What every registered kind has in common: identity, ownership, visibility, state and audit stamps."""
 
 import uuid
+from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -16,6 +17,8 @@ class Visibility(models.TextChoices):
 
 class Registered(models.Model):
     """A row of the registry. `name` is the public name, unique among the rows of one scope (public, team or owner)."""
+
+    kind: ClassVar[str]  # as permissions name it
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=255)

@@ -9,6 +9,8 @@ from proxy_app.models.registered import Registered
 class Resource(Registered):
     """Either a fixed `uri`, or a `uri_template` (RFC 6570) whose variables the client fills in."""
 
+    kind = "resources"
+
     gateway = models.ForeignKey(Gateway, models.CASCADE, null=True, blank=True, related_name="resources")
     uri = models.CharField(max_length=2000)
     uri_template = models.CharField(max_length=2000, null=True, blank=True)

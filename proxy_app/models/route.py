@@ -27,6 +27,8 @@ def default_response_headers() -> list[str]:
 class Route(Called):
     """Served at /proxy/{id or slug}/...; what follows there is appended to `upstream_url`."""
 
+    kind = "routes"
+
     class QueryPolicy(models.TextChoices):
         AS_IS = "pass"
         LISTED = "listed"

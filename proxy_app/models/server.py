@@ -11,6 +11,8 @@ from proxy_app.models.tool import Tool
 class Server(Registered):
     """Served at /servers/{id or slug}/mcp."""
 
+    kind = "servers"
+
     icon = models.CharField(max_length=2000, null=True, blank=True)
     tools: "models.ManyToManyField[Tool, ServerTool]" = models.ManyToManyField(
         Tool, through="ServerTool", related_name="servers"

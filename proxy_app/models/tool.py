@@ -9,6 +9,8 @@ from proxy_app.models.registered import Registered
 class Tool(Registered):
     """`name` is what clients call: gateway slug, a dash, tool slug. `original_name` is what the upstream calls it."""
 
+    kind = "tools"
+
     class Integration(models.TextChoices):
         MCP = "MCP"
         REST = "REST"

@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from auth_app.actor import Actor
 from auth_app.current import actor_of
-from auth_app.policy import may_administer
+from auth_app.policy import require
 from auth_app.recognition import recognised, remember
-from gatewaysite.errors import Denied, NotFound, Refused
+from auth_app.stamps import stamp_of
+from gatewaysite.errors import NotFound, Refused
 from gatewaysite.responses import redirect_after, render_page
 from proxy_app.dataplane.bridge import Bridge, TookTooLong, wait_for
 from proxy_app.observe.board import board
@@ -22,7 +22,6 @@ from proxy_app.observe.upstream_shapes import Upstreams, UpstreamsPart
 from proxy_app.observe.upstream_showing import upstreams_context
 from proxy_app.observe.upstreams import everywhere, here, recreate
 from proxy_app.observe.xray import merged
-from proxy_app.registry.stamps import stamp_of
 
 # The loop reads its pools in a few milliseconds, or has other troubles than this page.
 LOOK_WITHIN_S = 2.0
@@ -42,7 +41,7 @@ class LoopBusy(Refused):
 @require_safe
 def connections(request: HttpRequest) -> HttpResponse:
     """Who holds and who waits for a database connection now; for htmx only the part that changes."""
-    _for_administrators(recognised(request), "see who holds the connections")
+    require(recognised(request), "connections.read")
     context = connections_context(merged(board.parts())) | {"section": "connections"}
     return _live_page(request, "connections/connections.html", context)
 
@@ -50,7 +49,7 @@ def connections(request: HttpRequest) -> HttpResponse:
 @require_safe
 def upstreams(request: HttpRequest) -> HttpResponse:
     """How every upstream is, in every process of this machine."""
-    _for_administrators(recognised(request), "see how upstreams are")
+    require(recognised(request), "upstreams.read")
     context = upstreams_context(_seen(), everything="all" in request.GET) | {"section": "upstreams"}
     return _live_page(request, "upstreams/list.html", context)
 
@@ -58,7 +57,7 @@ def upstreams(request: HttpRequest) -> HttpResponse:
 @require_safe
 def upstream(request: HttpRequest, key: str) -> HttpResponse:
     """One of them, with what was done to it and how each process sees it."""
-    _for_administrators(recognised(request), "see how upstreams are")
+    require(recognised(request), "upstreams.read")
     context = upstream_context(_seen(), key)
     if context is None:
         raise NotFound
@@ -69,7 +68,7 @@ def upstream(request: HttpRequest, key: str) -> HttpResponse:
 def recreate_upstream(request: HttpRequest, key: str) -> HttpResponse:
     """New connections to one upstream. Being recognised is enough to look, not for this: the database is asked."""
     actor = actor_of(request)
-    _for_administrators(actor, "give an upstream new connections")
+    require(actor, "upstreams.recreate")
     name = next((one["name"] for one in _seen()["upstreams"] if one["key"] == key), "")
     done = _on_the_loop(recreate(key, stamp_of(request, actor, via="ui")), RENEW_WITHIN_S)
     if done is None:
@@ -77,11 +76,6 @@ def recreate_upstream(request: HttpRequest, key: str) -> HttpResponse:
     words, tone = told_of(name or key, done)
     messages.success(request, words, tone)
     return redirect_after("page-upstream", key) if name else redirect_after("page-upstreams")
-
-
-def _for_administrators(actor: Actor, what: str) -> None:
-    if not may_administer(actor):
-        raise Denied(f"Access denied: only administrators may {what}")
 
 
 def _live_page(request: HttpRequest, template: str, context: Plain) -> HttpResponse:

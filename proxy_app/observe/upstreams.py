@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 import orjson
 
+from auth_app.stamps import Stamp
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import work
 from proxy_app.observe.neighbours import Teller, process_name, thread
 from proxy_app.observe.upstream_shapes import EventOf, Recreated, UpstreamNow, Upstreams, UpstreamsOf, UpstreamsPart
-from proxy_app.registry.stamps import Stamp
 from proxy_app.upstream.client import client
 from proxy_app.upstream.figures import BOUNDS_S, Times
 from proxy_app.upstream.pool import EVENTS_KEPT

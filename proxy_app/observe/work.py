@@ -8,11 +8,11 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from auth_app.actor import Actor
-from auth_app.policy import may_administer
+from auth_app.policy import may
+from auth_app.stamps import Stamp, audit
 from proxy_app.models import Call, Called, Gateway, Route
 from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.records import CallRecord
-from proxy_app.registry.stamps import Stamp, audit
 
 
 def copy_calls(records: Iterable[CallRecord]) -> None:
@@ -25,7 +25,7 @@ def copy_calls(records: Iterable[CallRecord]) -> None:
 
 def recent_calls(actor: Actor, limit: int) -> list[dict[str, Any]]:
     """The latest tool calls, newest first: an administrator's of everybody, others' their own. One query, no block."""
-    mine = Q() if may_administer(actor) else Q(user_id=actor.user_id)
+    mine = Q() if may(actor, "calls.read") else Q(user_id=actor.user_id)
     calls = Call.objects.filter(mine, method="tools/call").order_by("-at", "-id")
     columns = calls.values("at", "tool_id", "tool_name", "outcome", "duration_ms", "upstream_ms")
     return [dict(call) for call in columns[:limit]]

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from auth_app.actor import Actor
-from auth_app.policy import may_change, may_create
+from auth_app.policy import may, may_do
 from proxy_app.registry.forms import Scope
 
 
@@ -14,15 +14,16 @@ from proxy_app.registry.forms import Scope
 class Shown:
     """As much of an item as the policy needs. E-mail addresses are unique, so the owner's tells who that is."""
 
+    kind: str
     visibility: str
     team_id: UUID | None
     owner_id: UUID | None
 
 
-def may_change_item(actor: Actor, item: Mapping[str, Any]) -> bool:
+def may_do_item(actor: Actor, verb: str, kind: str, item: Mapping[str, Any]) -> bool:
     mine = bool(item["ownerEmail"]) and item["ownerEmail"] == actor.email
     team_id = UUID(item["teamId"]) if item["teamId"] else None
-    return may_change(actor, Shown(item["visibility"], team_id, actor.user_id if mine else None))
+    return may_do(actor, verb, Shown(kind, item["visibility"], team_id, actor.user_id if mine else None))
 
 
 def why_not(item: Mapping[str, Any]) -> str:
@@ -33,6 +34,6 @@ def why_not(item: Mapping[str, Any]) -> str:
     return f"Only {owner} and administrators may change it."
 
 
-def scope_of(actor: Actor, teams: list[tuple[str, str]]) -> Scope:
+def scope_of(actor: Actor, kind: str, teams: list[tuple[str, str]]) -> Scope:
     """What this actor may choose in a form."""
-    return Scope(teams=teams, may_publish=may_create(actor, visibility="public", team_id=None))
+    return Scope(teams=teams, may_publish=may(actor, f"{kind}.create"))

@@ -1,27 +1,23 @@
 """JSON endpoints of the registry, for every kind. Each calls one unit of work and answers with what it returned."""
 
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from auth_app.actor import Actor
-from auth_app.current import actor_of
-from gatewaysite.bodies import parse_json
-from gatewaysite.errors import BadInput, FieldError, MethodNotAllowed, TooLarge, UnsupportedMediaType
+from auth_app.endpoints import Handler, answer, json_body
+from auth_app.stamps import stamp_of
+from gatewaysite.errors import BadInput, FieldError
 from gatewaysite.responses import json_response
+from gatewaysite.validation import Body, validated, values_of
 from proxy_app.registry import work
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.query import from_api, single_values
-from proxy_app.registry.stamps import stamp_of
-from proxy_app.registry.validation import Body, Visible, validated, values_of
+from proxy_app.registry.validation import Visible
 from proxy_app.registry.work import Listing
-
-Handler = Callable[[Actor], HttpResponse]
 
 
 class StateParameters(BaseModel):
@@ -102,32 +98,10 @@ def refresh(request: HttpRequest, key: str) -> HttpResponse:
     return answer(request, {"POST": enqueue})
 
 
-def answer(request: HttpRequest, handlers: dict[str, Handler], *, otherwise: str = "") -> HttpResponse:
-    """Run the method's handler for whoever is signed in. HEAD is a GET whose body the server leaves out."""
-    actor = actor_of(request)
-    method = "GET" if request.method == "HEAD" else request.method or ""
-    allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
-    if method == "OPTIONS":
-        return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
-    if method not in handlers:
-        raise MethodNotAllowed(otherwise, allowed=allowed)
-    return handlers[method](actor)
-
-
 def _list(kind: Kind, listing: Listing, *, wrapped: bool) -> HttpResponse:
     if wrapped:
         return json_response({kind.slug: listing.items, "nextCursor": listing.next_cursor})
     return json_response(listing.items)
-
-
-def json_body(request: HttpRequest) -> Any:
-    """What was sent, read and parsed."""
-    if request.content_type != "application/json":
-        raise UnsupportedMediaType
-    try:
-        return parse_json(request.body)
-    except RequestDataTooBig as error:
-        raise TooLarge from error
 
 
 @cache

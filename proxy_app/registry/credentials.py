@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from gatewaysite.validation import Body, plain_text
 from proxy_app.registry.kind import Values
-from proxy_app.registry.validation import Body, plain_text
 from proxy_app.upstream.secrets import seal
 
 MASK = "*****"

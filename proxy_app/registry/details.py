@@ -10,7 +10,7 @@ from django.urls import reverse
 from auth_app.actor import Actor
 from proxy_app.observe.work import calls_through
 from proxy_app.registry import route_trial, schema_form
-from proxy_app.registry.access import may_change_item
+from proxy_app.registry.access import may_do_item
 from proxy_app.registry.kinds import PROMPTS, RESOURCES
 from proxy_app.registry.query import EVERYTHING
 from proxy_app.registry.showing import is_syncing, pretty
@@ -61,7 +61,7 @@ def tool_context(
 
 def route_context(actor: Actor, item: Item, texts: Mapping[str, str], result: Plain | None = None) -> Plain:
     """Who may change a route sees everybody's requests through it, others their own."""
-    everybody = may_change_item(actor, item)
+    everybody = may_do_item(actor, "update", "routes", item)
     calls = calls_through(UUID(item["id"]), None if everybody else actor.user_id, CALLS_SHOWN)
     return {
         "part": "routes/detail.html",

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from gatewaysite.controls import FALSE, Field, Item, Texts, choices, control, every_control, part, with_messages
 from gatewaysite.errors import BadInput, Conflict, GatewayError
 from proxy_app.proxy_rules import (
     BODY_LIMIT_BYTES,
@@ -18,7 +19,6 @@ from proxy_app.proxy_rules import (
     DEFAULT_REQUEST_HEADERS,
     DEFAULT_RESPONSE_HEADERS,
 )
-from proxy_app.registry.controls import FALSE, Field, Item, Texts, choices, control, every_control, part, with_messages
 from proxy_app.registry.pool_form import pool_body, pool_fields, pool_texts
 
 KEEP = "keep"

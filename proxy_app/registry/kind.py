@@ -81,6 +81,7 @@ class Kind:
     update: type[BaseModel]
     create: type[BaseModel] | None  # request body; None when the kind cannot be created by hand (yet)
     why_not_created: str = ""  # in that case: where its items come from, for a person
+    verbs: tuple[str, ...] = ()  # what may be done with it beside reading and changing it
     wrapped: bool = True  # create body is {"tool": {...}, "team_id", "visibility"}; gateways are flat
 
     columns: tuple[Column, ...]

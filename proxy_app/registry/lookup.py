@@ -60,7 +60,7 @@ def find_each[M: Registered](model: type[M], actor: Actor, keys: Sequence[str], 
     """The item for each id or name. BadInput names those the actor cannot see."""
     ids = {key: row_id for key in keys if (row_id := as_id(key)) is not None}
     wanted = Q(pk__in=ids.values()) | Q(name__in=[key for key in keys if key not in ids])
-    rows = model._default_manager.filter(visible_to(actor), wanted)
+    rows = model._default_manager.filter(visible_to(actor, model.kind), wanted)
     by_id = {row.pk: row for row in rows}
     by_name = {row.name: row for row in sorted(rows, key=lambda row: CLOSENESS[row.visibility], reverse=True)}
     found = {key: by_id.get(ids[key]) if key in ids else by_name.get(key) for key in keys}

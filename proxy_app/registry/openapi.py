@@ -8,12 +8,15 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from pydantic import TypeAdapter
 
+from auth_app.endpoints import answer
+from auth_app.tokens.api import AdminListParameters, ListParameters
+from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenList, TokenRevocation, TokenUpdate
 from gatewaysite import __version__
 from gatewaysite.responses import json_response
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.upstream_shapes import Recreated, Upstreams
-from proxy_app.registry.api import StateParameters, answer, create_body
+from proxy_app.registry.api import StateParameters, create_body
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters
@@ -110,6 +113,43 @@ def _for_administrators(summary: str, model: type) -> Json:
     }
 
 
+def _token_paths() -> Json:
+    """For signed-in people: a token manages no tokens."""
+    gone = {"204": {"description": "It is revoked."}}
+
+    def operation(summary: str, good: Json, *errors: int, body: str = "", query: Any = None, one: bool = False) -> Json:
+        found: Json = {"summary": summary, "tags": ["tokens"], "security": [{"session": []}]}
+        found["responses"] = good | _responses({}, 401, 403, 503, *errors)
+        found["parameters"] = [*([KEY] if one else []), *(_query(query) if query else [])]
+        if body:
+            found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+        return found
+
+    def answers(words: str, model: str, status: int = 200) -> Json:
+        return {str(status): _response(words, _ref(model))}
+
+    wrong = (400, 409, 413, 415, 422)
+    listed, told = answers("Newest first.", "TokenList"), answers("The token, without its secret.", "TokenData")
+    made = answers("The token, and its secret, which is shown here only.", "NewToken", 201)
+    revoked = operation("Revoke a token of yours", gone, 404, 409, body="TokenRevocation", one=True)
+    revoked["requestBody"]["required"] = False
+    return {
+        "/tokens": {
+            "get": operation("List your API tokens", listed, 422, query=ListParameters),
+            "post": operation("Make an API token", made, *wrong, body="TokenCreate"),
+        },
+        "/tokens/{key}": {
+            "get": operation("Read a token of yours", told, 404, one=True),
+            "put": operation("Change a token of yours", told, 404, *wrong, body="TokenUpdate", one=True),
+            "delete": revoked,
+        },
+        "/tokens/admin/all": {
+            "get": operation("List everybody's API tokens", listed, 422, query=AdminListParameters),
+        },
+        "/tokens/admin/{key}": {"delete": revoked | {"summary": "Revoke anybody's token"}},
+    }
+
+
 STATE_OF_PROCESS: Json = {"security": [], "responses": {"200": {"description": "As it stands.", **ANY}}}
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
@@ -168,7 +208,7 @@ def build() -> Json:
         "info": {"title": "Poolgate", "version": __version__},
         "servers": [{"url": settings.PUBLIC_URL}],
         "security": [{"token": []}, {"session": []}],
-        "paths": {**_registry_paths(), **OTHERS},
+        "paths": {**_registry_paths(), **OTHERS, **_token_paths()},
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
@@ -308,7 +348,11 @@ def _parameter_schema(field: Json) -> Json:
 def _schemas() -> Json:
     """Every model by its own name: what is answered as it is written, what is sent as it is checked."""
     inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [
-        (model.__name__, "serialization", TypeAdapter(model)) for model in (Xray, Upstreams, Recreated)
+        (model.__name__, "serialization", TypeAdapter(model))
+        for model in (Xray, Upstreams, Recreated, TokenData, TokenList, NewToken)
+    ]
+    inputs += [
+        (model.__name__, "validation", TypeAdapter(model)) for model in (TokenCreate, TokenUpdate, TokenRevocation)
     ]
     for kind in KINDS:
         inputs.append((kind.slug, "serialization", TypeAdapter(kind.data)))

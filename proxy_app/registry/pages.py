@@ -13,26 +13,26 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from auth_app.actor import Actor
 from auth_app.current import actor_of
 from auth_app.login.pages import safe_target
-from auth_app.policy import may_administer
+from auth_app.policy import may
+from auth_app.stamps import Stamp, stamp_of
 from auth_app.teams.work import teams_to_choose
+from gatewaysite.controls import Texts
 from gatewaysite.errors import BadInput, Conflict, Denied, GatewayError, NotFound
 from gatewaysite.responses import redirect_after, render_page
+from gatewaysite.validation import validated, values_of
 from proxy_app.dataplane.call import call_tool_for_page
 from proxy_app.dataplane.proxy.trial import try_route
 from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.upstream_rows import id_of
 from proxy_app.registry import details, forms, picker, route_trial, schema_form, work
-from proxy_app.registry.access import may_change_item, scope_of, why_not
-from proxy_app.registry.controls import Texts
+from proxy_app.registry.access import may_do_item, scope_of, why_not
 from proxy_app.registry.dependents import dependents_of
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, ROUTES, TOOLS
 from proxy_app.registry.query import from_page
 from proxy_app.registry.showing import facts_of, state_of, watched_state
-from proxy_app.registry.stamps import Stamp, stamp_of
 from proxy_app.registry.tables import is_narrowed, table_context
 from proxy_app.registry.tool_call import shown
-from proxy_app.registry.validation import validated, values_of
 
 Plain = dict[str, Any]
 
@@ -82,7 +82,7 @@ def edit(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     """The item's form, or the item changed by it."""
     actor = actor_of(request)
     item = work.read_item(kind, actor, key)
-    if not may_change_item(actor, item):
+    if not may_do_item(actor, "update", kind.slug, item):
         raise Denied(why_not(item))
     return _form(
         request,
@@ -115,7 +115,7 @@ def delete(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         messages.success(request, f"{gone['name']} was deleted.", "ok")
         return redirect_after(kind_url(kind))
     item = work.read_item(kind, actor, key)
-    if not may_change_item(actor, item):
+    if not may_do_item(actor, "delete", kind.slug, item):
         raise Denied(why_not(item))
     context = item_context(kind, actor, item) | {"dependents": dependents_of(kind, actor, item)}
     return _page_or_part(request, "registry/delete.html", "confirm", context)
@@ -204,7 +204,7 @@ def kind_context(kind: Kind) -> Plain:
 
 def item_context(kind: Kind, actor: Actor, item: Plain) -> Plain:
     """What every page of an item shows of it."""
-    change = may_change_item(actor, item)
+    change = may_do_item(actor, "update", kind.slug, item)
     return kind_context(kind) | {
         "name": item["name"],
         "url": item_url(kind, item["id"]),
@@ -220,7 +220,7 @@ def item_context(kind: Kind, actor: Actor, item: Plain) -> Plain:
 
 def _upstream_url(kind: Kind, actor: Actor, item: Plain) -> str:
     """Its row among the upstreams, for those who may look at them."""
-    if kind not in (GATEWAYS, ROUTES) or not may_administer(actor):
+    if kind not in (GATEWAYS, ROUTES) or not may(actor, "upstreams.read"):
         return ""
     key = f"{ROUTE_KEY}{item['id']}" if kind is ROUTES else item["id"]
     return f"{reverse('page-upstreams')}#{id_of('upstream', key)}"
@@ -254,7 +254,7 @@ def _show_form(
     request: HttpRequest, kind: Kind, texts: Texts | None, item: Plain | None, error: GatewayError | None = None
 ) -> HttpResponse:
     actor = actor_of(request)
-    scope = scope_of(actor, teams_to_choose(actor))
+    scope = scope_of(actor, kind.slug, teams_to_choose(actor, kind.slug))
     fields = forms.fields_for(kind.slug, texts or forms.blank_texts(kind.slug, scope), scope, item=item)
     if kind.slug == "servers":
         fields.insert(2, picker.tool_picker(actor, item, request.POST if request.method == "POST" else QueryDict()))

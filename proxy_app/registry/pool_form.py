@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from pydantic.alias_generators import to_camel
 
-from proxy_app.registry.controls import FALSE, Field, Item, Texts, choices, control, fold, part
+from gatewaysite.controls import FALSE, Field, Item, Texts, choices, control, fold, part
 from proxy_app.upstream.limits import rules_of
 
 ASKED_NOW_AND_THEN = frozenset({"gateways"})

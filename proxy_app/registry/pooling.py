@@ -11,10 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
 from gatewaysite.rates import rates_of
+from gatewaysite.validation import Body, plain_text
 from proxy_app.models import Called
 from proxy_app.registry.data import AnyObject, as_text
 from proxy_app.registry.kind import Source, Values
-from proxy_app.registry.validation import Body, plain_text
 from proxy_app.upstream import tls
 from proxy_app.upstream.limits import NO_OPTIONS, Counts
 from proxy_app.upstream.secrets import CLIENT_KEY, CannotUnseal, open_sealed, seal

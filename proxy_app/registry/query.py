@@ -12,8 +12,9 @@ from django.http import QueryDict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from gatewaysite.errors import BadInput, FieldError, GatewayError
+from gatewaysite.validation import NOT_IN_A_LINE, validated
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.validation import NOT_IN_A_LINE, Visible, validated
+from proxy_app.registry.validation import Visible
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 500

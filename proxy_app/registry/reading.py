@@ -45,7 +45,7 @@ def read_page(kind: Kind, actor: Actor, query: ListQuery, page: int) -> tuple[li
 
 def narrowed(kind: Kind, actor: Actor, query: ListQuery) -> Q:
     """The rows a list is about: those the actor may see, and of them those the query wants."""
-    condition = visible_to(actor)
+    condition = visible_to(actor, kind.slug)
     if not query.include_inactive:
         condition &= Q(enabled=True)
     if query.tags:

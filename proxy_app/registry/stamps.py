@@ -1,88 +1,18 @@
-"""Who wrote what: the stamps on a row, and the audit entry beside it."""
+"""The audit entry of a write to the registry: which item, and what of it changed."""
 
-import ipaddress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
-
-from auth_app.actor import Actor
-from auth_app.models import AuditEntry
-from gatewaysite.context import Phase
-from gatewaysite.phases import during
+from auth_app.stamps import Stamp, audit
 from proxy_app.registry.kind import Change, Kind
-from proxy_app.registry.validation import NOT_IN_A_LINE
 
 NEVER_SHOWN = frozenset({"sealed_headers", "sealed_client_key"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stamp:
-    """The origin of a write: whose it is, and how it came in."""
-
-    email: str
-    ip: str | None = None
-    user_agent: str = ""
-    via: str = "api"
-    request_id: str = ""
-
-    def created(self) -> dict[str, Any]:
-        return {
-            "created_by": self.email,
-            "created_from_ip": self.ip,
-            "created_via": self.via,
-            "created_user_agent": self.user_agent[:300],
-        }
-
-    def modified(self) -> dict[str, Any]:
-        return {
-            "modified_by": self.email,
-            "modified_from_ip": self.ip,
-            "modified_via": self.via,
-            "modified_user_agent": self.user_agent[:300],
-        }
-
-
-def stamp_of(request: HttpRequest, actor: Actor, *, via: str = "api") -> Stamp:
-    """Whose write a request is and where it came from."""
-    return Stamp(
-        email=actor.email,
-        ip=address_of(request.META.get("REMOTE_ADDR", "")),
-        user_agent=NOT_IN_A_LINE.sub("", request.headers.get("User-Agent", "")),
-        via=via,
-        request_id=getattr(request, "request_id", ""),
-    )
-
-
-def address_of(text: str) -> str | None:
-    """None behind a Unix socket."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
 
 
 def record(kind: Kind, row: Any, action: str, stamp: Stamp, changes: dict[str, Any] | None = None) -> None:
     """Add the audit entry of a write, inside its unit."""
     audit(stamp, f"{kind.singular}.{action}", kind.slug, row.pk.hex, row.name, changes)
-
-
-def audit(stamp: Stamp, action: str, kind: str, key: str, name: str, changes: dict[str, Any] | None = None) -> None:
-    """Add any audit entry, inside a unit. Secrets do not belong into `changes`."""
-    with during(Phase.AUDIT):
-        AuditEntry.objects.create(
-            actor_email=stamp.email,
-            action=action,
-            object_kind=kind,
-            object_id=key,
-            object_name=name,
-            changes=changes or {},
-            request_id=stamp.request_id,
-            from_ip=stamp.ip,
-            via=stamp.via,
-        )
 
 
 def changes_of(change: Change) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What kinds share in their `store` hooks: which columns a name sets."""
 
+from gatewaysite.validation import bad_field
 from proxy_app.models import Gateway, Prompt, Tool
 from proxy_app.names import public_tool_name, slugify
 from proxy_app.registry.kind import Values
-from proxy_app.registry.validation import bad_field
 
 
 def named(row: object, values: Values) -> Values:

@@ -14,16 +14,17 @@ from django.utils import timezone
 
 from auth_app.actor import Actor
 from auth_app.models import Team
-from auth_app.policy import require_change, require_create, visible_to
+from auth_app.policy import require_create, require_to, visible_to
+from auth_app.stamps import Stamp
 from gatewaysite.errors import Conflict
+from gatewaysite.validation import bad_field
 from proxy_app.federation.work import defer_sync
 from proxy_app.registry.kind import Change, Kind, PlainRow, Values
 from proxy_app.registry.kinds import GATEWAYS, KINDS, SERVERS
 from proxy_app.registry.lookup import find_one
 from proxy_app.registry.query import ALL_LIMIT, ListQuery, make_cursor
 from proxy_app.registry.reading import read_page, read_part
-from proxy_app.registry.stamps import Stamp, changes_of, record
-from proxy_app.registry.validation import bad_field
+from proxy_app.registry.stamps import changes_of, record
 
 __all__ = [
     "Listing",
@@ -72,14 +73,14 @@ def list_items(kind: Kind, actor: Actor, query: ListQuery) -> Listing:
 def list_members(kind: Kind, actor: Actor, server_key: str, query: ListQuery) -> Listing:
     """The same, of one server: its tools, resources or prompts. Raises NotFound for a server the actor cannot see."""
     with transaction.atomic(durable=True):
-        servers = SERVERS.model._default_manager.filter(visible_to(actor))
+        servers = SERVERS.model._default_manager.filter(visible_to(actor, SERVERS.slug))
         server = find_one(SERVERS, servers, server_key)
         return _part(kind, query, read_part(kind, actor, query, server.pk))
 
 
 def read_item(kind: Kind, actor: Actor, key: str) -> PlainRow:
     """One item by id or slug. A single query needs no block."""
-    item: PlainRow = kind.to_data(find_one(kind, kind.rows(actor).filter(visible_to(actor)), key))
+    item: PlainRow = kind.to_data(find_one(kind, kind.rows(actor).filter(visible_to(actor, kind.slug)), key))
     return item
 
 
@@ -108,7 +109,7 @@ def set_enabled(kind: Kind, actor: Actor, key: str, enabled: bool, stamp: Stamp)
 def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
     """Delete an item, and of a gateway all it offered. Returns what it was."""
     with transaction.atomic(durable=True):
-        row = _locked(kind, actor, key)
+        row = _locked(kind, actor, key, "delete")
         item = _reread(kind, actor, row)
         record(kind, row, "deleted", stamp)
         row.delete()
@@ -118,7 +119,7 @@ def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
 def refresh_gateway(actor: Actor, key: str, stamp: Stamp) -> PlainRow:
     """Enqueue the job that asks a gateway again what it offers. Its row shows the progress."""
     with transaction.atomic(durable=True):
-        row = _locked(GATEWAYS, actor, key)
+        row = _locked(GATEWAYS, actor, key, "update")
         if not row.enabled:
             raise Conflict("This gateway is switched off; switch it on first.")
         if not defer_sync(row.pk):
@@ -130,7 +131,7 @@ def refresh_gateway(actor: Actor, key: str, stamp: Stamp) -> PlainRow:
 def counts(actor: Actor) -> dict[str, dict[str, int]]:
     """How many items of each kind the actor sees, and how many of them are switched on. A single query."""
     first, *others = (
-        kind.model._default_manager.filter(visible_to(actor))
+        kind.model._default_manager.filter(visible_to(actor, kind.slug))
         .values(kind=Value(kind.slug))
         .annotate(total=Count("pk"), enabled=Count("pk", filter=Q(enabled=True)))
         for kind in KINDS
@@ -149,18 +150,18 @@ def _part(kind: Kind, query: ListQuery, found: list[PlainRow]) -> Listing:
     return Listing(found[:limit], next_cursor=make_cursor(kind, (last["createdAt"], UUID(last["id"]))))
 
 
-def _locked(kind: Kind, actor: Actor, key: str) -> Any:
+def _locked(kind: Kind, actor: Actor, key: str, verb: str) -> Any:
     """The row as a model instance that nobody else changes until the unit ends. Raises NotFound, Denied."""
-    rows = kind.model._default_manager.filter(visible_to(actor)).select_for_update(no_key=True)
+    rows = kind.model._default_manager.filter(visible_to(actor, kind.slug)).select_for_update(no_key=True)
     row = find_one(kind, rows.fetch_mode(FETCH_RAISE), key)
-    require_change(actor, row)
+    require_to(actor, verb, row)
     return row
 
 
 def _update(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp, action: str) -> PlainRow:
     values = kind.prepare(values) if kind.prepare else values
     with _clashes(kind), transaction.atomic(durable=True):
-        row = _locked(kind, actor, key)
+        row = _locked(kind, actor, key, "update")
         columns = kind.store(row, values)
         before = {name: old for name in columns if (old := getattr(row, name)) != columns[name]}
         if before or values.keys() - columns.keys():
@@ -194,7 +195,7 @@ def _require_scope(actor: Actor, row: Any) -> None:
         raise bad_field("team_id", "Something visible to a team needs the team's id", "missing")
     if row.visibility == "private" and row.owner_id is None:
         raise bad_field("visibility", "Nobody owns this item, so that nobody would see it if it were private")
-    require_create(actor, visibility=row.visibility, team_id=row.team_id)
+    require_create(actor, row.kind, visibility=row.visibility, team_id=row.team_id)
     if row.team_id is not None and not Team.objects.filter(pk=row.team_id).exists():
         raise bad_field("team_id", "There is no such team", "unknown_team")
 

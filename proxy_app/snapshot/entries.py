@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
 from auth_app.actor import Actor
 from auth_app.policy import CLOSENESS, sees
+from auth_app.tokens.entries import TokenEntry
 from gatewaysite.rates import Rate
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
@@ -16,7 +18,9 @@ from proxy_app.upstream.pool import Upstream
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What every entry has; the policy decides on these three."""
+    """What every entry has; the policy decides on the last three, and the kind."""
+
+    kind: ClassVar[str]
 
     id: UUID
     name: str
@@ -27,6 +31,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry(Entry):
+    kind = "gateways"
+
     slug: str
     endpoint: Endpoint
     rates: tuple[Rate, ...] = ()
@@ -38,6 +44,8 @@ class ToolEntry(Entry):
 
     Kept as bytes so that a schema reaches the client exactly as the upstream wrote it.
     """
+
+    kind = "tools"
 
     original_name: str
     gateway_id: UUID
@@ -51,6 +59,8 @@ class ToolEntry(Entry):
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry(Entry):
+    kind = "servers"
+
     slug: str
     description: str
     tools: tuple[tuple[str, ToolEntry], ...]  # (name this server's clients see, tool), in the server's order
@@ -69,6 +79,8 @@ class NameList:
 @dataclass(frozen=True, slots=True)
 class RouteEntry(Entry):
     """A proxy route, ready to be used: see snapshot/routes.py."""
+
+    kind = "routes"
 
     slug: str
     upstream: Upstream
@@ -91,18 +103,13 @@ class RouteEntry(Entry):
 
 
 @dataclass(frozen=True, slots=True)
-class TokenEntry:
-    actor: Actor
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Access:
     """Tokens and the people behind them, as of one version of the "access" part."""
 
     version: int = 0
     tokens: Mapping[bytes, TokenEntry] = field(default_factory=dict)
     limited: bool = False  # whether any token has a rate limit
+    ends_at: datetime | None = None  # when a role that was granted for a time expires
 
 
 @dataclass(frozen=True, slots=True)

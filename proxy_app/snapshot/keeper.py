@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import django.db
@@ -104,7 +105,9 @@ class Keeper:
 
     async def _catch_up(self, versions: dict[str, int]) -> None:
         asked_at = time.monotonic()
-        stale = [part for part, version in versions.items() if version != getattr(self.snapshot, part).version]
+        stale = {part for part, version in versions.items() if version != getattr(self.snapshot, part).version}
+        if (ends_at := self.snapshot.access.ends_at) and ends_at <= datetime.now(UTC):
+            stale.add("access")  # a role has expired, which moves no row
         await asyncio.gather(*(self._load(part) for part in stale))
         self._checked_at = asked_at
 

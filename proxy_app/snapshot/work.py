@@ -14,10 +14,13 @@ from django.db import connection, transaction
 
 from auth_app.actor import Actor
 from auth_app.models import ApiToken, Membership, StateVersion, Team
+from auth_app.tokens.entries import SCOPE_COLUMNS, entry_of, scope_of
+from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
+from auth_app.users.work import load_grants
 from gatewaysite.rates import Rate, rates_of
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
 from proxy_app.snapshot import routes
-from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, RouteEntry, ServerEntry, TokenEntry, ToolEntry
+from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, RouteEntry, ServerEntry, ToolEntry
 from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
@@ -43,17 +46,20 @@ def load_access() -> Access:
         for user_id, team_id, role in Membership.objects.values_list("user_id", "team_id", "role"):
             roles[user_id].add((team_id, role))
         team_limits = {pk.hex: text for pk, text in Team.objects.exclude(rate_limit="").values_list("id", "rate_limit")}
-        rows = list(
-            ApiToken.objects.filter(revoked_at=None, user__is_active=True).values_list(
-                "id", "secret_hash", "expires_at", "rate_limit", "user_id", "user__email", "user__is_admin"
-            )
-        )
+        grants, ends_at = load_grants()
+        live = ApiToken.objects.filter(revoked_at=None, user__is_active=True)
+        rows = list(live.values(*TOKEN_COLUMNS, "secret_hash", "rate_limit"))
     tokens = {}
-    for pk, secret_hash, expires_at, rate_limit, user_id, email, is_admin in rows:
-        actor = Actor(user_id, email, is_admin, frozenset(roles[user_id]), pk)
-        actor = replace(actor, rates=_rates_of(actor, rate_limit, team_limits))
-        tokens[bytes(secret_hash)] = TokenEntry(actor, expires_at)
-    return Access(version, tokens, any(entry.actor.rates for entry in tokens.values()))
+    for row in rows:
+        user_id = row["user_id"]
+        actor = Actor(
+            user_id, row["user__email"], row["user__is_admin"], frozenset(roles[user_id]), row["id"],
+            grants=grants.get(user_id, frozenset()), scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)),
+        )  # fmt: skip
+        actor = replace(actor, rates=_rates_of(actor, row["rate_limit"], team_limits))
+        if entry := entry_of(actor, row):
+            tokens[bytes(row["secret_hash"])] = entry
+    return Access(version, tokens, any(entry.actor.rates for entry in tokens.values()), ends_at)
 
 
 def _rates_of(actor: Actor, own: str, team_limits: Mapping[str, str]) -> tuple[Rate, ...]:

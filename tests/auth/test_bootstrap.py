@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from auth_app.models import ApiToken, User
 from auth_app.tokens.secrets import hash_secret
-from auth_app.tokens.work import load_token_actor
+from auth_app.tokens.work import find_token
 
 pytestmark = pytest.mark.django_db
 
@@ -31,9 +31,9 @@ def test_a_first_start_makes_an_administrator_and_tells_the_password_and_a_token
     user = User.objects.get()
     assert (user.email, user.is_admin) == ("admin@example.com", True)
     assert user.check_password(told["password (shown once)"])
-    actor = load_token_actor(hash_secret(told["API token (shown once)"]))
-    assert actor is not None
-    assert actor.is_admin
+    found = find_token(hash_secret(told["API token (shown once)"]))
+    assert found is not None
+    assert found.actor.is_admin
     assert bootstrap() == {"administrator": "admin@example.com (since an earlier start, whose password stays)"}
     assert (User.objects.count(), ApiToken.objects.count()) == (1, 1)
 
@@ -53,11 +53,11 @@ def test_a_token_that_was_given_exists_with_exactly_this_secret(settings: Settin
     settings.GATEWAY_BOOTSTRAP_TOKEN = "x" * 32
     told = bootstrap()
     assert "API token (shown once)" not in told
-    assert load_token_actor(hash_secret("x" * 32)) is not None
+    assert find_token(hash_secret("x" * 32)) is not None
     settings.GATEWAY_BOOTSTRAP_TOKEN = "y" * 32
     bootstrap()
-    assert load_token_actor(hash_secret("x" * 32)) is None
-    assert load_token_actor(hash_secret("y" * 32)) is not None
+    assert find_token(hash_secret("x" * 32)) is None
+    assert find_token(hash_secret("y" * 32)) is not None
 
 
 @pytest.mark.parametrize("length", [1, 31])

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from auth_app.models import ApiToken, Membership, User
 from auth_app.tokens.secrets import MIN_LENGTH, hash_secret, new_secret
-from auth_app.tokens.work import ensure_token, load_token_actor
+from auth_app.tokens.work import ensure_token, find_token
 from auth_app.users.work import ensure_administrator
 from tests.auth.conftest import log_in, submit_token
 from tests.builders import a_team, a_token, a_tool, a_user, an_admin
@@ -91,24 +91,26 @@ def test_a_live_tokens_actor_is_its_owner_as_of_now() -> None:
     user = a_user("owner@example.com")
     team = a_team(owner=user)
     secret = a_token(user)
-    actor = load_token_actor(hash_secret(secret))
-    assert actor is not None
+    found = find_token(hash_secret(secret))
+    assert found is not None
+    actor = found.actor
     assert (actor.user_id, actor.email, actor.is_admin) == (user.pk, "owner@example.com", False)
     assert actor.roles == {(team.pk, "owner")}
     assert actor.token_id == ApiToken.objects.get().pk
     Membership.objects.all().delete()
-    actor = load_token_actor(hash_secret(secret))
-    assert actor is not None
+    found = find_token(hash_secret(secret))
+    assert found is not None
+    actor = found.actor
     assert actor.roles == frozenset()
 
 
 def test_tokens_that_do_not_count_have_no_actor() -> None:
     user, locked, now = a_user(), a_user(is_active=False), timezone.now()
-    assert load_token_actor(hash_secret("unknown")) is None
-    assert load_token_actor(hash_secret(a_token(user, expires_at=now - timedelta(seconds=1)))) is None
-    assert load_token_actor(hash_secret(a_token(user, revoked_at=now))) is None
-    assert load_token_actor(hash_secret(a_token(locked))) is None
-    assert load_token_actor(hash_secret(a_token(user, expires_at=now + timedelta(minutes=1)))) is not None
+    assert find_token(hash_secret("unknown")) is None
+    assert find_token(hash_secret(a_token(user, expires_at=now - timedelta(seconds=1)))) is None
+    assert find_token(hash_secret(a_token(user, revoked_at=now))) is None
+    assert find_token(hash_secret(a_token(locked))) is None
+    assert find_token(hash_secret(a_token(user, expires_at=now + timedelta(minutes=1)))) is not None
 
 
 def test_secrets_are_long_recognisable_and_kept_as_a_hash_only() -> None:
@@ -129,8 +131,8 @@ def test_a_token_of_a_name_is_made_once_and_brought_back_to_life() -> None:
     ensure_token(user.pk, "ci", "first-secret")
     ApiToken.objects.update(revoked_at=timezone.now(), expires_at=timezone.now())
     ensure_token(user.pk, "ci", "second-secret")
-    assert load_token_actor(hash_secret("first-secret")) is None
-    assert load_token_actor(hash_secret("second-secret")) is not None
+    assert find_token(hash_secret("first-secret")) is None
+    assert find_token(hash_secret("second-secret")) is not None
     assert ApiToken.objects.count() == 1
 
 

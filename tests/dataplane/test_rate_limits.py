@@ -8,7 +8,7 @@ from auth_app.current import TokenLookup
 from gatewaysite.asgi import application
 from gatewaysite.rates import Rate
 from proxy_app.dataplane import limited, passthrough
-from proxy_app.dataplane.caller import find_actor
+from proxy_app.dataplane.caller import find_entry
 from proxy_app.dataplane.mcp import endpoint, exchange
 from proxy_app.dataplane.proxy import passage
 from proxy_app.observe.records import CallRecord
@@ -70,7 +70,7 @@ async def test_tokens_of_a_team_share_its_limit(world: World) -> None:
 
 
 async def test_json_endpoints_count_as_well(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TokenLookup, "find", staticmethod(find_actor))
+    monkeypatch.setattr(TokenLookup, "find", staticmethod(find_entry))
     token = a_limited_token(world, 1)
     world.publish()
     headers = {"authorization": f"Bearer {token}"}

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from auth_app.actor import Actor
+from auth_app.actor import NO_SCOPE, Actor, TokenScope
+from auth_app.tokens.entries import TokenEntry
 from auth_app.tokens.secrets import hash_secret
 from gatewaysite.rates import Rate
 from proxy_app.proxy_rules import (
@@ -14,7 +15,7 @@ from proxy_app.proxy_rules import (
     DEFAULT_RESPONSE_HEADERS,
 )
 from proxy_app.snapshot import work
-from proxy_app.snapshot.entries import Access, Snapshot, TokenEntry
+from proxy_app.snapshot.entries import Access, Snapshot
 from proxy_app.snapshot.keeper import keeper
 from proxy_app.upstream.secrets import seal
 
@@ -48,11 +49,14 @@ class World:
         teams: dict[UUID, str] | None = None,
         expires_at: Any = None,
         rates: tuple[Rate, ...] = (),
+        scope: TokenScope = NO_SCOPE,
     ) -> str:
         """The secret of a new person's token."""
         user_id = uuid4()
         secret = f"secret-of-{user_id.hex}"
-        actor = Actor(user_id, f"{user_id.hex}@example.com", admin, frozenset((teams or {}).items()), uuid4(), rates)
+        actor = Actor(
+            user_id, f"{user_id.hex}@example.com", admin, frozenset((teams or {}).items()), uuid4(), rates, scope=scope
+        )
         self.tokens[hash_secret(secret)] = TokenEntry(actor, expires_at)
         return secret
 

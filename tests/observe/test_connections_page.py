@@ -53,7 +53,7 @@ def told(xray: Xray) -> list[tuple[str, str]]:
 def test_it_is_for_administrators_and_says_so_to_others(guest: Visitor, anonymous: Client) -> None:
     answer = guest.get(PAGE)
     assert answer.status_code == 403
-    assert "only administrators may see who holds the connections" in answer.content.decode()
+    assert "this needs the permission connections.read" in answer.content.decode()
     answer = anonymous.get(PAGE)
     assert (answer.status_code, answer["Location"]) == (303, "/login?next=%2Fadmin%2Fconnections")
 

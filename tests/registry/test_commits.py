@@ -9,17 +9,18 @@ from django.db import IntegrityError, connection
 
 from auth_app.actor import Actor
 from auth_app.models import AuditEntry, Team
+from auth_app.stamps import Stamp
 from gatewaysite.db.units import return_leftovers
 from gatewaysite.errors import Conflict
 from proxy_app.models import Gateway, Server
-from proxy_app.registry import stamps, work
+from proxy_app.registry import work
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, SERVERS
 from tests.builders import a_gateway, a_server, a_team, an_admin
 from tests.registry.conftest import Caller, an_item, every_kind
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STAMP = stamps.Stamp(email="admin@example.com")
+STAMP = Stamp(email="admin@example.com")
 
 
 def at_once(*calls: Any) -> list[Any]:

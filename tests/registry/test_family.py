@@ -209,7 +209,7 @@ def _selects(caller: Caller, path: str) -> list[str]:
     with CaptureQueriesContext(connection) as queries:
         caller.get(path)
     tables = {'FROM "auth_app_apitoken"': "token", 'FROM "auth_app_membership"': "roles"}
-    selects = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+    selects = [query["sql"] for query in queries if query["sql"].lstrip("(").startswith("SELECT")]
     return [next((name for table, name in tables.items() if table in sql), "list") for sql in selects]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from auth_app.tokens.urls import urlpatterns as token_urlpatterns
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.openapi import OTHERS, build
@@ -45,7 +46,8 @@ def test_the_document_is_for_whoever_is_signed_in(people: People) -> None:
 
 
 def test_every_route_is_documented_and_every_documented_path_is_a_route() -> None:
-    routes = {"/" + str(route.pattern).replace("<key>", "{key}") for route in api_urlpatterns}
+    tokens = [route for route in token_urlpatterns if str(route.name).startswith("api-")]
+    routes = {"/" + str(route.pattern).replace("<key>", "{key}") for route in (*api_urlpatterns, *tokens)}
     twins = {path for path in routes if path.endswith("/")}
     assert twins == {f"{path.rstrip('/')}/" for path in twins}
     assert routes - twins == build()["paths"].keys() - OTHERS.keys()

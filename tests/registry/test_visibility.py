@@ -197,7 +197,7 @@ def test_sees_in_memory_is_visible_to_in_the_database(people: People) -> None:
     ]
     assert len(rows) == 24
     for actor in actors(me, people.team, other):
-        found = set(Tool.objects.filter(visible_to(actor)).values_list("pk", flat=True))
+        found = set(Tool.objects.filter(visible_to(actor, "tools")).values_list("pk", flat=True))
         assert found == {row.pk for row in rows if sees(actor, row)}, actor
 
 

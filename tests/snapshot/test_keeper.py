@@ -152,7 +152,7 @@ async def test_memory_and_database_agree_on_who_sees_what(kept: Keeper) -> None:
     await kept.check()
     for secret in secrets:
         actor = kept.snapshot.access.tokens[hash_secret(secret)].actor
-        query = Tool.objects.filter(visible_to(actor)).values_list("id", flat=True)
+        query = Tool.objects.filter(visible_to(actor, "tools")).values_list("id", flat=True)
         in_database = set(await asyncio.to_thread(list, query))
         in_memory = {tool.id for tool in kept.snapshot.registry.tools.values() if sees(actor, tool)}
         assert in_memory == in_database

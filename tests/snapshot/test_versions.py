@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection, models, transaction
@@ -15,7 +16,11 @@ pytestmark = pytest.mark.usefixtures("db")
 
 OWNERSHIP = {"name", "slug", "visibility", "team_id", "owner_id", "enabled"}
 HELD: dict[type[models.Model], tuple[str, set[str]]] = {
-    ApiToken: ("access", {"secret_hash", "expires_at", "revoked_at", "user_id", "rate_limit"}),
+    ApiToken: (
+        "access",
+        {"secret_hash", "expires_at", "revoked_at", "user_id", "rate_limit"}
+        | {"team_id", "server_id", "permissions", "networks", "hours"},
+    ),
     User: ("access", {"email", "is_admin", "is_active"}),
     Membership: ("access", {"team_id", "user_id", "role"}),
     Gateway: (
@@ -76,7 +81,7 @@ def rows() -> dict[type[models.Model], models.Model]:
 
 def another(row: models.Model, column: str) -> Any:
     """A value for the column that it does not have now and that the table takes."""
-    field: Any = row._meta.get_field(column.removesuffix("_id") if column.endswith("_id") else column)
+    field: Any = next(one for one in row._meta.concrete_fields if one.attname == column)
     if isinstance(field, models.ForeignKey):
         makers: dict[Any, Callable[[], models.Model]] = {
             User: a_user, Team: a_team, Gateway: a_gateway, Tool: a_tool, Server: a_server,
@@ -94,6 +99,8 @@ def another(row: models.Model, column: str) -> Any:
         return {"changed": True}
     if isinstance(field, models.BinaryField):
         return b"x" * 32
+    if isinstance(field, models.UUIDField):
+        return uuid4()
     if isinstance(field, models.GenericIPAddressField):
         return "192.0.2.7"
     return ["changed"] if field.__class__.__name__ == "ArrayField" else "viewer"[: field.max_length]

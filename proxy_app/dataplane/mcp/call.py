@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from auth_app.policy import require_to
 from gatewaysite.errors import GatewayError, NotFound
 from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
@@ -85,6 +86,7 @@ async def call_tool(exchange: Exchange) -> bytes | Relay:
 async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
     """Call this very tool, which the caller was found to be allowed to use."""
     exchange.tool = tool
+    require_to(exchange.actor, "execute", tool)
     gateway = exchange.registry.gateways.get(tool.gateway_id)
     if gateway is None:
         raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")

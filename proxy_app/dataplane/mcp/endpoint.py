@@ -7,6 +7,7 @@ from contextlib import aclosing
 from django.conf import settings
 
 from auth_app.actor import Actor
+from auth_app.policy import require_to
 from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.context import Phase, RequestContext
 from gatewaysite.context import current as context
@@ -58,7 +59,7 @@ async def serve(
     visit = Visit(send, ((b"x-request-id", request_id.encode()),), streams=streams)
     try:
         check_origin(headers)
-        actor = await caller(headers)
+        actor = await caller(scope, headers, for_a_server=server_key is not None)
         if scope["method"] != "POST":
             raise MethodNotAllowed("Only POST is answered here.", allowed=("POST",))
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
@@ -84,8 +85,9 @@ async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
     if key is None:
         return None
     server = await found(lambda snapshot: snapshot.registry.server(actor, key))
-    if server is None:
+    if server is None or actor.scope.server_id not in (None, server.id):
         raise NotFound("Server not found")
+    require_to(actor, "use", server)
     return server
 
 

@@ -12,7 +12,7 @@ CACHE_LIMIT = 500
 
 def tools_json(registry: Registry, actor: Actor, server: ServerEntry | None) -> bytes:
     """The `tools` array as this actor sees it: a server's tools, or everything it may use."""
-    key = ("tools", server.id if server else None, actor.user_id, actor.is_admin, actor.roles)
+    key = ("tools", server.id if server else None, actor)
     cached = registry.cache.get(key)
     if not isinstance(cached, bytes):
         if len(registry.cache) >= CACHE_LIMIT:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from auth_app.actor import Actor
+from auth_app.policy import require_to
 from gatewaysite.context import current as context
 from gatewaysite.errors import GatewayError, NotFound, TooLarge
 from proxy_app.dataplane.bridge import TookTooLong, wait_for
@@ -92,6 +93,7 @@ async def _find(actor: Actor, route_id: UUID) -> RouteEntry:
     route = await found(lambda snapshot: snapshot.registry.route(actor, route_id.hex))
     if route is None:
         raise NotFound("This route is switched off")
+    require_to(actor, "use", route)
     return route
 
 

@@ -4,11 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from auth_app.actor import Actor
+from auth_app.endpoints import answer, json_body
+from auth_app.stamps import stamp_of
 from gatewaysite.responses import json_response
+from gatewaysite.validation import validated
 from proxy_app.observe.attest import work
-from proxy_app.registry.api import answer, json_body
-from proxy_app.registry.stamps import stamp_of
-from proxy_app.registry.validation import validated
 
 
 class AttestationStart(BaseModel):

@@ -8,12 +8,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from auth_app.current import actor_of
+from auth_app.stamps import stamp_of
 from gatewaysite.errors import BadInput, NotFound
 from gatewaysite.responses import json_response, redirect_after, render_page
 from proxy_app.observe.attest import work
 from proxy_app.observe.attest.shown import length, report_context, row_of
 from proxy_app.observe.attest.signing import public_key
-from proxy_app.registry.stamps import stamp_of
 
 LENGTHS_S = (60, 300, 900)
 COMMAND = "python manage.py gateway attest --minutes 5"

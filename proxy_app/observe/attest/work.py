@@ -10,14 +10,11 @@ from django.utils import timezone
 from procrastinate.contrib.django import app as jobs
 
 from auth_app.actor import Actor
-from auth_app.models import AuditEntry
-from auth_app.policy import may_administer
-from gatewaysite.context import Phase
-from gatewaysite.errors import Conflict, Denied, NotFound
-from gatewaysite.phases import during
+from auth_app.policy import require
+from auth_app.stamps import Stamp, audit
+from gatewaysite.errors import Conflict, NotFound
 from proxy_app.models import Attestation
 from proxy_app.observe.attest.report import summary
-from proxy_app.registry.stamps import Stamp
 
 # Older ones go when a new one is kept.
 KEPT_AT_MOST = 200
@@ -40,7 +37,7 @@ class AlreadyRunning(Conflict):
 
 def start(actor: Actor, seconds: float, stamp: Stamp) -> Plain:
     """A row and the job that fills it. Raises Denied for anybody but administrators, AlreadyRunning while one runs."""
-    _require_administrator(actor)
+    require(actor, "attestations.create")
     try:
         with transaction.atomic(durable=True):
             _close_lost()
@@ -56,14 +53,14 @@ def start(actor: Actor, seconds: float, stamp: Stamp) -> Plain:
 
 def recent(actor: Actor, limit: int = 50) -> list[Plain]:
     """The latest, newest first, without their reports. A single query needs no block."""
-    _require_administrator(actor)
+    require(actor, "attestations.read")
     rows = Attestation.objects.order_by("-created_at", "-id").values(*SHOWN)[:limit]
     return [dict(row) for row in rows]
 
 
 def read(actor: Actor, key: str) -> Plain:
     """One with its signed report, which is None until it is done. A single query needs no block."""
-    _require_administrator(actor)
+    require(actor, "attestations.read")
     try:
         pk = UUID(key)
     except ValueError:
@@ -126,11 +123,6 @@ def keep(document: Plain, *, began_at: datetime) -> UUID:
         return row.pk
 
 
-def _require_administrator(actor: Actor) -> None:
-    if not may_administer(actor):
-        raise Denied("Access denied: attestations are for administrators")
-
-
 def _close_lost() -> None:
     silent = Attestation.objects.filter(status__in=OPEN, told_at__lt=timezone.now() - LOST_AFTER)
     silent.update(status=Status.LOST)
@@ -142,18 +134,8 @@ def _let_go() -> None:
 
 
 def _audit(row: Attestation, stamp: Stamp) -> None:
-    with during(Phase.AUDIT):
-        AuditEntry.objects.create(
-            actor_email=stamp.email,
-            action="attestation.started",
-            object_kind="attestations",
-            object_id=row.pk.hex,
-            object_name=f"{row.seconds:g} s",
-            changes={"seconds": row.seconds},
-            request_id=stamp.request_id,
-            from_ip=stamp.ip,
-            via=stamp.via,
-        )
+    changes = {"seconds": row.seconds}
+    audit(stamp, "attestation.started", "attestations", row.pk.hex, f"{row.seconds:g} s", changes)
 
 
 def _plain(row: Attestation) -> Plain:

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from pydantic import WithJsonSchema
 
+from gatewaysite.validation import Line
 from proxy_app.models import Prompt
 from proxy_app.names import slugify
 from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Column, Filter, Kind, PlainRow
 from proxy_app.registry.storing import named_within_gateway
-from proxy_app.registry.validation import Line, Name, Scoped
+from proxy_app.registry.validation import Name, Scoped
 
 Arguments = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from gatewaysite.validation import Line, bad_field
 from proxy_app.models import Route
 from proxy_app.proxy_rules import HEADER_PATTERN, BadPath, check_path, never_to_client, never_to_upstream
 from proxy_app.registry.credentials import Credential, masked, sealed, sendable
@@ -14,7 +15,7 @@ from proxy_app.registry.data import MEMBERS, AnyObject, RegisteredData, as_text,
 from proxy_app.registry.kind import Column, Kind, PlainRow, Values
 from proxy_app.registry.pooling import POOL_MEMBERS, PooledData, Pooling, check_pair, pooled
 from proxy_app.registry.storing import named
-from proxy_app.registry.validation import Line, Name, Scoped, bad_field
+from proxy_app.registry.validation import Name, Scoped
 from proxy_app.upstream.addresses import check_url
 
 BODY_LIMIT_AT_MOST_BYTES = 1024**4
@@ -187,6 +188,7 @@ def store(row: Route, values: Values) -> Values:
 
 ROUTES = Kind(
     slug="routes",
+    verbs=("use",),
     singular="route",
     explain="A route passes requests under an address of ours on to an HTTP service, by rules and with a credential.",
     model=Route,

@@ -16,12 +16,13 @@ from pydantic_core import PydanticCustomError
 
 from auth_app.actor import Actor
 from auth_app.policy import sees, visible_to
+from gatewaysite.validation import Line, bad_field
 from proxy_app.models import Prompt, Resource, Server, ServerTool, Tool
 from proxy_app.registry.data import MEMBERS, Absent, Hex, HexId, RegisteredData
 from proxy_app.registry.kind import Change, Column, Kind, PlainRow, Values
 from proxy_app.registry.lookup import find_all, find_each
 from proxy_app.registry.storing import named
-from proxy_app.registry.validation import Line, McpAlias, Name, Scoped, bad_field
+from proxy_app.registry.validation import McpAlias, Name, Scoped
 
 LINKED: Mapping[str, type[Resource | Prompt]] = {"associated_resources": Resource, "associated_prompts": Prompt}
 
@@ -84,13 +85,13 @@ def complete(item: PlainRow) -> None:
 
 def _tools(actor: Actor) -> ArraySubquery:
     """Each as JSON text of its id, name and alias here."""
-    tools = Tool.objects.filter(visible_to(actor), places__server=OuterRef("pk"))
+    tools = Tool.objects.filter(visible_to(actor, Tool.kind), places__server=OuterRef("pk"))
     place = JSONObject(id=Hex("id"), name=F("name"), alias=F("places__alias"))
     return ArraySubquery(tools.order_by("places__position", "places__id").values_list(Cast(place, TextField())))
 
 
 def _members(model: type[Resource | Prompt], actor: Actor) -> ArraySubquery:
-    members = model.objects.filter(visible_to(actor), servers=OuterRef("pk"))
+    members = model.objects.filter(visible_to(actor, model.kind), servers=OuterRef("pk"))
     return ArraySubquery(members.order_by("name", "id").values_list(Hex("id")))
 
 
@@ -148,12 +149,13 @@ def _refuse_same_names(names: Sequence[str]) -> None:
 
 def _link(change: Change, field: str, model: type[Resource | Prompt]) -> None:
     links = getattr(change.row, field.removeprefix("associated_"))
-    hidden = links.exclude(visible_to(change.actor))
+    hidden = links.exclude(visible_to(change.actor, model.kind))
     links.set([*find_all(model, change.actor, change.values[field], field), *hidden])
 
 
 SERVERS = Kind(
     slug="servers",
+    verbs=("use",),
     singular="server",
     explain="A server is a virtual MCP server: tools, resources and prompts of your choice under one address.",
     model=Server,

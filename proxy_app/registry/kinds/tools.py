@@ -6,12 +6,13 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 from pydantic import Field
 
+from gatewaysite.validation import Line
 from proxy_app.models import Tool
 from proxy_app.names import slugify
 from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Column, Filter, Kind, PlainRow
 from proxy_app.registry.storing import named_within_gateway
-from proxy_app.registry.validation import Line, McpName, Scoped
+from proxy_app.registry.validation import McpName, Scoped
 
 
 class ToolData(RegisteredData):
@@ -68,6 +69,7 @@ def complete(item: PlainRow) -> None:
 
 TOOLS = Kind(
     slug="tools",
+    verbs=("execute",),
     singular="tool",
     explain="A tool is something a client can call; it is offered by a gateway and published under a name of ours.",
     model=Tool,

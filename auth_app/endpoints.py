@@ -1,0 +1,36 @@
+"""What every JSON endpoint of the control plane has in common: who asks, by which method, with which body."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+
+from auth_app.actor import Actor
+from auth_app.current import actor_of
+from gatewaysite.bodies import parse_json
+from gatewaysite.errors import MethodNotAllowed, TooLarge, UnsupportedMediaType
+
+type Handler = Callable[[Actor], HttpResponse]
+
+
+def answer(request: HttpRequest, handlers: Mapping[str, Handler], *, otherwise: str = "") -> HttpResponse:
+    """Run the method's handler for whoever is signed in. HEAD is a GET whose body the server leaves out."""
+    actor = actor_of(request)
+    method = "GET" if request.method == "HEAD" else request.method or ""
+    allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
+    if method == "OPTIONS":
+        return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
+    if method not in handlers:
+        raise MethodNotAllowed(otherwise, allowed=allowed)
+    return handlers[method](actor)
+
+
+def json_body(request: HttpRequest) -> Any:
+    """What was sent, read and parsed."""
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType
+    try:
+        return parse_json(request.body)
+    except RequestDataTooBig as error:
+        raise TooLarge from error

@@ -1,0 +1,87 @@
+"""Every permission there is, `<kind>.<verb>`, and the roles that come with the gateway.
+
+The kinds tell their own: see proxy_app.apps. A role names permissions singly or by pattern: `tools.*`, `*.read`, `*`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+VERBS = ("read", "create", "update", "delete")
+
+
+class Catalogue:
+    """What may be permitted. Filled while the process starts, and read from then on."""
+
+    def __init__(self) -> None:
+        self._verbs: dict[str, tuple[str, ...]] = {}
+
+    def add(self, kind: str, *verbs: str) -> None:
+        self._verbs[kind] = verbs
+        expand.cache_clear()
+
+    def __contains__(self, permission: str) -> bool:
+        kind, _, verb = permission.partition(".")
+        return verb in self._verbs.get(kind, ())
+
+    def by_kind(self) -> dict[str, list[str]]:
+        return {kind: [f"{kind}.{verb}" for verb in verbs] for kind, verbs in sorted(self._verbs.items())}
+
+    def all(self) -> frozenset[str]:
+        return frozenset(f"{kind}.{verb}" for kind, verbs in self._verbs.items() for verb in verbs)
+
+
+catalogue = Catalogue()
+
+
+@cache
+def expand(patterns: frozenset[str]) -> frozenset[str]:
+    """The permissions that patterns name. What names none is passed over: the kind may have gone."""
+    return frozenset(
+        permission
+        for permission in catalogue.all()
+        for kind, _, verb in (permission.partition("."),)
+        if not patterns.isdisjoint((permission, f"{kind}.*", f"*.{verb}", "*"))
+    )
+
+
+def is_pattern(text: str) -> bool:
+    """Whether it names at least one permission."""
+    return bool(expand(frozenset((text,))))
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRole:
+    """A role that nobody can change. `scope`: where it may be given: global, team, or personal."""
+
+    name: str
+    scope: str
+    description: str
+    permissions: frozenset[str]
+
+
+def _role(name: str, scope: str, description: str, permissions: Iterable[str]) -> tuple[str, SystemRole]:
+    return name, SystemRole(name, scope, description, frozenset(permissions))
+
+
+REGISTERED = ("gateways", "servers", "tools", "resources", "prompts", "routes")
+USES = ("tools.execute", "servers.use", "routes.use")
+READS = tuple(f"{kind}.read" for kind in REGISTERED)
+WORKS = tuple(f"{kind}.*" for kind in REGISTERED)
+
+SYSTEM_ROLES: Mapping[str, SystemRole] = dict(
+    (
+        _role("platform_admin", "global", "Everything, everywhere but in other people's private items.", ("*",)),
+        _role("platform_viewer", "global", "Sees everything but other people's private items.", ("*.read",)),
+        _role("team_admin", "team", "Everything in a team, its members included.", (*WORKS, "teams.*", "tokens.*")),
+        _role("developer", "team", "Makes, changes and uses what a team has.", (*WORKS, "teams.read")),
+        _role("viewer", "team", "Sees what a team has.", (*READS, "servers.use", "teams.read")),
+        _role(
+            "personal", "personal", "What everybody may do with items of their own.",
+            (*WORKS, "tokens.*", "teams.read", "teams.create", "teams.join"),
+        ),
+        _role("everyone", "public", "What everybody may do with public items.", (*READS, *USES)),
+    )
+)  # fmt: skip
+# What a member of a team may do there, by the role of the membership.
+OF_MEMBERSHIP = {"owner": "team_admin", "member": "developer", "viewer": "viewer"}

@@ -1,0 +1,86 @@
+"""JSON endpoints of API tokens, for signed-in people."""
+
+from django.http import HttpRequest, HttpResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from auth_app.actor import Actor
+from auth_app.endpoints import answer, json_body
+from auth_app.stamps import stamp_of
+from auth_app.tokens import work
+from auth_app.tokens.bodies import TokenCreate, TokenRevocation, TokenUpdate
+from gatewaysite.responses import json_response
+from gatewaysite.validation import validated
+
+
+class ListParameters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    include_inactive: bool = Field(False, description="Expired and revoked ones too.")
+    limit: int = Field(50, ge=1, le=200)
+    offset: int = Field(0, ge=0, le=100_000)
+
+
+class AdminListParameters(ListParameters):
+    user_email: str = Field("", max_length=254, description="Of this person only.")
+
+
+def tokens(request: HttpRequest) -> HttpResponse:
+    """One's own: the list, and a new one."""
+
+    def list_them(actor: Actor) -> HttpResponse:
+        asked = validated(ListParameters, request.GET.dict(), where="query")
+        return _listed(actor, asked)
+
+    def create(actor: Actor) -> HttpResponse:
+        body = validated(TokenCreate, json_body(request))
+        return json_response(work.create_token(actor, body, stamp_of(request, actor)), status=201)
+
+    return answer(request, {"GET": list_them, "POST": create})
+
+
+def token(request: HttpRequest, key: str) -> HttpResponse:
+    """One of one's own."""
+
+    def read(actor: Actor) -> HttpResponse:
+        return json_response(work.read_token(actor, key))
+
+    def change(actor: Actor) -> HttpResponse:
+        body = validated(TokenUpdate, json_body(request))
+        return json_response(work.update_token(actor, key, body, stamp_of(request, actor)))
+
+    def revoke(actor: Actor) -> HttpResponse:
+        work.revoke_token(actor, key, _why(request), stamp_of(request, actor))
+        return HttpResponse(status=204)
+
+    return answer(request, {"GET": read, "PUT": change, "DELETE": revoke})
+
+
+def all_tokens(request: HttpRequest) -> HttpResponse:
+    """Everybody's."""
+
+    def list_them(actor: Actor) -> HttpResponse:
+        asked = validated(AdminListParameters, request.GET.dict(), where="query")
+        return _listed(actor, asked, everybody=True, email=asked.user_email)
+
+    return answer(request, {"GET": list_them})
+
+
+def any_token(request: HttpRequest, key: str) -> HttpResponse:
+    """Anybody's, to be revoked."""
+
+    def revoke(actor: Actor) -> HttpResponse:
+        work.revoke_token(actor, key, _why(request), stamp_of(request, actor), anybodys=True)
+        return HttpResponse(status=204)
+
+    return answer(request, {"DELETE": revoke})
+
+
+def _listed(actor: Actor, asked: ListParameters, *, everybody: bool = False, email: str = "") -> HttpResponse:
+    found, total = work.list_tokens(
+        actor, limit=asked.limit, offset=asked.offset, inactive=asked.include_inactive, everybody=everybody, email=email
+    )
+    return json_response({"tokens": found, "total": total, "limit": asked.limit, "offset": asked.offset})
+
+
+def _why(request: HttpRequest) -> str:
+    return validated(TokenRevocation, json_body(request)).reason if request.body else ""

@@ -1,0 +1,87 @@
+"""Request bodies: rules of fields that many have, written once, and pydantic's findings in the gateway's words."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from gatewaysite.errors import BadInput, FieldError
+
+# PostgreSQL stores no NUL and no half surrogate pair; the other controls would only hide something from a reader.
+NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# In a line there are also no line ends, and nothing that turns the direction of what follows.
+NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Body(BaseModel):
+    """A request body. Fields may be written in camelCase or snake_case, not in both; unknown ones are refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_alias=True,
+        validate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+def validated[B: BaseModel](model: type[B], data: Any, *, where: str = "body") -> B:
+    """The data as this model, or BadInput that lists every field that is wrong."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        # Never the input itself: it may be a secret.
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise BadInput(fields=[FieldError((where, *one["loc"]), one["msg"], one["type"]) for one in found]) from None
+
+
+def values_of(body: BaseModel) -> dict[str, Any]:
+    """What the caller wrote, by snake_case name. What was left out is left out."""
+    return body.model_dump(exclude_unset=True)
+
+
+def bad_field(name: str, message: str, type: str = "value_error") -> BadInput:
+    """One field of the body that only the database could find fault with."""
+    return BadInput(fields=[FieldError(("body", name), message, type)])
+
+
+def _one_line(text: str) -> str:
+    if NOT_IN_A_LINE.search(text):
+        raise PydanticCustomError("unprintable", "Control characters and line ends do not belong into a name")
+    return text
+
+
+def plain_text(text: str) -> str:
+    if NOT_IN_TEXT.search(text):
+        raise PydanticCustomError("unprintable", "Control characters do not belong into text")
+    return text
+
+
+def _label(tag: Any) -> Any:
+    """Tags come back as {id, label} in answers, and may be sent as such."""
+    return tag.get("label", tag.get("id")) if isinstance(tag, Mapping) else tag
+
+
+def _no_comma(tag: str) -> str:
+    if "," in tag:
+        raise PydanticCustomError("comma", "A comma separates tags in a filter, so that it cannot be in one")
+    return tag
+
+
+def _once(values: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_one_line)]
+Description = Annotated[str, StringConstraints(max_length=8192), AfterValidator(plain_text)]
+Tag = Annotated[
+    str,
+    BeforeValidator(_label, json_schema_input_type=str),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_one_line),
+    AfterValidator(_no_comma),
+]
+Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_once)]
