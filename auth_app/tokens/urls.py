@@ -4,11 +4,13 @@ from django.urls import path
 
 from auth_app.tokens import api, pages
 
-urlpatterns = [
+api_urlpatterns = [
     path("tokens", api.tokens, name="api-tokens"),
     path("tokens/admin/all", api.all_tokens, name="api-tokens-all"),
     path("tokens/admin/<key>", api.any_token, name="api-tokens-any"),
     path("tokens/<key>", api.token, name="api-tokens-item"),
+]
+page_urlpatterns = [
     path("admin/tokens", pages.tokens, name="page-tokens"),
     path("admin/tokens/new", pages.new, name="page-tokens-new"),
     path("admin/tokens/<key>/revoke", pages.revoke, name="page-tokens-revoke"),

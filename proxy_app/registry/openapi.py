@@ -9,9 +9,20 @@ from django.http import HttpRequest, HttpResponse
 from pydantic import TypeAdapter
 
 from auth_app.endpoints import answer
-from auth_app.tokens.api import AdminListParameters, ListParameters
-from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenList, TokenRevocation, TokenUpdate
+from auth_app.openapi import ROOMS
 from gatewaysite import __version__
+from gatewaysite.openapi import (
+    ERROR,
+    FIELD_ERROR,
+    KEY,
+    REF,
+    Json,
+    an_object,
+    parameters,
+    path_parameter,
+    ref,
+    responses,
+)
 from gatewaysite.responses import json_response
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
@@ -21,51 +32,8 @@ from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters
 
-type Json = dict[str, Any]
-
-REF = "#/components/schemas/{model}"
-REASONS = {
-    400: "The body is not JSON, or the cursor is not of this list.",
-    401: "No credential, or one that is not valid.",
-    403: "Not allowed.",
-    404: "There is no such item, or none that you can see.",
-    405: "Not for this kind.",
-    409: "It clashes with what is there.",
-    413: "The body is too large.",
-    415: "The body is not application/json.",
-    422: "Fields or parameters are wrong; all of them are named.",
-    503: "The gateway is busy or its database is away; `Retry-After` says when to try again.",
-}
 READ = (401, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
-ERROR: Json = {
-    "type": "object",
-    "required": ["detail", "code"],
-    "properties": {
-        "detail": {
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}]
-        },
-        "code": {"type": "string"},
-        "reason": {"type": "string"},
-        "retry_after_seconds": {"type": "number"},
-    },
-}
-FIELD_ERROR: Json = {
-    "type": "object",
-    "required": ["type", "loc", "msg"],
-    "properties": {
-        "type": {"type": "string"},
-        "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
-        "msg": {"type": "string"},
-    },
-}
-KEY: Json = {
-    "name": "key",
-    "in": "path",
-    "required": True,
-    "description": "An id, with or without dashes, or a slug.",
-    "schema": {"type": "string"},
-}
 ANY: Json = {"content": {"application/json": {"schema": {}}}}
 RPC: Json = {
     "security": [{"token": []}],
@@ -79,13 +47,7 @@ RPC: Json = {
         "default": {"description": "An error in JSON-RPC's own shape.", **ANY},
     },
 }
-REST_OF_PATH: Json = {
-    "name": "path",
-    "in": "path",
-    "required": True,
-    "description": "What follows the route's prefix, slashes included; passed on as it is.",
-    "schema": {"type": "string"},
-}
+REST_OF_PATH = path_parameter("path", "What follows the route's prefix, slashes included; passed on as it is.")
 PROXIED: Json = {
     "summary": "Pass a request on through a proxy route, where the route takes this method",
     "security": [{"token": []}],
@@ -110,43 +72,6 @@ def _for_administrators(summary: str, model: type) -> Json:
             "200": {"description": "As of now, from memory.", "content": {"application/json": {"schema": good}}},
             "default": {"description": "Refused.", "content": {"application/json": {"schema": refused}}},
         },
-    }
-
-
-def _token_paths() -> Json:
-    """For signed-in people: a token manages no tokens."""
-    gone = {"204": {"description": "It is revoked."}}
-
-    def operation(summary: str, good: Json, *errors: int, body: str = "", query: Any = None, one: bool = False) -> Json:
-        found: Json = {"summary": summary, "tags": ["tokens"], "security": [{"session": []}]}
-        found["responses"] = good | _responses({}, 401, 403, 503, *errors)
-        found["parameters"] = [*([KEY] if one else []), *(_query(query) if query else [])]
-        if body:
-            found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
-        return found
-
-    def answers(words: str, model: str, status: int = 200) -> Json:
-        return {str(status): _response(words, _ref(model))}
-
-    wrong = (400, 409, 413, 415, 422)
-    listed, told = answers("Newest first.", "TokenList"), answers("The token, without its secret.", "TokenData")
-    made = answers("The token, and its secret, which is shown here only.", "NewToken", 201)
-    revoked = operation("Revoke a token of yours", gone, 404, 409, body="TokenRevocation", one=True)
-    revoked["requestBody"]["required"] = False
-    return {
-        "/tokens": {
-            "get": operation("List your API tokens", listed, 422, query=ListParameters),
-            "post": operation("Make an API token", made, *wrong, body="TokenCreate"),
-        },
-        "/tokens/{key}": {
-            "get": operation("Read a token of yours", told, 404, one=True),
-            "put": operation("Change a token of yours", told, 404, *wrong, body="TokenUpdate", one=True),
-            "delete": revoked,
-        },
-        "/tokens/admin/all": {
-            "get": operation("List everybody's API tokens", listed, 422, query=AdminListParameters),
-        },
-        "/tokens/admin/{key}": {"delete": revoked | {"summary": "Revoke anybody's token"}},
     }
 
 
@@ -208,7 +133,7 @@ def build() -> Json:
         "info": {"title": "Poolgate", "version": __version__},
         "servers": [{"url": settings.PUBLIC_URL}],
         "security": [{"token": []}, {"session": []}],
-        "paths": {**_registry_paths(), **OTHERS, **_token_paths()},
+        "paths": {**_both(_registry_paths()), **OTHERS, **_both(_paths_of_rooms())},
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
@@ -226,7 +151,7 @@ def _registry_paths() -> Json:
     paths |= _kind_paths(GATEWAYS, "/mcp-servers")
     for kind in (TOOLS, RESOURCES, PROMPTS):
         summary = f"List the {kind.slug} of a server"
-        listing = _list_operation(kind, summary) | {"parameters": [KEY, *_query(api_parameters(kind))]}
+        listing = _list_operation(kind, summary) | {"parameters": [KEY, *parameters(api_parameters(kind))]}
         paths[f"/servers/{{key}}/{kind.slug}"] = {"get": listing | {"responses": _list_responses(kind, 404, 409)}}
     paths["/resources/{key}/info"] = {"get": _item_operation(RESOURCES, "Read a resource's metadata", READ)}
     for slug in (GATEWAYS.slug, "mcp-servers"):
@@ -234,9 +159,18 @@ def _registry_paths() -> Json:
         paths[f"/{slug}/{{key}}/tools/refresh"] = {"post": refresh}
     document_itself = {
         "summary": "This document",
-        "responses": _responses({200: ("OpenAPI 3.1.", {"type": "object"})}, 401),
+        "responses": responses({200: ("OpenAPI 3.1.", {"type": "object"})}, 401),
     }
     paths["/openapi.json"] = {"get": document_itself}
+    return paths
+
+
+def _paths_of_rooms() -> Json:
+    return {path: operations for room in ROOMS for path, operations in room.paths.items()}
+
+
+def _both(paths: Json) -> Json:
+    """Served at the root, and below /v1 as well."""
     both = [{"url": settings.PUBLIC_URL}, {"url": f"{settings.PUBLIC_URL}/v1"}]
     return {path: {"servers": both, **operations} for path, operations in paths.items()}
 
@@ -256,15 +190,15 @@ def _kind_paths(kind: Kind, path: str) -> Json:
             "summary": f"Delete a {kind.singular}",
             "tags": [kind.slug],
             "parameters": [KEY],
-            "responses": _responses({200: ("It is gone.", _success())}, *READ, 403),
+            "responses": responses({200: ("It is gone.", _success())}, *READ, 403),
         },
     }
     switch = {
         "summary": f"Switch a {kind.singular} on or off",
         "tags": [kind.slug],
-        "parameters": [KEY, *_query(StateParameters)],
-        "responses": _responses(
-            {200: (f"The {kind.singular} as it is now.", _success(**{kind.singular: _ref(kind.data.__name__)}))},
+        "parameters": [KEY, *parameters(StateParameters)],
+        "responses": responses(
+            {200: (f"The {kind.singular} as it is now.", _success(**{kind.singular: ref(kind.data.__name__)}))},
             *READ, 403, 422,
         ),
     }  # fmt: skip
@@ -275,15 +209,15 @@ def _list_operation(kind: Kind, summary: str) -> Json:
     return {
         "summary": summary,
         "tags": [kind.slug],
-        "parameters": _query(api_parameters(kind)),
+        "parameters": parameters(api_parameters(kind)),
         "responses": _list_responses(kind),
     }
 
 
 def _list_responses(kind: Kind, *errors: int) -> Json:
-    items: Json = {"type": "array", "items": _ref(kind.data.__name__)}
-    page = _object({kind.slug: items, "nextCursor": {"type": ["string", "null"]}})
-    return _responses({200: ("The items.", {"oneOf": [items, page]})}, 400, 401, 422, 503, *errors)
+    items: Json = {"type": "array", "items": ref(kind.data.__name__)}
+    page = an_object({kind.slug: items, "nextCursor": {"type": ["string", "null"]}})
+    return responses({200: ("The items.", {"oneOf": [items, page]})}, 400, 401, 422, 503, *errors)
 
 
 def _item_operation(
@@ -293,66 +227,24 @@ def _item_operation(
         "summary": summary,
         "tags": [kind.slug],
         "parameters": [KEY],
-        "responses": _responses({status: (f"The {kind.singular}.", _ref(kind.data.__name__))}, *errors),
+        "responses": responses({status: (f"The {kind.singular}.", ref(kind.data.__name__))}, *errors),
     }
     if body:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": ref(body)}}}
     return operation
 
 
-def _responses(good: Mapping[int, tuple[str, Json]], *errors: int) -> Json:
-    found = {str(status): _response(words, schema) for status, (words, schema) in good.items()}
-    return found | {str(status): _response(REASONS[status], _ref("Error")) for status in sorted(errors)}
-
-
-def _response(description: str, schema: Json) -> Json:
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
 def _success(**more: Json) -> Json:
-    return _object({"status": {"const": "success"}, "message": {"type": "string"}, **more})
-
-
-def _object(properties: Json) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _ref(model: str) -> Json:
-    return {"$ref": REF.format(model=model)}
-
-
-def _query(model: Any) -> list[Json]:
-    """A pydantic model's fields as query parameters. What is null when left out is simply optional."""
-    schema = model.model_json_schema()
-    required = schema.get("required", [])
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "description": field.get("description", ""),
-            "schema": _parameter_schema(field),
-        }
-        for name, field in schema["properties"].items()
-    ]
-
-
-def _parameter_schema(field: Json) -> Json:
-    schema = {name: value for name, value in field.items() if name not in {"title", "description"}}
-    if "anyOf" in schema:
-        schema.pop("default", None)
-        schema["anyOf"] = [option for option in schema["anyOf"] if option != {"type": "null"}]
-    return schema
+    return an_object({"status": {"const": "success"}, "message": {"type": "string"}, **more})
 
 
 def _schemas() -> Json:
     """Every model by its own name: what is answered as it is written, what is sent as it is checked."""
+    answers = [*(Xray, Upstreams, Recreated), *(model for room in ROOMS for model in room.answers)]
+    bodies = [model for room in ROOMS for model in room.bodies]
     inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [
-        (model.__name__, "serialization", TypeAdapter(model))
-        for model in (Xray, Upstreams, Recreated, TokenData, TokenList, NewToken)
-    ]
-    inputs += [
-        (model.__name__, "validation", TypeAdapter(model)) for model in (TokenCreate, TokenUpdate, TokenRevocation)
+        *((model.__name__, "serialization", TypeAdapter(model)) for model in answers),
+        *((model.__name__, "validation", TypeAdapter(model)) for model in bodies),
     ]
     for kind in KINDS:
         inputs.append((kind.slug, "serialization", TypeAdapter(kind.data)))

@@ -1,0 +1,5 @@
+"""The shares that the rooms of this app have of the OpenAPI document."""
+
+from auth_app.tokens.openapi import TOKENS
+
+ROOMS = (TOKENS,)

@@ -1,0 +1,43 @@
+"""The endpoints of API tokens in the OpenAPI document. They are for signed-in people: a token manages no tokens."""
+
+from functools import partial
+
+from auth_app.tokens.api import AdminListParameters, ListParameters
+from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenList, TokenRevocation, TokenUpdate
+from gatewaysite.openapi import Good, Room, operation, ref
+
+KEYS = {"key": "The token's id, with or without dashes."}
+ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
+LISTED: Good = {200: ("Newest first.", ref("TokenList"))}
+TOLD: Good = {200: ("The token, without its secret.", ref("TokenData"))}
+MADE: Good = {201: ("The token, and its secret, which is shown here only.", ref("NewToken"))}
+GONE: Good = {204: ("It is revoked.", None)}
+
+one = partial(operation, tag="tokens", session=True)
+
+
+def _revocation(summary: str) -> dict[str, object]:
+    made = one(summary, GONE, *ALWAYS, 404, 409, 415, 422, body=TokenRevocation, keys=KEYS)
+    made["requestBody"]["required"] = False
+    return made
+
+
+TOKENS = Room(
+    paths={
+        "/tokens": {
+            "get": one("List your API tokens", LISTED, *ALWAYS, 422, query=ListParameters),
+            "post": one("Make an API token", MADE, *ALWAYS, *WRONG, body=TokenCreate),
+        },
+        "/tokens/{key}": {
+            "get": one("Read a token of yours", TOLD, *ALWAYS, 404, keys=KEYS),
+            "put": one("Change a token of yours", TOLD, *ALWAYS, *WRONG, 404, body=TokenUpdate, keys=KEYS),
+            "delete": _revocation("Revoke a token of yours"),
+        },
+        "/tokens/admin/all": {
+            "get": one("List everybody's API tokens", LISTED, *ALWAYS, 422, query=AdminListParameters)
+        },
+        "/tokens/admin/{key}": {"delete": _revocation("Revoke anybody's token")},
+    },
+    answers=(TokenData, TokenList, NewToken),
+    bodies=(TokenCreate, TokenUpdate, TokenRevocation),
+)

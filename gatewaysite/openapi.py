@@ -1,0 +1,139 @@
+"""What the OpenAPI document is written in: parameters, bodies, answers, errors; and one room's share of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+type Json = dict[str, Any]
+type Good = Mapping[int, tuple[str, Json | None]]
+
+REF = "#/components/schemas/{model}"
+REASONS = {
+    400: "The body is not JSON, or the cursor is not of this list.",
+    401: "No credential, or one that is not valid.",
+    403: "Not allowed.",
+    404: "There is no such item, or none that you can see.",
+    405: "Not for this kind.",
+    409: "It clashes with what is there.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    422: "Fields or parameters are wrong; all of them are named.",
+    503: "The gateway is busy or its database is away; `Retry-After` says when to try again.",
+}
+ERROR: Json = {
+    "type": "object",
+    "required": ["detail", "code"],
+    "properties": {
+        "detail": {
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/components/schemas/FieldError"}}]
+        },
+        "code": {"type": "string"},
+        "reason": {"type": "string"},
+        "retry_after_seconds": {"type": "number"},
+    },
+}
+FIELD_ERROR: Json = {
+    "type": "object",
+    "required": ["type", "loc", "msg"],
+    "properties": {
+        "type": {"type": "string"},
+        "loc": {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}},
+        "msg": {"type": "string"},
+    },
+}
+KEY: Json = {
+    "name": "key",
+    "in": "path",
+    "required": True,
+    "description": "An id, with or without dashes, or a slug.",
+    "schema": {"type": "string"},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """The endpoints of one subject. `paths`: by path, as OpenAPI writes them.
+
+    `answers` are TypedDicts and models as they are answered, `bodies` models as they are checked; by their own names.
+    """
+
+    paths: Mapping[str, Json]
+    answers: tuple[type, ...] = ()
+    bodies: tuple[type, ...] = ()
+
+
+def operation(
+    summary: str,
+    good: Good,
+    *errors: int,
+    tag: str,
+    body: type | None = None,
+    query: type | None = None,
+    keys: Mapping[str, str] | None = None,
+    session: bool = False,
+) -> Json:
+    """One method of one path. `keys` are the path's parameters and what each is; `session`: not for tokens."""
+    found: Json = {
+        "summary": summary,
+        "tags": [tag],
+        "parameters": [*(path_parameter(*one) for one in (keys or {}).items()), *(parameters(query) if query else [])],
+        "responses": responses(good, *errors),
+    }
+    if session:
+        found["security"] = [{"session": []}]
+    if body:
+        found["requestBody"] = {"required": True, "content": content(ref(body.__name__))}
+    return found
+
+
+def path_parameter(name: str, description: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": {"type": "string"}}
+
+
+KEY = path_parameter("key", "An id, with or without dashes, or a slug.")
+
+
+def responses(good: Good, *errors: int) -> Json:
+    """By status: in words, and the schema of the body, if there is one."""
+    found = {str(status): response(words, schema) for status, (words, schema) in good.items()}
+    return found | {str(status): response(REASONS[status], ref("Error")) for status in sorted(errors)}
+
+
+def response(description: str, schema: Json | None) -> Json:
+    return {"description": description} | ({} if schema is None else {"content": content(schema)})
+
+
+def content(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def an_object(members: Json) -> Json:
+    return {"type": "object", "required": list(members), "properties": members}
+
+
+def ref(model: str) -> Json:
+    return {"$ref": REF.format(model=model)}
+
+
+def parameters(model: Any) -> list[Json]:
+    """A pydantic model's fields as query parameters. What is null when left out is simply optional."""
+    schema = model.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "description": field.get("description", ""),
+            "schema": _schema_of_parameter(field),
+        }
+        for name, field in schema["properties"].items()
+    ]
+
+
+def _schema_of_parameter(field: Json) -> Json:
+    schema = {name: value for name, value in field.items() if name not in {"title", "description"}}
+    if "anyOf" in schema:
+        schema.pop("default", None)
+        schema["anyOf"] = [option for option in schema["anyOf"] if option != {"type": "null"}]
+    return schema
