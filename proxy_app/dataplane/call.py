@@ -91,8 +91,7 @@ def _exchange(actor: Actor, tool: ToolEntry, arguments: Mapping[str, Any]) -> Ex
     members = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in given.items()}
     request = Request("tools/call", msgspec.Raw(b"1"), members, {})
     now = context.get()
-    exchange = Exchange(
-        request, actor, current().registry, None, modern=False, request_id=now.request_id if now else ""
-    )
+    request_id = now.request_id if now else ""
+    exchange = Exchange(request, current().registry, None, modern=False, actor=actor, request_id=request_id)
     exchange.label = request.method
     return exchange

@@ -78,7 +78,9 @@ class Visit:
         route = await _route(self.actor, key)
         method, query = scope["method"], scope["query_string"]
         request.check_use(route, method, query, headers)
-        passage = Passage(route, self.actor, self.request_id, method, rest, query, self.admitted)
+        passage = Passage(
+            route, method, rest, query, actor=self.actor, request_id=self.request_id, admitted=self.admitted
+        )
         try:
             if (total_s := route.timeouts.get("total")) is None:
                 await self._exchange(passage)

@@ -7,10 +7,9 @@ import pytest
 from auth_app.current import TokenLookup
 from gatewaysite.asgi import application
 from gatewaysite.rates import Rate
-from proxy_app.dataplane import limited, passthrough
+from proxy_app.dataplane import limited, passthrough, recorded
 from proxy_app.dataplane.caller import find_entry
-from proxy_app.dataplane.mcp import endpoint, exchange
-from proxy_app.dataplane.proxy import passage
+from proxy_app.dataplane.mcp import endpoint
 from proxy_app.observe.records import CallRecord
 from proxy_app.ratelimits.admission import Admission
 from proxy_app.ratelimits.counters import Counters
@@ -31,7 +30,7 @@ DAY = 86_400
 @pytest.fixture(autouse=True)
 def _counted_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     admission = Admission(Counters(Shared()))
-    for module in (limited, passthrough, passage, exchange, endpoint):
+    for module in (limited, passthrough, recorded, endpoint):
         monkeypatch.setattr(module, "admission", admission)
 
 

@@ -72,8 +72,10 @@ async def serve(
         if request is None or request.id is None:
             await respond(send, 202, headers=[*visit.headers, *visit.admitted.headers()])
             return
-        exchange = Exchange(request, actor, current().registry, server, modern, request_id, headers)
-        exchange.admitted = visit.admitted
+        exchange = Exchange(
+            request, current().registry, server, modern, headers,
+            actor=actor, request_id=request_id, admitted=visit.admitted,
+        )  # fmt: skip
         await visit.answer(exchange, receive)
     except ClientLeft:
         return

@@ -1,17 +1,14 @@
 """One request on its way through the data plane: who asks, in which era, of which server, and how it went."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from auth_app.actor import Actor
 from gatewaysite import __version__
 from proxy_app.dataplane.mcp.envelope import Request
+from proxy_app.dataplane.recorded import Recorded
 from proxy_app.observe.metrics import MCP_OPERATIONS
 from proxy_app.observe.recorder import recorder
 from proxy_app.observe.records import CallRecord
-from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.entries import Registry, ServerEntry, ToolEntry
 
 # Who the client is told it speaks with (MCP, Implementation).
@@ -19,28 +16,18 @@ SERVER_INFO = {"name": "poolgate", "title": "Poolgate", "version": __version__}
 
 
 @dataclass(slots=True)
-class Exchange:
+class Exchange(Recorded):
     """`registry` is the snapshot the request was routed with; it stays the same until the answer."""
 
     request: Request
-    actor: Actor
     registry: Registry
     server: ServerEntry | None
     modern: bool
-    request_id: str
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
-    began: float = field(default_factory=time.perf_counter)
-    admitted: Admitted = field(default_factory=lambda: Admitted(admission))
     # Filled in on the way, for the record.
     tool: ToolEntry | None = None
-    upstream_s: float | None = None
-    outcome: str = "ok"
     # The method as a metric's label: one we know, so that a caller cannot invent time series.
     label: str = "other"
-
-    @property
-    def elapsed_s(self) -> float:
-        return time.perf_counter() - self.began
 
     def ended(self) -> None:
         """Count it, and record it when a tool was called. Called once, however it ended."""
@@ -50,17 +37,9 @@ class Exchange:
             recorder.add(self._record(seconds))
 
     def _record(self, seconds: float) -> CallRecord:
-        return CallRecord(
-            at=datetime.now(UTC),
-            request_id=self.request_id,
-            user_id=self.actor.user_id,
-            token_id=self.actor.token_id,
-            method=self.request.method,
+        return self.common_record(self.request.method, seconds)._replace(
             tool_id=self.tool.id if self.tool else None,
             tool_name=self.tool.name if self.tool else "",
             server_id=self.server.id if self.server else None,
             gateway_id=self.tool.gateway_id if self.tool else None,
-            outcome=self.outcome,
-            duration_ms=round(seconds * 1000, 3),
-            upstream_ms=None if self.upstream_s is None else round(self.upstream_s * 1000, 3),
         )

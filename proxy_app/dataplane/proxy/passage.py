@@ -3,22 +3,20 @@
 import re
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
 import httpx
 from prometheus_client import Histogram
 
-from auth_app.actor import Actor
 from gatewaysite.errors import GatewayError
 from proxy_app.dataplane.proxy.answer import headers_of
 from proxy_app.dataplane.proxy.request import InvalidHeader, Streamed, build
+from proxy_app.dataplane.recorded import Recorded
 from proxy_app.observe.metrics import PROXY_REQUESTS
 from proxy_app.observe.recorder import recorder
 from proxy_app.observe.records import CallRecord
-from proxy_app.ratelimits.admission import Admitted, admission
 from proxy_app.snapshot.entries import RouteEntry
 from proxy_app.upstream import client
 from proxy_app.upstream.bodies import body_of, iter_body
@@ -30,23 +28,17 @@ NOT_IN_A_HEADER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f-\xff]")
 
 
 @dataclass(slots=True)
-class Passage:
+class Passage(Recorded):
     """`rest` is the path behind the route's prefix, as it was sent and checked."""
 
     route: RouteEntry
-    actor: Actor
-    request_id: str
     method: str
     rest: str
     query: bytes
-    admitted: Admitted = field(default_factory=lambda: Admitted(admission))
-    began: float = field(default_factory=time.perf_counter)
     # Filled in on the way, for the record.
     request_bytes: int = 0
     response_bytes: int = 0
     status: int | None = None
-    upstream_s: float | None = None
-    outcome: str = "ok"
 
     async def send(self, headers: RawHeaders, body: bytes | Streamed) -> "Answer":
         """The upstream's answer, its body unread. Raises GatewayError; then nothing is left open."""
@@ -71,10 +63,6 @@ class Passage:
             raise
         return Answer(response, passed)
 
-    @property
-    def elapsed_s(self) -> float:
-        return time.perf_counter() - self.began
-
     def ended(self) -> None:
         """Count it and record it. Called once, however it ended."""
         seconds = self.elapsed_s
@@ -82,15 +70,7 @@ class Passage:
         recorder.add(self._record(seconds))
 
     def _record(self, seconds: float) -> CallRecord:
-        return CallRecord(
-            at=datetime.now(UTC),
-            request_id=self.request_id,
-            user_id=self.actor.user_id,
-            token_id=self.actor.token_id,
-            method=self.method,
-            outcome=self.outcome,
-            duration_ms=round(seconds * 1000, 3),
-            upstream_ms=None if self.upstream_s is None else round(self.upstream_s * 1000, 3),
+        return self.common_record(self.method, seconds)._replace(
             route_id=self.route.id,
             path=self.rest[:PATH_LIMIT],
             status=self.status,

@@ -62,7 +62,8 @@ async def _try(actor: Actor, route_id: UUID, trial: Trial) -> TrialResult:
     route = await _find(actor, route_id)
     rest, _, query = trial.target.partition("?")
     now = context.get()
-    passage = Passage(route, actor, now.request_id if now else "", trial.method, rest, query.encode())
+    request_id = now.request_id if now else ""
+    passage = Passage(route, trial.method, rest, query.encode(), actor=actor, request_id=request_id)
     try:
         answer = await _send(passage, trial)
         passage.status = answer.status
