@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
 
+# What answers show in the place of a secret.
+MASK = "*****"
 # PostgreSQL stores no NUL and no half surrogate pair; the other controls would only hide something from a reader.
 NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # In a line there are also no line ends, and nothing that turns the direction of what follows.
@@ -57,6 +59,12 @@ def _one_line(text: str) -> str:
 def plain_text(text: str) -> str:
     if NOT_IN_TEXT.search(text):
         raise PydanticCustomError("unprintable", "Control characters do not belong into text")
+    return text
+
+
+def not_the_mask(text: str) -> str:
+    if text == MASK:
+        raise PydanticCustomError("masked", "This is the mask that answers show; leave it out to keep what is stored")
     return text
 
 

@@ -6,7 +6,7 @@ It may be of another release, and files are not sealed, so nothing of it is beli
 import base64
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 import orjson
@@ -29,18 +29,24 @@ _decoder = msgspec.json.Decoder(ToldPart)
 
 def understood(told: bytes) -> ToldPart:
     """Raises ValueError for what is no part, or one of another edition."""
-    try:
-        part = _decoder.decode(told)
-    except RecursionError as error:
-        raise ValueError("too deep for a part") from error
-    if part["edition"] != EDITION or part["edges"] != EDGES:
-        raise ValueError("of another edition")
+    part = decoded(_decoder, told, {"edition": EDITION, "edges": EDGES})
     if not NAME.fullmatch(part["process"]["id"]):
         raise ValueError("not the name of a process")
     if any(len(row["buckets"]) != len(EDGES) + 1 for row in part["routes"]):
         raise ValueError("other buckets than its edges")
     if not {"refused_total", "timeouts_total"} <= part["units"].keys():
         raise ValueError("without its refusals")
+    return part
+
+
+def decoded[P: Mapping[str, object]](decoder: msgspec.json.Decoder[P], told: bytes, ours: Mapping[str, object]) -> P:
+    """A part of any sort. Raises ValueError for what is none, or of another edition: one that differs from `ours`."""
+    try:
+        part = decoder.decode(told)
+    except RecursionError as error:
+        raise ValueError("too deep for a part") from error
+    if any(part[name] != value for name, value in ours.items()):
+        raise ValueError("of another edition")
     return part
 
 

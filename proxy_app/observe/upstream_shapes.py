@@ -5,15 +5,11 @@ from typing import TypedDict
 from gatewaysite.types import Count, Timestamp
 from proxy_app.upstream.shapes import (
     AbandonedCallsTold,
-    BreakerTold,
-    CheckTold,
     EventTold,
     HouseTold,
-    LimitsTold,
     PoolFigures,
     PoolTold,
-    StateName,
-    TimesTold,
+    UpstreamFigures,
 )
 
 
@@ -45,39 +41,9 @@ class EventOf(EventTold):
     process: str
 
 
-class UpstreamNow(TypedDict):
+class UpstreamNow(UpstreamFigures):
     """An upstream, with the sums of all processes. State, reason, limits and breaker are the worst one's."""
 
-    key: str
-    name: str
-    state: StateName
-    reason: str
-    since: Timestamp
-    limits: LimitsTold
-    breaker: BreakerTold
-    last_check: CheckTold | None
-    generation: Count
-    in_flight: Count
-    slots: Count
-    waiting: Count
-    idle: Count
-    leaked: Count
-    opened: Count
-    reused: Count
-    requests: Count
-    calls: Count
-    answered: Count
-    failed: Count
-    abandoned: Count
-    retries: Count
-    bytes_in: Count
-    ejections: Count
-    refused: dict[str, Count]
-    errors: dict[str, Count]
-    wait: TimesTold
-    connect: TimesTold
-    first_byte: TimesTold
-    total: TimesTold
     timeline: list[EventOf]
     processes: list[PoolOf]
 

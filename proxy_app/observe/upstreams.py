@@ -16,6 +16,7 @@ from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.observe import work
 from proxy_app.observe.neighbours import Teller, process_name, thread
+from proxy_app.observe.parts import decoded
 from proxy_app.observe.upstream_shapes import EventOf, Recreated, UpstreamNow, Upstreams, UpstreamsOf, UpstreamsPart
 from proxy_app.upstream.client import client
 from proxy_app.upstream.figures import BOUNDS_S, Times
@@ -86,12 +87,7 @@ def _others(own_name: str) -> list[UpstreamsPart]:
 
 def understood(words: bytes) -> UpstreamsPart:
     """Raises ValueError for what is no part, or one of another edition."""
-    try:
-        part = _decoder.decode(words)
-    except RecursionError as error:
-        raise ValueError("too deep for a part") from error
-    if part["edition"] != EDITION or part["bounds_s"] != BOUNDS:
-        raise ValueError("of another edition")
+    part = decoded(_decoder, words, {"edition": EDITION, "bounds_s": BOUNDS})
     told = [one[name] for one in part["upstreams"] for name in TIMES]  # type: ignore[literal-required]
     if any(len(times["counts"]) != len(BOUNDS) + 1 for times in (*told, part["abandoned"]["closed_after"])):
         raise ValueError("other counts than its bounds")

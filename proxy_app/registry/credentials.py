@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from gatewaysite.validation import Body, plain_text
+from gatewaysite.validation import MASK, Body, not_the_mask, plain_text
 from proxy_app.registry.kind import Values
 from proxy_app.upstream.secrets import seal
 
-MASK = "*****"
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # Headers that belong to the connection or to MCP itself: as a credential they could only break every call.
 RESERVED = frozenset(
@@ -27,12 +26,6 @@ KINDS: dict[AuthType, set[str]] = {
 }
 PAIRS = (KINDS["basic"], {"auth_header_key", "auth_header_value"})
 FIELDS = frozenset({"auth_type"}).union(*KINDS.values())
-
-
-def _not_the_mask(text: str) -> str:
-    if text == MASK:
-        raise PydanticCustomError("masked", "This is the mask that answers show; leave it out to keep what is stored")
-    return text
 
 
 def sendable(text: str) -> str:
@@ -65,7 +58,7 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 Password = Annotated[
     str,
     StringConstraints(max_length=4096),
-    AfterValidator(_not_the_mask),
+    AfterValidator(not_the_mask),
     AfterValidator(plain_text),
     Field(repr=False),
 ]

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
 from gatewaysite.rates import rates_of
-from gatewaysite.validation import Body, plain_text
+from gatewaysite.validation import MASK, Body, not_the_mask, plain_text
 from proxy_app.models import Called
 from proxy_app.registry.data import AnyObject, as_text
 from proxy_app.registry.kind import Source, Values
@@ -19,7 +19,6 @@ from proxy_app.upstream import tls
 from proxy_app.upstream.limits import NO_OPTIONS, Counts
 from proxy_app.upstream.secrets import CLIENT_KEY, CannotUnseal, open_sealed, seal
 
-MASK = "*****"
 DAY_S = 86_400
 TOGETHER = "A client certificate and its key go together"
 WHAT_COUNTS = (
@@ -61,8 +60,6 @@ def _allowed(what: str) -> WrapValidator:
 
 
 def _pem(text: str) -> str:
-    if text == MASK:
-        raise PydanticCustomError("masked", "This is the mask that answers show; leave it out to keep what is stored")
     if text and "-----BEGIN " not in text:
         raise PydanticCustomError("pem", "This is not in PEM format, which begins with -----BEGIN")
     return text
@@ -95,7 +92,11 @@ Failures = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0.1, le=DAY_S), _allowed("a number of seconds from 0.1 to 86,400")]
 Pem = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=100_000), AfterValidator(plain_text), AfterValidator(_pem)
+    str,
+    StringConstraints(strip_whitespace=True, max_length=100_000),
+    AfterValidator(plain_text),
+    AfterValidator(not_the_mask),
+    AfterValidator(_pem),
 ]
 RateLimit = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_rate)]
 Certificate = Annotated[Pem, AfterValidator(_without_key)]

@@ -87,23 +87,23 @@ class EventTold(TypedDict):
     ended_at: Timestamp | None
 
 
-class PoolFigures(TypedDict):
-    """One upstream's pool. Sums are since the pool began; `steps` has the oldest first."""
+class UpstreamFigures(TypedDict):
+    """How an upstream is and what was counted of it, in one process or in all of them together."""
 
     key: str
     name: str
     state: StateName
     reason: str
     since: Timestamp
+    limits: LimitsTold
+    breaker: BreakerTold
+    last_check: CheckTold | None
     generation: Count
-    generation_since: Timestamp
-    draining: list[DrainingTold]
-    leaked: Count
     in_flight: Count
     slots: Count
     waiting: Count
     idle: Count
-    limits: LimitsTold
+    leaked: Count
     opened: Count
     reused: Count
     requests: Count
@@ -113,18 +113,23 @@ class PoolFigures(TypedDict):
     abandoned: Count
     retries: Count
     bytes_in: Count
+    ejections: Count
     refused: dict[str, Count]
     errors: dict[str, Count]
     wait: TimesTold
     connect: TimesTold
     first_byte: TimesTold
     total: TimesTold
+
+
+class PoolFigures(UpstreamFigures):
+    """One upstream's pool. Sums are since the pool began; `steps` has the oldest first."""
+
+    generation_since: Timestamp
+    draining: list[DrainingTold]
     steps: list[StepTold]
-    breaker: BreakerTold
-    ejections: Count
     last_failure: str
     last_failure_at: Timestamp | None
-    last_check: CheckTold | None
 
 
 class PoolTold(PoolFigures):
