@@ -158,3 +158,15 @@ async def _shake_hands(call: Call) -> bool:
 async def done(call: Call) -> None:
     """A script that answers everything with the same result."""
     await call.result(RESULT)
+
+
+def talking(every_s: float) -> Script:
+    """A script that streams one notification after the other, and never an answer."""
+
+    async def script(call: Call) -> None:
+        await call.stream()
+        while True:
+            await call.notify("notifications/progress", progressToken=1, progress=1)
+            await asyncio.sleep(every_s)
+
+    return script

@@ -6,28 +6,24 @@ from collections.abc import AsyncIterator
 import httpx
 import msgspec
 import pytest
-from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from bench.upstream import Connection, Counts, tool_names
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream import mcp
 from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint
+from tests.upstream_client import LOOPBACK, installed
 
 pytestmark = pytest.mark.anyio
 both_eras = pytest.mark.parametrize("era", ["modern", "legacy"])
 
 
 @pytest.fixture
-async def address(anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def address(anyio_backend: str, settings: Settings) -> AsyncIterator[str]:
     """Where a fake upstream listens, with a client of ours that may call it."""
-    settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    built = client_module.build_client(django_settings)
-    monkeypatch.setattr(client_module, "_client", built)
+    settings.UPSTREAM_ALLOWED_NETWORKS = LOOPBACK
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
-    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    await mcp.close_sessions()
-    await built.aclose()
+    async with installed(settings):
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     server.close()
 
 

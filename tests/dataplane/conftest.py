@@ -3,18 +3,15 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from proxy_app.observe.recorder import recorder
 from proxy_app.observe.records import CallRecord
 from proxy_app.snapshot import keeper as keeper_module
 from proxy_app.snapshot.keeper import Keeper, keeper
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.client import UpstreamClient
-from proxy_app.upstream.mcp import discovery
-from proxy_app.upstream.mcp.sessions import Sessions, sessions
 from tests.dataplane.world import World
+from tests.upstream_client import LOOPBACK, installed
 
 
 @pytest.fixture
@@ -30,18 +27,11 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.fixture
-async def upstreams(
-    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[UpstreamClient]:
+async def upstreams(anyio_backend: str, settings: Settings) -> AsyncIterator[UpstreamClient]:
     """The process's client, allowed to call the loopback; no session and no era known."""
-    settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    built = client_module.build_client(django_settings)
-    monkeypatch.setattr(client_module, "_client", built)
-    sessions.__dict__.update(Sessions().__dict__)
-    discovery.forget_all()
-    yield built
-    await sessions.close()
-    await built.aclose()
+    settings.UPSTREAM_ALLOWED_NETWORKS = LOOPBACK
+    async with installed(settings) as client:
+        yield client
 
 
 @pytest.fixture

@@ -9,17 +9,15 @@ import aiohappyeyeballs
 import pytest
 from pytest_django import Settings
 
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.client import UpstreamClient
-from proxy_app.upstream.mcp import discovery
-from proxy_app.upstream.mcp.sessions import Sessions, sessions
 from tests.asgi_client import Answer
-from tests.dataplane.calling import every_era
+from tests.dataplane.calling import an_echo_at, every_era
 from tests.dataplane.rpc import call, error_of
 from tests.dataplane.world import World
 from tests.scripted_mcp import Call, ScriptedMcp, done
 from tests.upstream.fakes import FakeUpstream, polite
 from tests.upstream.test_addresses import REFUSED_HOSTS, dns
+from tests.upstream_client import installed
 
 __all__ = ["dns"]
 
@@ -27,19 +25,12 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def strict(
-    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[UpstreamClient]:
+async def strict(anyio_backend: str, settings: Settings) -> AsyncIterator[UpstreamClient]:
     """The process's client, which may call no private address; breakers stay closed, so that each call is judged."""
     settings.UPSTREAM_ALLOWED_NETWORKS = []
     settings.BREAKER_CONSECUTIVE_FAILURES = 0
-    built = client_module.build_client(settings)
-    monkeypatch.setattr(client_module, "_client", built)
-    sessions.__dict__.update(Sessions().__dict__)
-    discovery.forget_all()
-    yield built
-    await sessions.close()
-    await built.aclose()
+    async with installed(settings) as client:
+        yield client
 
 
 @pytest.fixture
@@ -60,10 +51,7 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def called(world: World, url: str, era: str) -> Answer:
     world.__init__()  # type: ignore[misc]
-    token = world.token()
-    world.gateway(url, era=era)
-    world.tool("echo")
-    world.publish()
+    token = an_echo_at(world, url, era)
     return await call(token, "tools/call", {"name": "gw0-echo"})
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from proxy_app.observe.records import CallRecord
-from tests.dataplane.calling import called, either_upstream, every_era, every_pair
+from tests.dataplane.calling import an_echo_at, called, either_upstream, every_era, every_pair
 from tests.dataplane.rpc import call, error_of
 from tests.dataplane.world import World
 from tests.scripted_mcp import Call, Script, ScriptedMcp, done
@@ -139,10 +139,7 @@ async def test_what_only_the_newer_era_can_be_asked_is_not_sent_to_the_older(wor
 async def test_an_upstream_that_is_not_there_is_said_so(world: World, records: list[CallRecord]) -> None:
     async with ScriptedMcp(done) as upstream:
         url = upstream.url
-    token = world.token()
-    world.gateway(url, era="modern")
-    world.tool("echo")
-    world.publish()
+    token = an_echo_at(world, url)
     answer = await call(token, "tools/call", {"name": "gw0-echo"})
     assert error_of(answer)["data"] == {"code": "upstream_unreachable"}
     assert url.split(":")[2].split("/")[0] not in answer.body.decode()

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from proxy_app.observe.records import CallRecord
-from tests.dataplane.calling import called, either_upstream, every_era, every_pair
+from tests.dataplane.calling import an_echo_at, called, either_upstream, every_era, every_pair
 from tests.dataplane.rpc import VERSION, call, error_of, post
 from tests.dataplane.world import World
 from tests.scripted_mcp import RESULT, Call, ScriptedMcp, done
@@ -140,10 +140,7 @@ async def test_arguments_reach_the_upstream_to_the_byte(world: World, upstream_e
         b'{"z":1.0,"a":123456789012345678901234567890,"s":"\\u00e9 \xc3\xa9 \\ud83d\\ude00","d":{"b":[ ],"a":1e3}}'
     )
     async with ScriptedMcp(done) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era=upstream_era)
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url, upstream_era)
         params = b'{"name":"gw0-echo","arguments":' + arguments + b"}"
         await post(token, b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + params + b"}")
     (sent,) = upstream.asked("tools/call")
@@ -353,10 +350,7 @@ async def test_a_server_calls_only_its_own_tools_and_by_its_own_names(world: Wor
 
 async def test_the_name_in_the_body_decides_not_the_one_in_a_header(world: World) -> None:
     async with ScriptedMcp(done) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era="modern")
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url)
         await call(token, "tools/call", {"name": "gw0-echo"}, headers={"mcp-name": "gw0-other", "mcp-method": "ping"})
     assert upstream.calls[0].headers["mcp-name"] == "echo"
 

@@ -12,31 +12,27 @@ from pytest_django import Settings
 
 from bench.fault_proxy import CUTS, HANGS, RESETS, WELL, Fault, FaultProxy
 from proxy_app.observe.records import CallRecord
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.client import UpstreamClient
 from proxy_app.upstream.pool import Pool
 from tests.asgi_client import Visit
 from tests.dataplane.calling import called, every_era
 from tests.dataplane.proxying import a_visit, ask
 from tests.dataplane.world import World
-from tests.scripted_mcp import Call
+from tests.scripted_mcp import talking
 from tests.upstream.fakes import FakeUpstream, Peer, Script, polite, until
+from tests.upstream_client import LOOPBACK, installed
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def upstreams(
-    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[UpstreamClient]:
+async def upstreams(anyio_backend: str, settings: Settings) -> AsyncIterator[UpstreamClient]:
     """The process's client with the bounds of production; breakers open for a moment only, and streams are short."""
-    settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    settings.UPSTREAM_ALLOWED_NETWORKS = LOOPBACK
     settings.BREAKER_OPEN_SECONDS = settings.BREAKER_MAX_OPEN_SECONDS = 0.3
     settings.STREAM_MAX_SECONDS = 0.5
-    built = client_module.build_client(settings)
-    monkeypatch.setattr(client_module, "_client", built)
-    yield built
-    await built.aclose()
+    async with installed(settings) as client:
+        yield client
 
 
 @asynccontextmanager
@@ -146,14 +142,8 @@ async def test_a_trickling_head_and_silence_end_with_one_limit_and_a_trickling_b
 async def test_a_stream_that_never_falls_silent_still_ends_with_an_error_event(
     world: World, upstreams: UpstreamClient, era: str
 ) -> None:
-    async def talk_without_end(call: Call) -> None:
-        await call.stream()
-        while True:
-            await call.notify("notifications/progress", progressToken=1, progress=1)
-            await asyncio.sleep(0.05)
-
     began = time.perf_counter()
-    answer, _ = await called(world, talk_without_end, era=era)
+    answer, _ = await called(world, talking(every_s=0.05), era=era)
     assert answer.events[-1]["error"]["data"] == {"code": "upstream_timeout"}
     assert 0.45 < time.perf_counter() - began < 1.5
 

@@ -9,7 +9,7 @@ import pytest
 from proxy_app.observe.records import CallRecord
 from proxy_app.upstream.client import UpstreamClient
 from tests.asgi_client import under_way
-from tests.dataplane.calling import every_pair
+from tests.dataplane.calling import an_echo_at, every_pair
 from tests.dataplane.rpc import a_visit, call
 from tests.dataplane.world import World
 from tests.scripted_mcp import Call, ScriptedMcp, done
@@ -39,10 +39,7 @@ async def test_a_client_that_leaves_lets_go_of_the_upstream_at_once(
         left.set()
 
     async with ScriptedMcp(hang) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era=upstream_era)
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url, upstream_era)
         visit = a_visit(token, "tools/call", {"name": "gw0-echo"}, era=era)
         async with under_way(visit):
             await (visit.until(2) if streaming else eventually(lambda: upstream.asked("tools/call")))
@@ -63,10 +60,7 @@ async def test_a_server_that_cancels_the_request_lets_go_of_the_upstream_too(
         await call.wait_for_hang_up()
 
     async with ScriptedMcp(hang) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era="modern")
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url)
         visit = a_visit(token, "tools/call", {"name": "gw0-echo"})
         task = asyncio.create_task(visit.run())
         await eventually(lambda: upstream.calls)
@@ -85,10 +79,7 @@ async def test_many_clients_that_leave_at_odd_moments_leave_nothing_behind(
         await done(call)
 
     async with ScriptedMcp(answer_after_a_while) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era="modern", pool_options={"maxPending": 100})  # room for all who come after
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url, pool_options={"maxPending": 100})  # room for all who come after
 
         async def come_and_go(number: int) -> None:
             visit = a_visit(token, "tools/call", {"name": "gw0-echo"})

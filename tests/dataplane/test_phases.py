@@ -22,6 +22,7 @@ from proxy_app.dataplane.mcp.methods import Method
 from proxy_app.upstream.client import send
 from tests.asgi_client import Answer
 from tests.committed import db
+from tests.dataplane.calling import an_echo_at
 from tests.dataplane.rpc import call, error_of
 from tests.dataplane.world import World
 from tests.scripted_mcp import Call, ScriptedMcp
@@ -93,10 +94,7 @@ async def echo_in_a_stream(call: Call) -> None:
 
 async def called(world: World, script: object) -> Answer:
     async with ScriptedMcp(script) as upstream:  # type: ignore[arg-type]
-        token = world.token()
-        world.gateway(upstream.url, era="modern")
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url)
         return await call(token, "tools/call", {"name": "gw0-echo"})
 
 

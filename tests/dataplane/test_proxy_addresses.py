@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from django.conf import settings as django_settings
 from pytest_django import Settings
 
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.client import UpstreamClient
 from tests.dataplane.proxying import ask
 from tests.dataplane.world import World
 from tests.upstream.fakes import FakeUpstream, Peer, polite
 from tests.upstream.test_addresses import REFUSED_HOSTS, dns
+from tests.upstream_client import installed
 
 __all__ = ["dns"]
 
@@ -19,15 +18,11 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def strict(
-    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[UpstreamClient]:
+async def strict(anyio_backend: str, settings: Settings) -> AsyncIterator[UpstreamClient]:
     """The process's client, which may call one address of the loopback and no other private one."""
     settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.5/32"]
-    built = client_module.build_client(django_settings)
-    monkeypatch.setattr(client_module, "_client", built)
-    yield built
-    await built.aclose()
+    async with installed(settings) as client:
+        yield client
 
 
 # Real addresses of somebody else's would be called, and time out; those of this machine and no address at all are not.

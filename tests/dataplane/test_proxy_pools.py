@@ -1,20 +1,16 @@
 """The pool behind a proxy route: whom it believes, what changes it, whose turn it is, what opens its circuit."""
 
 import asyncio
-import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import trustme
-from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from proxy_app.names import ROUTE_KEY
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.client import UpstreamClient
 from proxy_app.upstream.pool import Pool
 from proxy_app.upstream.secrets import CLIENT_KEY, seal
@@ -22,26 +18,23 @@ from tests.asgi_client import Answer, under_way
 from tests.dataplane.proxying import a_visit, ask
 from tests.dataplane.test_leaving import eventually
 from tests.dataplane.world import Row, World
-from tests.upstream.fakes import FakeUpstream, Peer, closed_port, polite
+from tests.upstream.certificates import pem, serving
+from tests.upstream.fakes import FakeUpstream, Peer, closed_port, polite, polite_unless_slow
+from tests.upstream_client import LOOPBACK, installing
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def install(
-    anyio_backend: object, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Callable[..., UpstreamClient]]:
+async def install(anyio_backend: object, settings: Settings) -> AsyncIterator[Callable[..., UpstreamClient]]:
     """Make a client with these settings the process's client for this test."""
-    async with AsyncExitStack() as stack:
+    settings.UPSTREAM_ALLOWED_NETWORKS = LOOPBACK
+    async with installing() as install_with:
 
         def make(**changes: object) -> UpstreamClient:
-            settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
             for name, value in changes.items():
                 setattr(settings, name, value)
-            built = client_module.build_client(django_settings)
-            stack.push_async_callback(built.aclose)
-            monkeypatch.setattr(client_module, "_client", built)
-            return built
+            return install_with(settings)
 
         yield make
 
@@ -66,17 +59,8 @@ def changed(world: World, route: Row, **columns: Any) -> None:
 # --- TLS --------------------------------------------------------------------------------------------------------------
 
 
-def serving(authority: trustme.CA, clients: trustme.CA | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    if clients is not None:
-        clients.configure_trust(context)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
 def trusting(authority: trustme.CA) -> Row:
-    return {"ca_certificate": authority.cert_pem.bytes().decode()}
+    return {"ca_certificate": pem(authority)}
 
 
 def known_as(name: str, authority: trustme.CA) -> Row:
@@ -111,31 +95,26 @@ async def test_authorities_and_certificates_are_changed_without_a_restart_or_a_b
     theirs, ours, next_theirs, next_ours = (trustme.CA() for _ in range(4))
     token, go_on = world.token(), asyncio.Event()
 
-    async def slow_then_polite(peer: Peer) -> None:
-        while True:
-            request = await peer.request()
-            if "slow" in request.line:
-                await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nbef")
-                await go_on.wait()
-                await peer.send(b"ore")
-            else:
-                await peer.answer()
+    async def slow(peer: Peer) -> None:
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nbef")
+        await go_on.wait()
+        await peer.send(b"ore")
 
-    async with FakeUpstream(slow_then_polite, tls=serving(theirs, clients=ours)) as upstream:
+    async with FakeUpstream(polite_unless_slow(slow), tls=serving(theirs, clients=ours)) as upstream:
         route = world.route("api", upstream.url, **trusting(theirs))
         world.publish()
         assert (await ask(token)).status == 502  # it asks who we are
         changed(world, route, **known_as("us", ours))
         assert (await ask(token)).status == 200
-        slow = a_visit(token, "/proxy/api/slow")
-        async with under_way(slow) as task:
-            await slow.until(2)
+        visit = a_visit(token, "/proxy/api/slow")
+        async with under_way(visit) as task:
+            await visit.until(2)
             changed(world, route, **trusting(next_theirs), **known_as("us-again", next_ours))
             assert (await ask(token)).json["code"] == "upstream_tls"  # the server is yet to follow
             assert [old.owned for old in pool_of(client, route).draining][-1] == 1
             go_on.set()
             await task
-        assert (slow.answer.body, slow.complete) == (b"before", True)
+        assert (visit.answer.body, visit.complete) == (b"before", True)
     async with FakeUpstream(polite, tls=serving(next_theirs, clients=next_ours)) as upstream:
         changed(world, route, upstream_url=upstream.url)
         assert (await ask(token)).status == 200
@@ -189,13 +168,9 @@ async def test_new_options_and_asked_for_connections_open_a_generation_each_and_
 # --- Shares -----------------------------------------------------------------------------------------------------------
 
 
-async def endless_for_hogs(peer: Peer) -> None:
-    while True:
-        request = await peer.request()
-        if "slow" in request.line:
-            await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n")
-            await peer.hang()
-        await peer.answer()
+async def one_event(peer: Peer) -> None:
+    await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n")
+    await peer.hang()
 
 
 async def test_a_tenant_with_five_hundred_slow_streams_leaves_the_others_served(
@@ -205,7 +180,7 @@ async def test_a_tenant_with_five_hundred_slow_streams_leaves_the_others_served(
     hogs, others = uuid4(), [uuid4(), uuid4()]
     hog_tokens = [world.token(teams={hogs: "member"}) for _ in range(5)]  # five people are one tenant
     other_tokens = [world.token(teams={team: "member"}) for team in others] + [world.token()]
-    async with FakeUpstream(endless_for_hogs) as upstream:
+    async with FakeUpstream(polite_unless_slow(one_event)) as upstream:
         route = world.route("api", upstream.url)
         world.publish()
         events = [("accept", "text/event-stream")]

@@ -13,15 +13,11 @@ from tests.asgi_client import Visit, under_way
 from tests.dataplane.proxying import a_visit, ask, passed
 from tests.dataplane.test_leaving import eventually
 from tests.dataplane.world import World
-from tests.upstream.fakes import FakeUpstream, Peer, Script, echo, mute, polite, resets_after, says
+from tests.upstream.fakes import Endless, FakeUpstream, Peer, Script, chunk, echo, mute, polite, resets_after, says
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("upstreams")]
 
 CHUNK = b"x" * 65536
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def routed(world: World, upstream: FakeUpstream, **row: Any) -> str:
@@ -155,11 +151,8 @@ async def test_a_long_answer_passes_to_the_byte(world: World, framing: str) -> N
     assert "transfer-encoding" not in answer.headers
 
 
-async def endless(peer: Peer) -> None:
-    await peer.request()
-    await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while True:
-        await peer.send(chunk(CHUNK))
+def endless() -> Endless:
+    return Endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", chunk(CHUNK))
 
 
 class SlowReader(Visit):
@@ -174,33 +167,24 @@ class SlowReader(Visit):
 
 
 async def test_an_answer_is_read_no_faster_than_the_client_takes_it(world: World) -> None:
-    written = 0
-
-    async def count(peer: Peer) -> None:
-        nonlocal written
-        await peer.request()
-        await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while True:
-            await peer.send(chunk(CHUNK))
-            written += len(CHUNK)
-
-    async with FakeUpstream(count) as upstream:
+    script = endless()
+    async with FakeUpstream(script) as upstream:
         visit = a_visit(routed(world, upstream))
         visit.__class__ = SlowReader
         async with under_way(visit):
             await visit.until(4)
             before = -1
-            while before != written:
-                before = written
+            while before != script.sent:
+                before = script.sent
                 await asyncio.sleep(0.1)
-            assert written < 16_000_000  # what the kernel's buffers and ours hold
+            assert script.sent < 16_000_000  # what the kernel's buffers and ours hold
         assert sum(len(message.get("body", b"")) for message in visit.sent) < 1_000_000
 
 
 async def test_a_client_that_leaves_a_stream_lets_go_of_the_upstream(
     world: World, upstreams: UpstreamClient, records: list[CallRecord]
 ) -> None:
-    async with FakeUpstream(endless) as upstream:
+    async with FakeUpstream(endless()) as upstream:
         visit = a_visit(routed(world, upstream))
         async with under_way(visit):
             await visit.until(5)
@@ -305,7 +289,7 @@ async def test_an_upstream_that_never_answers_is_504_at_the_routes_limit(world: 
 
 
 async def test_a_stream_past_the_limit_for_all_of_it_is_ended(world: World, records: list[CallRecord]) -> None:
-    async with FakeUpstream(endless) as upstream:
+    async with FakeUpstream(endless()) as upstream:
         visit = a_visit(routed(world, upstream, total_timeout_ms=300))
         await asyncio.wait_for(visit.run(), 5)
         await eventually(lambda: upstream.open_now == 0)
@@ -357,7 +341,7 @@ async def test_many_at_once_each_get_their_own_answer(world: World) -> None:
 
 
 async def test_clients_that_leave_at_odd_moments_leave_nothing_behind(world: World, upstreams: UpstreamClient) -> None:
-    async with FakeUpstream(endless) as upstream, FakeUpstream(polite) as other:
+    async with FakeUpstream(endless()) as upstream, FakeUpstream(polite) as other:
         token = routed(world, upstream)
         world.route("other", other.url)
         world.publish()

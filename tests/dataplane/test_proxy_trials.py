@@ -62,7 +62,7 @@ async def test_what_a_client_may_not_a_page_may_not_either(
 async def test_of_a_long_answer_the_beginning_is_shown_and_the_rest_let_go(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result, _ = await tried(world, Trial("GET", "/"), endless)
+    result, _ = await tried(world, Trial("GET", "/"), endless())
     assert (len(result.body), result.complete) == (page.EXCERPT_BYTES, False)
     monkeypatch.setattr(page, "EXCERPT_WITHIN_S", 0.1)
 

@@ -8,27 +8,24 @@ import pytest
 from pytest_django import Settings
 
 from proxy_app.snapshot.work import _is_idempotent
-from proxy_app.upstream import client as client_module
-from proxy_app.upstream.client import UpstreamClient, build_client
+from proxy_app.upstream.client import UpstreamClient
 from tests.asgi_client import under_way
+from tests.dataplane.calling import an_echo_at
 from tests.dataplane.rpc import a_visit, call
 from tests.dataplane.world import World
 from tests.scripted_mcp import RESULT, Call, ScriptedMcp
 from tests.upstream.fakes import until
+from tests.upstream_client import LOOPBACK, installed
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def few_streams(
-    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[UpstreamClient]:
-    settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+async def few_streams(anyio_backend: str, settings: Settings) -> AsyncIterator[UpstreamClient]:
+    settings.UPSTREAM_ALLOWED_NETWORKS = LOOPBACK
     settings.STREAM_MAX_OPEN = 1
-    built = build_client(settings)
-    monkeypatch.setattr(client_module, "_client", built)
-    yield built
-    await built.aclose()
+    async with installed(settings) as client:
+        yield client
 
 
 async def test_one_stream_too_many_is_refused_with_its_reason(world: World, few_streams: UpstreamClient) -> None:
@@ -38,10 +35,7 @@ async def test_one_stream_too_many_is_refused_with_its_reason(world: World, few_
         await call.wait_for_hang_up()
 
     async with ScriptedMcp(talk) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era="modern")
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url)
         first = a_visit(token, "tools/call", {"name": "gw0-echo"})
         async with under_way(first):
             await first.until(2)
@@ -60,10 +54,7 @@ async def test_answers_of_a_single_event_are_not_limited(world: World, few_strea
         await call.end_stream()
 
     async with ScriptedMcp(one_event) as upstream:
-        token = world.token()
-        world.gateway(upstream.url, era="modern")
-        world.tool("echo")
-        world.publish()
+        token = an_echo_at(world, upstream.url)
         answers = await asyncio.gather(*(call(token, "tools/call", {"name": "gw0-echo"}) for _ in range(5)))
     assert [answer.status for answer in answers] == [200] * 5
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from tests.gateway_process import GatewayProcess
@@ -31,35 +33,35 @@ def call_bytes(token: str, name: str, path: str = "/mcp") -> bytes:
     return request_bytes("POST", path, token=token, body=body, headers=("Content-Type: application/json",))
 
 
-async def send_and_leave(gateway: GatewayProcess, request: bytes, after_s: float) -> None:
-    """Send a request, and close the socket so many seconds later whatever has come by then."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    writer.write(request)
-    await writer.drain()
-    try:
-        await asyncio.wait_for(reader.read(65536), after_s)
-    except TimeoutError:
-        pass
-    finally:
-        writer.transport.abort()
-
-
-async def talk(gateway: GatewayProcess, request: bytes, *, until_closed: bool = False) -> tuple[int, str, bytes]:
-    """Status, head and body of the answer to these bytes."""
+@asynccontextmanager
+async def sent(gateway: GatewayProcess, request: bytes) -> AsyncIterator[asyncio.StreamReader]:
+    """What comes back on a socket on which this was sent; in the end it is closed, whatever is still to come."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     try:
         writer.write(request)
         await writer.drain()
-        async with asyncio.timeout(10):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            length = next(
-                (line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
-            )
-            status = int(head.split(" ")[1])
-            body = await (reader.read() if until_closed else reader.readexactly(int(length)))
-        return status, head, body
+        yield reader
     finally:
         writer.transport.abort()
+
+
+async def send_and_leave(gateway: GatewayProcess, request: bytes, after_s: float) -> None:
+    """Send a request, and close the socket so many seconds later whatever has come by then."""
+    async with sent(gateway, request) as reader:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(65536), after_s)
+
+
+async def talk(gateway: GatewayProcess, request: bytes, *, until_closed: bool = False) -> tuple[int, str, bytes]:
+    """Status, head and body of the answer to these bytes."""
+    async with sent(gateway, request) as reader, asyncio.timeout(10):
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        length = next(
+            (line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length")), 0
+        )
+        status = int(head.split(" ")[1])
+        body = await (reader.read() if until_closed else reader.readexactly(int(length)))
+    return status, head, body
 
 
 def json_of(body: bytes) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from proxy_app.models import Call as CallRow
 from proxy_app.models import Tool
 from tests.builders import a_gateway, a_tool
-from tests.end_to_end.raw import call_bytes, request_bytes, send_and_leave
+from tests.end_to_end.raw import call_bytes, request_bytes, send_and_leave, sent
 from tests.gateway_process import GatewayProcess
 from tests.scripted_mcp import Call, ScriptedMcp, done
 
@@ -80,12 +80,10 @@ async def test_a_client_that_leaves_lets_go_of_the_upstream(
 
     async with ScriptedMcp(hang) as upstream:
         tool = await tool_of(upstream.url)
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(call_bytes(admin_token, "gw-echo"))
-        await asyncio.wait_for(reached.wait(), 10)
-        if streaming:
-            await asyncio.wait_for(reader.readuntil(b"notifications/progress"), 5)
-        writer.transport.abort()
+        async with sent(gateway, call_bytes(admin_token, "gw-echo")) as reader:
+            await asyncio.wait_for(reached.wait(), 10)
+            if streaming:
+                await asyncio.wait_for(reader.readuntil(b"notifications/progress"), 5)
         await asyncio.wait_for(left.wait(), 3)
         await until_nothing_is_in_flight(gateway)
     await until(lambda: asyncio.to_thread(lambda: outcomes(tool) == ["client_left"]), 10)

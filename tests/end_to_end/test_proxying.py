@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import pytest
 from bench.processes import tree
 from proxy_app.models import Call as CallRow
 from tests.builders import a_route
-from tests.end_to_end.raw import json_of, request_bytes, talk
+from tests.end_to_end.raw import json_of, request_bytes, sent, talk
 from tests.end_to_end.test_leaving import in_flight, until
 from tests.gateway_process import GatewayProcess
-from tests.upstream.fakes import FakeUpstream, Peer, Script, echo, polite
+from tests.upstream.fakes import FakeUpstream, Peer, Script, chunk, echo, polite
 
 pytestmark = pytest.mark.anyio
 
@@ -31,23 +31,13 @@ async def routed(gateway: GatewayProcess, script: Script, **row: Any) -> AsyncIt
         yield upstream
 
 
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 async def answers_to(gateway: GatewayProcess, raw: bytes) -> bytes:
     """Everything the gateway says to these bytes until it closes, or has nothing more to say."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
     heard = b""
-    try:
-        writer.write(raw)
-        async with asyncio.timeout(2):
+    with suppress(TimeoutError, ConnectionError):
+        async with sent(gateway, raw) as reader, asyncio.timeout(2):
             while piece := await reader.read(65536):
                 heard += piece
-    except (TimeoutError, ConnectionError):
-        pass
-    finally:
-        writer.transport.abort()
     return heard
 
 
@@ -283,12 +273,10 @@ async def test_a_client_that_leaves_lets_go_of_the_upstream_within_a_second(
         left.set()
 
     async with routed(gateway, script):
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(request_bytes("GET", "/proxy/api/x", token=admin_token))
-        await asyncio.wait_for(reached.wait(), 5)
-        if streaming:
-            await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 5)
-        writer.transport.abort()
+        async with sent(gateway, request_bytes("GET", "/proxy/api/x", token=admin_token)) as reader:
+            await asyncio.wait_for(reached.wait(), 5)
+            if streaming:
+                await asyncio.wait_for(reader.readuntil(b"data: 1\n\n"), 5)
         await asyncio.wait_for(left.wait(), 1)
         await until(lambda: asyncio.to_thread(lambda: in_flight(gateway) == 0), 2)
     gone = lambda: CallRow.objects.filter(outcome="client_left").exists()  # noqa: E731
@@ -309,16 +297,14 @@ async def test_an_event_reaches_the_client_before_the_next_is_written(
             heard.clear()
         await peer.send(END)
 
-    async with routed(gateway, script):
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-        writer.write(request_bytes("GET", "/proxy/api/x", token=admin_token))
+    request = request_bytes("GET", "/proxy/api/x", token=admin_token)
+    async with routed(gateway, script), sent(gateway, request) as reader:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         assert b"x-accel-buffering: no" in head
         for number in range(3):
             await asyncio.wait_for(reader.readuntil(b"data: %d\n\n" % number), 5)
             heard.set()
         assert (await asyncio.wait_for(reader.readuntil(END), 5)).endswith(END)
-        writer.transport.abort()
 
 
 async def test_a_route_moved_switched_off_or_deleted_is_so_for_the_next_request(

@@ -8,9 +8,9 @@ import pytest
 import trustme
 
 from auth_app.models import AuditEntry
-from tests.dataplane.test_proxy_pools import serving
 from tests.end_to_end.test_workers import bearer, until
 from tests.gateway_process import GatewayProcess
+from tests.upstream.certificates import pem, serving
 from tests.upstream.fakes import FakeUpstream, polite
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ def told(theirs: trustme.CA, ours: trustme.CA, upstream: FakeUpstream) -> tuple[
     key = identity.private_key_pem.bytes().decode()
     body = {
         "upstreamUrl": upstream.url,
-        "caCertificate": theirs.cert_pem.bytes().decode(),
+        "caCertificate": pem(theirs),
         "clientCert": identity.cert_chain_pems[0].bytes().decode(),
         "clientKey": key,
     }

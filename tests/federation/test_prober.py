@@ -14,12 +14,11 @@ from proxy_app.federation import work
 from proxy_app.federation.prober import Prober
 from proxy_app.models import Gateway, Lease
 from proxy_app.snapshot.work import read_versions
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.client import UpstreamClient
-from proxy_app.upstream.mcp.sessions import Sessions, sessions
 from tests.builders import a_gateway
 from tests.scripted_mcp import Call, ScriptedMcp, done
 from tests.upstream.fakes import closed_port
+from tests.upstream_client import LOOPBACK, installed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.django_db(transaction=True)]
 
@@ -30,17 +29,11 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-async def upstreams(
-    anyio_backend: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[UpstreamClient]:
-    settings.UPSTREAM_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+async def upstreams(anyio_backend: str, settings: Settings) -> AsyncIterator[UpstreamClient]:
+    settings.UPSTREAM_ALLOWED_NETWORKS = LOOPBACK
     settings.HTTP_HEALTH_INTERVAL = 60.0
-    built = client_module.build_client(settings)
-    monkeypatch.setattr(client_module, "_client", built)
-    sessions.__dict__.update(Sessions().__dict__)
-    yield built
-    await sessions.close()
-    await built.aclose()
+    async with installed(settings) as client:
+        yield client
 
 
 async def register(url: str, era: str = "modern", **more: Any) -> Gateway:

@@ -4,7 +4,8 @@ import asyncio
 import base64
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,24 @@ async def until(happened: Callable[[], Any], within_s: float) -> float:
 
 def knows(keeper: Keeper, secret: str) -> bool:
     return hash_secret(secret) in keeper.snapshot.access.tokens
+
+
+async def learns_of_a_new_token(keeper: Keeper) -> str:
+    """Its secret, once the keeper knows it."""
+    secret: str = await done(lambda: a_token(a_user()))
+    await until(lambda: knows(keeper, secret), 5)
+    return secret
+
+
+@asynccontextmanager
+async def following(keeper: Keeper) -> AsyncIterator[None]:
+    """Started and listening, until the end."""
+    await keeper.start()
+    try:
+        await until(lambda: keeper.listening, 5)
+        yield
+    finally:
+        await keeper.stop()
 
 
 LISTENERS = "FROM pg_stat_activity WHERE application_name = 'poolgate listener' AND datname = current_database()"
@@ -204,29 +223,19 @@ async def test_what_others_write_is_known_because_it_is_told(
     unstarted: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper_module, "POLL_S", 60)  # long after this test
-    await unstarted.start()
-    try:
-        await until(lambda: unstarted.listening, 5)
-        secret = await done(lambda: a_token(a_user()))
-        await until(lambda: knows(unstarted, secret), 5)
+    async with following(unstarted):
+        secret = await learns_of_a_new_token(unstarted)
         await done(lambda: a_tool("echo", gateway=a_gateway("gw")))
         await until(lambda: "gw-echo" in unstarted.snapshot.registry.tools_by_name, 5)
         await done(lambda: ApiToken.objects.update(revoked_at=datetime.now(UTC)))
         await until(lambda: not knows(unstarted, secret), 5)
-    finally:
-        await unstarted.stop()
 
 
 async def test_what_nobody_tells_is_found_by_looking(unstarted: Keeper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper_module, "CHANNEL", "somewhere_else")
     monkeypatch.setattr(keeper_module, "POLL_S", 0.3)
-    await unstarted.start()
-    try:
-        await until(lambda: unstarted.listening, 5)
-        secret = await done(lambda: a_token(a_user()))
-        await until(lambda: knows(unstarted, secret), 5)
-    finally:
-        await unstarted.stop()
+    async with following(unstarted):
+        await learns_of_a_new_token(unstarted)
 
 
 def test_looking_without_being_told_is_soon_enough_for_a_revoked_token() -> None:
@@ -321,8 +330,7 @@ async def test_nothing_that_is_sent_to_the_board_ends_the_following(board: Board
     ):
         await asyncio.to_thread(notify, BOARD_CHANNEL, payload)
         await asyncio.to_thread(notify, BOARD_CHANNEL, sealed(payload))
-    secret = await done(lambda: a_token(a_user()))
-    await until(lambda: knows(kept, secret), 5)
+    await learns_of_a_new_token(kept)
     assert (await done(listener_pid), kept.listening) == (pid, True)
 
 
@@ -339,18 +347,13 @@ async def test_a_bug_in_watching_does_not_end_the_following(
         raise ZeroDivisionError
 
     monkeypatch.setattr(activity if broken == "sample" else board, broken, bug)
-    await unstarted.start()
-    try:
-        await until(lambda: unstarted.listening, 5)
+    async with following(unstarted):
         pid = await done(listener_pid)
         board.parts()
         await done(lambda: notify(BOARD_CHANNEL, sealed("ask two:2")))
         await until(lambda: called, 5)
-        secret = await done(lambda: a_token(a_user()))
-        await until(lambda: knows(unstarted, secret), 5)
+        await learns_of_a_new_token(unstarted)
         assert (await done(listener_pid), unstarted.listening) == (pid, True)
-    finally:
-        await unstarted.stop()
     told = [record for record in caplog.records if record.name == keeper_module.__name__]
     assert [record.exc_info is not None for record in told] == [True]
 
@@ -360,13 +363,8 @@ async def test_watching_that_hangs_is_given_up(unstarted: Keeper, monkeypatch: p
         await asyncio.sleep(60)
 
     monkeypatch.setattr(activity, "sample", hang)
-    await unstarted.start()
-    try:
-        await until(lambda: unstarted.listening, 5)
-        secret = await done(lambda: a_token(a_user()))
-        await until(lambda: knows(unstarted, secret), 5)
-    finally:
-        await unstarted.stop()
+    async with following(unstarted):
+        await learns_of_a_new_token(unstarted)
 
 
 async def test_who_looks_is_answered_from_elsewhere_within_a_second(

@@ -5,13 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from proxy_app.upstream import client as client_module
 from proxy_app.upstream.addresses import AddressGuard
 from proxy_app.upstream.client import UpstreamClient
 from proxy_app.upstream.limits import Limits, Timeouts
-from proxy_app.upstream.mcp import discovery
-from proxy_app.upstream.mcp.sessions import Sessions, sessions
 from proxy_app.upstream.transport import AiohttpTransport
+from tests.upstream_client import installing
 
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 
@@ -84,27 +82,13 @@ def settings(**changes: object) -> SimpleNamespace:
 
 
 @pytest.fixture
-async def install(
-    anyio_backend: object, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Callable[..., UpstreamClient]]:
+async def install(anyio_backend: object) -> AsyncIterator[Callable[..., UpstreamClient]]:
     """Make a client with these settings the process's client for this test."""
-    made: list[UpstreamClient] = []
-
-    def make(**changes: object) -> UpstreamClient:
-        built = client_module.build_client(settings(**changes))
-        monkeypatch.setattr(client_module, "_client", built)
-        made.append(built)
-        return built
-
-    yield make
-    for built in made:
-        await built.aclose()
+    async with installing() as install_with:
+        yield lambda **changes: install_with(settings(**changes))
 
 
 @pytest.fixture
-async def client(install: Callable[..., UpstreamClient]) -> AsyncIterator[UpstreamClient]:
-    """The process's client, and a clean slate of MCP sessions."""
-    sessions.__dict__.update(Sessions().__dict__)
-    discovery.forget_all()
-    yield install()
-    await sessions.close()
+def client(install: Callable[..., UpstreamClient]) -> UpstreamClient:
+    """The process's client."""
+    return install()

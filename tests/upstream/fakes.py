@@ -134,6 +134,33 @@ async def echo(peer: Peer) -> None:
         await peer.answer((await peer.request()).body)
 
 
+@dataclass
+class Endless:
+    """Answers one request with this head, and then with this piece again and again. `sent`: what of that was taken."""
+
+    head: bytes
+    piece: bytes
+    sent: int = 0
+
+    async def __call__(self, peer: Peer) -> None:
+        await peer.request()
+        await peer.send(self.head)
+        while True:
+            await peer.send(self.piece)
+            self.sent += len(self.piece)
+
+
+def polite_unless_slow(slow: Script) -> Script:
+    """Answers like `polite`, but a request with `slow` in its target as this does, once it is read."""
+
+    async def script(peer: Peer) -> None:
+        while True:
+            request = await peer.request()
+            await (slow(peer) if "slow" in request.line else peer.answer())
+
+    return script
+
+
 async def mute(peer: Peer) -> None:
     """Accepts, reads, never answers."""
     await peer.hang()
@@ -179,6 +206,11 @@ def closed_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
     return port
+
+
+def chunk(data: bytes) -> bytes:
+    """As one of a chunked body's."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 async def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:

@@ -20,7 +20,8 @@ from proxy_app.upstream.client import UpstreamClient, send, stats
 from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamTls, UpstreamUnreachable
 from proxy_app.upstream.limits import Options
 from proxy_app.upstream.pool import Upstream
-from tests.upstream.fakes import FakeUpstream, Peer, mute, polite, until
+from tests.upstream.certificates import pem, serving
+from tests.upstream.fakes import Endless, FakeUpstream, Peer, mute, polite, until
 from tests.upstream.test_pools import events, poison
 
 pytestmark = pytest.mark.anyio
@@ -149,21 +150,12 @@ async def test_a_thousand_streams_cut_after_their_first_event_are_all_let_go(
 
 
 async def test_an_endless_answer_waits_for_whoever_reads_it(client: UpstreamClient) -> None:
-    sent = 0
-
-    async def endless(peer: Peer) -> None:
-        nonlocal sent
-        await peer.request()
-        await peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
-        while True:
-            await peer.send(b"x" * 65536)
-            sent += 65536
-
+    endless = Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536)
     async with FakeUpstream(endless) as upstream:
         body = body_of(await send(httpx.Request("GET", upstream.url), upstream="gw"))
         await anext(body)
         await asyncio.sleep(0.3)
-        assert sent < 20_000_000  # what the two systems' buffers hold
+        assert endless.sent < 20_000_000  # what the two systems' buffers hold
         body.close()
 
 
@@ -367,19 +359,6 @@ async def test_a_thousand_addresses_are_not_all_tried(
 
 
 # --- TLS -------------------------------------------------------------------------------------------------------------
-
-
-def serving(authority: trustme.CA, clients: trustme.CA | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    if clients is not None:
-        clients.configure_trust(context)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def pem(authority: trustme.CA) -> str:
-    return authority.cert_pem.bytes().decode()
 
 
 async def test_a_private_authority_is_trusted_for_its_own_upstream_and_changed_without_a_restart(
