@@ -108,7 +108,7 @@ def log_in(gateway: Gateway) -> str:
     found = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     if found is None:
         raise GatewayFailed("The log-in page has no form.")
-    form = {"csrfmiddlewaretoken": found[1].decode(), "username": gateway.email, "password": gateway.password}
+    form = {"csrfmiddlewaretoken": found[1].decode(), "login": gateway.email, "password": gateway.password}
     status, headers, _ = gateway.ask(
         "POST",
         "/login",

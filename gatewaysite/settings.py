@@ -107,6 +107,12 @@ RATE_LIMIT_UPSTREAM = setting_of(
 )  # everybody's calls to one gateway's upstream
 # Where the requests of all processes are counted: redis://... (Redis or Valkey). Empty: in PostgreSQL.
 CACHE_URL = env.str("CACHE_URL", default="")
+# What else all processes must know for a while: failed log-ins, mails that were sent.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_cache"}
+}
 
 # --- Upstream doorway ----------------------------------------------------------------------------------------------
 
@@ -178,6 +184,13 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.idp.oidc",
     "gatewaysite.guard",
     "auth_app",
     "proxy_app",
@@ -199,12 +212,15 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "gatewaysite.middleware.TranslateErrors",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "gatewaysite.urls"
 CSRF_FAILURE_VIEW = "gatewaysite.error_views.csrf_failure"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "auth_app.User"
+AUTHENTICATION_BACKENDS = ["auth_app.login.adapter.Backend"]
+LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -213,6 +229,18 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# Logging in, second factors, single sign-on and OAuth are django-allauth's; its pages are ours (auth_app/hosted.py).
+ACCOUNT_ADAPTER = "auth_app.login.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_SESSION_REMEMBER = True
+# Whoever is signed in may sign in as somebody else.
+ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
+# An office behind one address logs in all at once in the morning; guessing is bounded by what fails.
+ACCOUNT_RATE_LIMITS = {"login": "300/m/ip", "login_failed": "30/m/ip,10/m/key"}
 
 FORM_RENDERER = "gatewaysite.templates.FormRenderer"
 TEMPLATES = [

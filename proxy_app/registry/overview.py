@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from auth_app.actor import Actor
 from auth_app.current import actor_of
-from auth_app.login.pages import safe_target
+from auth_app.login.adapter import safe_target
 from gatewaysite.responses import redirect_after, render_page
 from proxy_app.observe.state import process_state
 from proxy_app.observe.work import recent_calls

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from auth_app.actor import Actor
 from auth_app.current import actor_of
-from auth_app.login.pages import safe_target
+from auth_app.login.adapter import safe_target
 from auth_app.policy import may
 from auth_app.stamps import Stamp, stamp_of
 from auth_app.teams.work import teams_to_choose

@@ -42,5 +42,5 @@ def submit_token(browser: Client, path: str = "/login") -> str:
 
 
 def log_in(browser: Client, email: str = "person@example.com", password: str = PASSWORD, **fields: str) -> object:
-    form = {"username": email, "password": password, "csrfmiddlewaretoken": submit_token(browser)}
+    form = {"login": email, "password": password, "csrfmiddlewaretoken": submit_token(browser)}
     return browser.post("/login", form | fields)

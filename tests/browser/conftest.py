@@ -102,7 +102,7 @@ def admin_page(page: Page) -> Page:
 
 def log_in(page: Page) -> None:
     page.goto("/login")
-    page.fill("#username", EMAIL)
+    page.fill("#login", EMAIL)
     page.fill("#password", PASSWORD)
     page.click("text=Log in >> nth=-1")
     page.wait_for_url("**/admin")

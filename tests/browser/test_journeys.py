@@ -34,12 +34,12 @@ def demo(chromium: Browser, site: Site) -> Iterator[str]:
 
 def test_a_wrong_password_puts_the_focus_on_the_reason(page: Page) -> None:
     page.goto("/admin/tools")
-    page.fill("#username", EMAIL)
+    page.fill("#login", EMAIL)
     page.fill("#password", "wrong")
     page.keyboard.press("Enter")
 
     expect(page.locator("#errors")).to_be_focused()
-    expect(page.locator("#username")).to_have_value(EMAIL)
+    expect(page.locator("#login")).to_have_value(EMAIL)
 
 
 def test_a_tool_is_called_through_its_form_with_ctrl_enter(admin_page: Page, demo: str) -> None:

@@ -169,10 +169,10 @@ def a_request() -> WSGIRequest:
 
 @pytest.mark.django_db(transaction=True)
 def test_log_in_and_log_out_hold_nothing_between_their_queries(user: Any) -> None:
-    found = authenticate(None, username=EMAIL, password=PASSWORD)
+    found = authenticate(None, email=EMAIL, password=PASSWORD)
     assert found == user
     assert given_back()
-    assert authenticate(None, username=EMAIL, password="wrong") is None
+    assert authenticate(None, email=EMAIL, password="wrong") is None
     assert given_back()
     request = a_request()
     login(request, user)
@@ -193,5 +193,5 @@ def test_no_connection_is_held_while_a_password_is_hashed(user: Any) -> None:
         return True
 
     with mock.patch.object(get_user_model(), "check_password", slow_check):
-        assert authenticate(None, username=EMAIL, password="anything") == user
+        assert authenticate(None, email=EMAIL, password="anything") == user
     assert held == [False]

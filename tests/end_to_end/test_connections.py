@@ -205,6 +205,6 @@ def signed_in(gateway: GatewayProcess, user: User) -> Iterator[httpx.Client]:
     user.save()
     with httpx.Client(base_url=gateway.url, timeout=20, headers={"referer": gateway.url}) as browser:
         token = browser.get("/login").text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-        form = {"username": user.email, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        form = {"login": user.email, "password": PASSWORD, "csrfmiddlewaretoken": token}
         assert browser.post("/login", data=form).status_code == 303
         yield browser

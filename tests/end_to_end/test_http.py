@@ -129,9 +129,9 @@ def test_a_person_signs_in_looks_around_and_signs_out(gateway: GatewayProcess, d
             headers = {"origin": gateway.url}
             return browser.post(path, data={"csrfmiddlewaretoken": token} | fields, headers=headers)
 
-        wrong = submit("/login", "/login", username="person@example.com", password="wrong")
+        wrong = submit("/login", "/login", login="person@example.com", password="wrong")
         assert wrong.status_code == 422
-        fields = {"username": "person@example.com", "password": "correct horse battery", "next": "/admin/tools"}
+        fields = {"login": "person@example.com", "password": "correct horse battery", "next": "/admin/tools"}
         right = submit("/login", "/login", **fields)
         assert (right.status_code, right.headers["location"]) == (303, "/admin/tools")
         assert browser.get("/admin/tools").status_code == 200

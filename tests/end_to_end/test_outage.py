@@ -239,7 +239,7 @@ def test_connections_and_upstreams_can_be_looked_at_while_the_database_hangs(fol
 def signed_in(gateway: GatewayProcess) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=gateway.url, timeout=20, headers={"referer": gateway.url}) as browser:
         token = browser.get("/login").text.partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
-        form = {"username": "admin@example.com", "password": PASSWORD, "csrfmiddlewaretoken": token}
+        form = {"login": "admin@example.com", "password": PASSWORD, "csrfmiddlewaretoken": token}
         assert browser.post("/login", data=form).status_code == 303
         yield browser
 

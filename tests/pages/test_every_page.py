@@ -194,7 +194,7 @@ def test_who_is_not_signed_in_is_sent_to_the_log_in_page_and_comes_back(anonymou
 def test_the_log_in_page_says_what_is_wrong_and_keeps_the_address(anonymous: Client) -> None:
     User.objects.create_user("eve@example.com", "correct-horse")
 
-    answer = anonymous.post("/login", {"username": "eve@example.com", "password": "wrong", "next": "/admin/tools"})
+    answer = anonymous.post("/login", {"login": "eve@example.com", "password": "wrong", "next": "/admin/tools"})
 
     page = answer.content.decode()
     assert answer.status_code == 422
@@ -207,9 +207,7 @@ def test_the_log_in_page_says_what_is_wrong_and_keeps_the_address(anonymous: Cli
 def test_logging_in_leads_where_one_wanted_to_go(anonymous: Client) -> None:
     User.objects.create_user("eve@example.com", "correct-horse")
 
-    answer = anonymous.post(
-        "/login", {"username": "eve@example.com", "password": "correct-horse", "next": "/admin/tools"}
-    )
+    answer = anonymous.post("/login", {"login": "eve@example.com", "password": "correct-horse", "next": "/admin/tools"})
 
     assert answer.status_code == 303
     assert answer["Location"] == "/admin/tools"
