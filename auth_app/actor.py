@@ -41,6 +41,7 @@ class Actor:
     rates: tuple[Rate, ...] = field(default=(), compare=False)
     grants: frozenset[RoleGrant] = frozenset()  # beyond what memberships give
     scope: TokenScope = NO_SCOPE
+    personal_team_id: UUID | None = None  # among `roles` as well, while it is switched on
     # What the policy has worked out of the rest: see auth_app.policy.reach.
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -50,6 +51,9 @@ class Actor:
 
     @property
     def share(self) -> tuple[str, str]:
-        """On whose account what is shared out goes: the only team's ("team"), or the person's own ("person"), by id."""
-        teams = frozenset((self.scope.team_id,)) if self.scope.team_id else self.team_ids
+        """On whose account what is shared out goes: the only team's ("team"), or the person's own ("person"), by id.
+
+        A personal team is the person.
+        """
+        teams = (frozenset((self.scope.team_id,)) if self.scope.team_id else self.team_ids) - {self.personal_team_id}
         return ("team", next(iter(teams)).hex) if len(teams) == 1 else ("person", self.user_id.hex)

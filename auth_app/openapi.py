@@ -1,5 +1,6 @@
 """The shares that the rooms of this app have of the OpenAPI document."""
 
+from auth_app.teams.openapi import TEAMS
 from auth_app.tokens.openapi import TOKENS
 
-ROOMS = (TOKENS,)
+ROOMS = (TOKENS, TEAMS)

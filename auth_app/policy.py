@@ -6,7 +6,7 @@ reaches other people's private items, administrators included. `Reach` speaks SQ
 holds the two to each other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -20,6 +20,8 @@ from gatewaysite.errors import Denied
 # Somebody who sees several items of one name means their own before their team's before a public one.
 CLOSENESS = {"private": 0, "team": 1, "public": 2}
 NOTHING = Q(pk__in=())
+# Of permissions that are missing.
+NAMED_AT_MOST = 5
 
 
 class Owned(Protocol):
@@ -53,11 +55,15 @@ class Reach:
 
     def covers_new(self, visibility: str, team_id: UUID | None) -> bool:
         """Whether it holds for an item that is to be: for its owner no reason to publish it."""
-        if team_id is not None and not (self.everywhere or team_id in self.teams):
+        if team_id is not None and not self.covers_team(team_id):
             return False
         if visibility == "private":
             return self.own is not None
         return self.public if visibility == "public" else team_id is not None
+
+    def covers_team(self, team_id: UUID) -> bool:
+        """Whether it holds for what a team has, and for the team itself."""
+        return self.everywhere or team_id in self.teams
 
     def as_q(self) -> Q:
         """`covers`, for rows."""
@@ -92,6 +98,48 @@ def require(actor: Actor, permission: str, item: Owned | None = None) -> None:
     """Raises Denied, which names the permission."""
     if not may(actor, permission, item):
         raise Denied(f"Access denied: this needs the permission {permission}")
+
+
+def may_in(actor: Actor, permission: str, team_id: UUID | None) -> bool:
+    """Whether it holds in a team; without one, whether it holds everywhere."""
+    found = reach(actor, permission)
+    return found.everywhere if team_id is None else found.covers_team(team_id)
+
+
+def require_in(actor: Actor, permission: str, team_id: UUID | None) -> None:
+    """`may_in`, or Denied, which says where it would have to hold."""
+    if not may_in(actor, permission, team_id):
+        place = "in this team" if team_id else "everywhere"
+        raise Denied(f"Access denied: this needs the permission {permission} {place}")
+
+
+def may_alone(actor: Actor, permission: str) -> bool:
+    """Whether it holds for what is the actor's own."""
+    return reach(actor, permission).own is not None
+
+
+def require_alone(actor: Actor, permission: str) -> None:
+    """`may_alone`, or Denied."""
+    if not may_alone(actor, permission):
+        raise Denied(f"Access denied: this needs the permission {permission}")
+
+
+class ExceedsGrantor(Denied):
+    """Access denied: nobody gives, or takes away, more than they may themselves"""
+
+    code = "scope_exceeds_grantor"
+
+
+def require_to_grant(actor: Actor, permissions: Iterable[str], team_id: UUID | None) -> None:
+    """Whoever gives permissions, or takes them away, has them: in the team, or everywhere when there is none."""
+    lacking = sorted(one for one in expand(frozenset(permissions)) if not may_in(actor, one, team_id))
+    if lacking:
+        more = f" and {len(lacking) - NAMED_AT_MOST} more" if len(lacking) > NAMED_AT_MOST else ""
+        place = "in this team" if team_id else "everywhere"
+        raise ExceedsGrantor(
+            f"Access denied: nobody gives, or takes away, what they may not themselves: you lack "
+            f"{', '.join(lacking[:NAMED_AT_MOST])}{more} {place}"
+        )
 
 
 def visible_to(actor: Actor, kind: str) -> Q:

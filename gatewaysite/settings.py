@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from gatewaysite.db.options import pool_options
+from gatewaysite.mailers import mailers_of
 from gatewaysite.rates import setting_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -153,6 +154,13 @@ RETRY_BUDGET_PERCENT = env.int("RETRY_BUDGET_PERCENT", default=20)
 RETRY_MAX = env.int("RETRY_MAX", default=2)
 # Private networks upstreams may live in (CIDR list). Empty: public addresses only.
 UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
+
+# --- Mail -----------------------------------------------------------------------------------------------------------
+
+# Where letters go (invitations): smtp://, smtp+tls:// or smtp+ssl://user:password@host:port, filemail:///folder, or
+# consolemail:// for the log of the process.
+MAILERS = mailers_of(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="poolgate@localhost")
 
 # --- The process ---------------------------------------------------------------------------------------------------
 

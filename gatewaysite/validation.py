@@ -4,11 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from django.core.exceptions import ValidationError as ValidationFailed
+from django.core.validators import validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
+from gatewaysite.rates import rates_of
 
 # What answers show in the place of a secret.
 MASK = "*****"
@@ -28,6 +31,12 @@ class Body(BaseModel):
         validate_by_name=True,
         hide_input_in_errors=True,
     )
+
+
+class Plain(BaseModel):
+    """A request body whose fields are written as they are here. Unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 def validated[B: BaseModel](model: type[B], data: Any, *, where: str = "body") -> B:
@@ -79,6 +88,22 @@ def _no_comma(tag: str) -> str:
     return tag
 
 
+def _email(text: str) -> str:
+    try:
+        validate_email(text)
+    except ValidationFailed as error:
+        raise PydanticCustomError("email", "This is no e-mail address, such as ann@example.com") from error
+    return text
+
+
+def _rate(text: str) -> str:
+    try:
+        rates_of("", "", text)
+    except ValueError as error:
+        raise PydanticCustomError("rate_limit", "It {why}", {"why": str(error)}) from error
+    return text
+
+
 def _once(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
@@ -92,4 +117,6 @@ Tag = Annotated[
     AfterValidator(_one_line),
     AfterValidator(_no_comma),
 ]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
+RateText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_rate)]
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_once)]

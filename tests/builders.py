@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from auth_app.models import ApiToken, Membership, Team, User
+from auth_app.models import ApiToken, Membership, Role, RoleGrant, Team, User
 from auth_app.tokens.secrets import hash_secret
 from proxy_app.models import Gateway, Prompt, Resource, Route, Server, Tool
 from proxy_app.names import display_name, public_tool_name, slugify
@@ -19,10 +19,10 @@ def an_admin(email: str = "") -> User:
     return a_user(email, admin=True)
 
 
-def a_team(name: str = "", *, owner: User | None = None, members: tuple[User, ...] = ()) -> Team:
+def a_team(name: str = "", *, owner: User | None = None, members: tuple[User, ...] = (), **values: Any) -> Team:
     """A team with these people in it; `a_membership` adds others."""
     name = name or f"Team {next(_numbers)}"
-    team = Team.objects.create(name=name, slug=slugify(name))
+    team = Team.objects.create(name=name, slug=slugify(name), **values)
     if owner:
         a_membership(team, owner, Membership.Role.OWNER)
     for person in members:
@@ -32,6 +32,17 @@ def a_team(name: str = "", *, owner: User | None = None, members: tuple[User, ..
 
 def a_membership(team: Team, user: User, role: str = Membership.Role.MEMBER) -> Membership:
     return Membership.objects.create(team=team, user=user, role=role)
+
+
+def a_role(name: str = "", permissions: tuple[str, ...] = ("tools.read",), **values: Any) -> Role:
+    name = name or f"role {next(_numbers)}"
+    return Role.objects.create(**{"scope": Role.Scope.GLOBAL} | values, name=name, permissions=list(permissions))
+
+
+def a_grant(user: User, role: Role | str, team: Team | None = None, **values: Any) -> RoleGrant:
+    """A role somebody has; those that come with the gateway by name."""
+    role = Role.objects.get(name=role) if isinstance(role, str) else role
+    return RoleGrant.objects.create(user=user, role=role, team=team, **values)
 
 
 def a_token(user: User, name: str = "", **values: Any) -> str:

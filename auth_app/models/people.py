@@ -41,3 +41,12 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever is new gets a personal team with it, whichever way they came: by a page, a command, an IdP."""
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            from auth_app.teams.personal import add_personal_team  # which knows teams, and so people
+
+            add_personal_team(self)

@@ -9,17 +9,33 @@ from auth_app.models.people import User
 
 
 class Team(models.Model):
-    """A group of people that owns registered items together."""
+    """A group of people that owns registered items together. One that is switched off gives its people nothing."""
+
+    class Visibility(models.TextChoices):
+        PRIVATE = "private"
+        PUBLIC = "public"  # everybody finds it, and may ask to join
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=200)
-    slug = models.SlugField(max_length=200, unique=True)
+    slug = models.SlugField(max_length=200, unique=True, allow_unicode=True)
+    description = models.CharField(max_length=1000, blank=True)
+    visibility = models.CharField(max_length=10, choices=Visibility, default=Visibility.PRIVATE)
+    # Whose personal team it is: everybody has one, with nobody else in it. See auth_app.models.people.User.save.
+    person = models.OneToOneField(User, models.CASCADE, null=True, blank=True, related_name="personal_team")
+    max_members = models.PositiveIntegerField(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
     # How many requests its people may make together, as gatewaysite.rates reads it; empty for the gateway's default.
     rate_limit = models.CharField(max_length=200, blank=True)
+    created_by = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_personal(self) -> bool:
+        return self.person_id is not None
 
 
 class Membership(models.Model):
@@ -33,6 +49,8 @@ class Membership(models.Model):
     team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    invited_by = models.CharField(max_length=254, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once")]

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from auth_app.models import ApiToken
-from auth_app.permissions import is_pattern
-from gatewaysite.rates import rates_of
-from gatewaysite.validation import Description, Line, Tags
+from auth_app.patterns import Permission
+from gatewaysite.validation import Description, Line, Plain, RateText, Tags
 
 LONGEST_DAYS, USUAL_DAYS = 3650, 90
 
@@ -68,22 +67,6 @@ def _network(text: str) -> str:
         ) from error
 
 
-def _permission(text: str) -> str:
-    if not is_pattern(text):
-        raise PydanticCustomError(
-            "permission", "There is no such permission; tools.read, tools.* and *.read are some that there are"
-        )
-    return text
-
-
-def _rate(text: str) -> str:
-    try:
-        rates_of("", "", text)
-    except ValueError as error:
-        raise PydanticCustomError("rate_limit", "It {why}", {"why": str(error)}) from error
-    return text
-
-
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -98,10 +81,6 @@ def _clock(text: str) -> str:
     except ValueError as error:
         raise PydanticCustomError("clock", "This is no time of day, such as 08:30") from error
     return text
-
-
-class Plain(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 Clock = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d$"), AfterValidator(_clock)]
@@ -119,16 +98,14 @@ class TokenHours(Plain):
 
 
 class TokenLimits(Plain):
-    rate: Annotated[str, StringConstraints(max_length=200), AfterValidator(_rate)] = Field(
-        default="", description="Such as 100/minute, or 10/second; 5000/hour."
-    )
+    rate: RateText = Field(default="", description="Such as 100/minute, or 10/second; 5000/hour.")
 
 
 class TokenScoping(Plain):
     """What the token may at most; what its owner may not, it may not either."""
 
     server_id: UUID | None = Field(default=None, description="Only this virtual server's MCP endpoint.")
-    permissions: list[Annotated[str, StringConstraints(max_length=100), AfterValidator(_permission)]] = Field(
+    permissions: list[Permission] = Field(
         default=[], max_length=100, description="Such as tools.read, tools.* or *.read; empty: all of its owner's."
     )
     ip_restrictions: list[Annotated[str, AfterValidator(_network)]] = Field(default=[], max_length=100)

@@ -7,9 +7,9 @@ PREFIX = "sk-gw-"
 MIN_LENGTH = 32
 
 
-def new_secret() -> str:
+def new_secret(prefix: str = PREFIX) -> str:
     """A secret with 256 random bits, prefixed so that scanners recognise it in a leak."""
-    return PREFIX + secrets.token_urlsafe(32)
+    return prefix + secrets.token_urlsafe(32)
 
 
 def hash_secret(secret: str) -> bytes:

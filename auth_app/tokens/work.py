@@ -17,7 +17,7 @@ from auth_app.stamps import Stamp, address_of, audit
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenUpdate, data_of, scope_columns
 from auth_app.tokens.entries import SCOPE_COLUMNS, USE_COLUMNS, TokenEntry, entry_of, scope_of
 from auth_app.tokens.secrets import hash_secret, new_secret
-from auth_app.users.work import roles_and_grants_of
+from auth_app.users.work import standing_of
 from gatewaysite.errors import Conflict, Denied, NotFound
 from gatewaysite.validation import bad_field
 
@@ -35,10 +35,9 @@ def find_token(secret_hash: bytes) -> TokenEntry | None:
         if row is None:
             return None
         user_id = row["user_id"]
-        roles, grants = roles_and_grants_of(user_id)
         actor = Actor(
-            user_id, row["user__email"], row["user__is_admin"], roles, row["id"], grants=grants,
-            scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)),
+            user_id, row["user__email"], row["user__is_admin"], token_id=row["id"],
+            scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)), **standing_of(user_id),
         )  # fmt: skip
         return entry_of(actor, row)
 

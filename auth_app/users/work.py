@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -16,26 +17,42 @@ from auth_app.models import RoleGrant as GrantRow
 from auth_app.permissions import SYSTEM_ROLES
 
 
-def roles_and_grants_of(user_id: UUID) -> tuple[frozenset[tuple[UUID, str]], frozenset[RoleGrant]]:
-    """A person's (team, role) pairs, and the roles that were granted and have not expired. For use inside a unit.
+class Standing(TypedDict):
+    """What an Actor is told of a person's teams and roles, by the names of its fields."""
+
+    roles: frozenset[tuple[UUID, str]]
+    grants: frozenset[RoleGrant]
+    personal_team_id: UUID | None
+
+
+def standing_of(user_id: UUID) -> Standing:
+    """A person's teams, and the roles that were granted and have not expired. For use inside a unit.
 
     One query, and a second one for the few who were granted something.
     """
-    memberships = Membership.objects.filter(user_id=user_id).values_list("team_id", "role", Value(None, UUIDField()))
-    granted = _live_grants().filter(user_id=user_id).values_list("team_id", "role__name", "role_id")
+    nothing = Value(None, UUIDField())
+    memberships = live_memberships().filter(user_id=user_id).values_list("team_id", "role", "team__person_id", nothing)
+    granted = _live_grants().filter(user_id=user_id).values_list("team_id", "role__name", nothing, "role_id")
     rows = list(memberships.union(granted, all=True))
-    roles = frozenset((team_id, role) for team_id, role, granted_role in rows if granted_role is None)
-    given = [(role_id, team_id) for team_id, _role, role_id in rows if role_id is not None]
-    if not given:
-        return roles, frozenset()
-    known = _permissions()
-    return roles, frozenset(RoleGrant(known[role_id][0], team_id, known[role_id][1]) for role_id, team_id in given)
+    known = permissions_of_roles() if any(role_id for *_, role_id in rows) else {}
+    return {
+        "roles": frozenset((team_id, role) for team_id, role, _person, role_id in rows if role_id is None),
+        "grants": frozenset(
+            RoleGrant(known[role_id][0], team_id, known[role_id][1]) for team_id, *_, role_id in rows if role_id
+        ),
+        "personal_team_id": next((team_id for team_id, _role, person, _ in rows if person == user_id), None),
+    }
+
+
+def live_memberships() -> QuerySet[Membership]:
+    """Those in teams that are switched on; in others nobody has anything."""
+    return Membership.objects.filter(team__is_active=True)
 
 
 def load_grants() -> tuple[Mapping[UUID, frozenset[RoleGrant]], datetime | None]:
     """Everybody's grants that have not expired, and when the next of them will. For use inside a unit."""
     rows = list(_live_grants().values_list("user_id", "role_id", "team_id", "expires_at"))
-    known = _permissions() if rows else {}
+    known = permissions_of_roles() if rows else {}
     found: defaultdict[UUID, set[RoleGrant]] = defaultdict(set)
     for user_id, role_id, team_id, _expires_at in rows:
         found[user_id].add(RoleGrant(known[role_id][0], team_id, known[role_id][1]))
@@ -44,10 +61,11 @@ def load_grants() -> tuple[Mapping[UUID, frozenset[RoleGrant]], datetime | None]
 
 
 def _live_grants() -> QuerySet[GrantRow]:
-    return GrantRow.objects.filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+    live = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return GrantRow.objects.filter(live, Q(team=None) | Q(team__is_active=True))
 
 
-def _permissions() -> dict[UUID, tuple[str, frozenset[str]]]:
+def permissions_of_roles() -> dict[UUID, tuple[str, frozenset[str]]]:
     """Each role's name and patterns, with those of the roles it inherits from."""
     rows = Role.objects.values_list("id", "name", "permissions", "inherits_id", "is_system")
     own: dict[UUID, tuple[str, Collection[str], UUID | None]] = {
@@ -69,8 +87,7 @@ def _permissions() -> dict[UUID, tuple[str, frozenset[str]]]:
 def load_actor(user_id: UUID, email: str, *, is_admin: bool) -> Actor:
     """The actor behind a session whose user Django has already loaded."""
     with transaction.atomic(durable=True):
-        roles, grants = roles_and_grants_of(user_id)
-        return Actor(user_id, email, is_admin, roles, grants=grants)
+        return Actor(user_id, email, is_admin, **standing_of(user_id))
 
 
 def ensure_administrator(email: str, password: str) -> tuple[UUID, bool]:

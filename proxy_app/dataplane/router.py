@@ -4,6 +4,7 @@ import re
 
 from django.http import parse_cookie
 
+from auth_app.mail import sends_mail
 from auth_app.recognition import is_opened_so, is_recognised
 from gatewaysite.types import AsgiApp, Scope
 from proxy_app.dataplane import health, ops, passthrough, rpc
@@ -43,7 +44,8 @@ def handler_for(path: str) -> AsgiApp | None:
 def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
-    The forms on the pages of tools and routes call an upstream and show its answer. A log-in computes for as long as it
+    The forms on the pages of tools and routes call an upstream and show its answer; inviting somebody waits for the mail
+    server. A log-in computes for as long as it
     takes to make guessing expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is
     asked when all threads hang: those pages can do without the database for whoever is recognised, and nobody else may
     wait for it on the same threads.
@@ -58,7 +60,8 @@ def line_of(scope: Scope) -> str:
     calls = path.startswith("/admin/tools/") and path.endswith("/call")
     tries = path.startswith("/admin/routes/") and path.endswith("/try")
     renews = path.startswith("/admin/upstreams/") and path.endswith("/recreate")
-    return "waiting" if calls or tries or renews else "main"
+    mails = sends_mail(scope["method"], path)
+    return "waiting" if calls or tries or renews or mails else "main"
 
 
 def _cookies(scope: Scope) -> dict[str, str]:

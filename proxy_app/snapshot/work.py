@@ -13,10 +13,10 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from auth_app.actor import Actor
-from auth_app.models import ApiToken, Membership, StateVersion, Team
+from auth_app.models import ApiToken, StateVersion, Team
 from auth_app.tokens.entries import SCOPE_COLUMNS, entry_of, scope_of
 from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
-from auth_app.users.work import load_grants
+from auth_app.users.work import live_memberships, load_grants
 from gatewaysite.rates import Rate, rates_of
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
 from proxy_app.snapshot import routes
@@ -43,8 +43,12 @@ def load_access() -> Access:
         _read_one_moment()
         version = read_versions().get("access", 0)
         roles: defaultdict[UUID, set[tuple[UUID, str]]] = defaultdict(set)
-        for user_id, team_id, role in Membership.objects.values_list("user_id", "team_id", "role"):
+        personal: dict[UUID, UUID] = {}
+        places = live_memberships().values_list("user_id", "team_id", "role", "team__person_id")
+        for user_id, team_id, role, person_id in places:
             roles[user_id].add((team_id, role))
+            if person_id == user_id:
+                personal[user_id] = team_id
         team_limits = {pk.hex: text for pk, text in Team.objects.exclude(rate_limit="").values_list("id", "rate_limit")}
         grants, ends_at = load_grants()
         live = ApiToken.objects.filter(revoked_at=None, user__is_active=True)
@@ -55,6 +59,7 @@ def load_access() -> Access:
         actor = Actor(
             user_id, row["user__email"], row["user__is_admin"], frozenset(roles[user_id]), row["id"],
             grants=grants.get(user_id, frozenset()), scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)),
+            personal_team_id=personal.get(user_id),
         )  # fmt: skip
         actor = replace(actor, rates=_rates_of(actor, row["rate_limit"], team_limits))
         if entry := entry_of(actor, row):

@@ -8,9 +8,21 @@ from uuid import uuid4
 import pytest
 from django.db import connection, models, transaction
 
-from auth_app.models import ApiToken, Membership, StateVersion, Team, User
+from auth_app.models import ApiToken, Membership, Role, RoleGrant, StateVersion, Team, User
 from proxy_app.models import Call, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
-from tests.builders import a_gateway, a_prompt, a_resource, a_route, a_server, a_team, a_token, a_tool, a_user
+from tests.builders import (
+    a_gateway,
+    a_grant,
+    a_prompt,
+    a_resource,
+    a_role,
+    a_route,
+    a_server,
+    a_team,
+    a_token,
+    a_tool,
+    a_user,
+)
 
 pytestmark = pytest.mark.usefixtures("db")
 
@@ -23,6 +35,12 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
     ),
     User: ("access", {"email", "is_admin", "is_active"}),
     Membership: ("access", {"team_id", "user_id", "role"}),
+    Team: ("access", {"rate_limit", "is_active", "person_id"}),
+    Role: ("access", {"name", "permissions", "inherits_id"}),
+    RoleGrant: (
+        "access",
+        {"user_id", "role_id", "team_id", "expires_at", "granted_by", "granted_at", "source"},
+    ),
     Gateway: (
         "registry",
         OWNERSHIP
@@ -76,19 +94,29 @@ def rows() -> dict[type[models.Model], models.Model]:
     tool = a_tool(gateway=gateway)
     a_server(tools=(tool,), visibility="team", team=team, owner=user)
     a_route(visibility="team", team=team, owner=user)
-    return {model: model._default_manager.get() for model in HELD}
+    role = a_role("releaser", scope="team")
+    a_grant(user, role, team)
+    Membership.objects.exclude(team=team).delete()
+    Team.objects.exclude(pk=team.pk).delete()
+    return {model: role if model is Role else model._default_manager.get() for model in HELD}
 
 
 def another(row: models.Model, column: str) -> Any:
     """A value for the column that it does not have now and that the table takes."""
     field: Any = next(one for one in row._meta.concrete_fields if one.attname == column)
+    if column == "person_id":
+        someone = a_user()
+        someone.personal_team.delete()
+        return someone.pk
     if isinstance(field, models.ForeignKey):
         makers: dict[Any, Callable[[], models.Model]] = {
-            User: a_user, Team: a_team, Gateway: a_gateway, Tool: a_tool, Server: a_server,
+            User: a_user, Team: a_team, Role: a_role, Gateway: a_gateway, Tool: a_tool, Server: a_server,
         }  # fmt: skip
         return makers[field.related_model]().pk
     if column == "visibility":
-        return "public"
+        return "private" if isinstance(row, Team) else "public"
+    if column == "name":
+        return "another"
     if isinstance(field, models.BooleanField):
         return not getattr(row, column)
     if isinstance(field, models.IntegerField):
@@ -116,7 +144,11 @@ def test_a_columns_change_moves_the_version_when_the_read_model_holds_it(
     assert parts == ({HELD[model][0]} if held else set())
 
 
-@pytest.mark.parametrize("model", HELD, ids=[model.__name__ for model in HELD])
+# What refers to a team or a role goes with it, or keeps it.
+DELETED = [model for model in HELD if model not in (Team, Role)]
+
+
+@pytest.mark.parametrize("model", DELETED, ids=[model.__name__ for model in DELETED])
 def test_a_deleted_row_moves_the_version(
     rows: dict[type[models.Model], models.Model], model: type[models.Model]
 ) -> None:
