@@ -73,7 +73,10 @@ SYSTEM_ROLES: Mapping[str, SystemRole] = dict(
     (
         _role("platform_admin", "global", "Everything, everywhere but in other people's private items.", ("*",)),
         _role("platform_viewer", "global", "Sees everything but other people's private items.", ("*.read",)),
-        _role("team_admin", "team", "Everything in a team, its members included.", (*WORKS, "teams.*", "tokens.*")),
+        _role(
+            "team_admin", "team", "Everything in a team, its people and their roles there included.",
+            (*WORKS, "teams.*", "tokens.*", "roles.read", "roles.grant"),
+        ),
         _role("developer", "team", "Makes, changes and uses what a team has.", (*WORKS, "teams.read")),
         _role("viewer", "team", "Sees what a team has.", (*READS, "servers.use", "teams.read")),
         _role(

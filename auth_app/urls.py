@@ -1,12 +1,14 @@
 """The map of this app: JSON endpoints, which are served below /v1 as well, and pages."""
 
 from auth_app.login.urls import urlpatterns as login_urls
+from auth_app.roles import urls as roles
 from auth_app.teams import urls as teams
 from auth_app.tokens import urls as tokens
 
 api_urlpatterns = [
     *tokens.api_urlpatterns,
     *teams.api_urlpatterns,
+    *roles.api_urlpatterns,
 ]
 page_urlpatterns = [
     *login_urls,

@@ -44,7 +44,7 @@ def seen_by(actor: Actor) -> Q:
 
 
 def find_team(actor: Actor, key: str, permission: str, *, lock: bool = False) -> Team:
-    """Raises NotFound for what is not there or looks so, and Denied where the team is known but the permission lacks."""
+    """Raises NotFound for what is not there, or looks so; Denied where the team is known but the permission lacks."""
     teams = Team.objects.select_for_update(no_key=True) if lock else Team.objects.all()
     team = teams.filter(by_key(key)).first()
     if team is None:

@@ -82,7 +82,7 @@ def discover_teams(actor: Actor, *, limit: int, offset: int) -> list[FoundTeamDa
 def create_team(
     actor: Actor, body: TeamCreate, stamp: Stamp
 ) -> tuple[TeamData, list[MemberData], list[tuple[InvitationData, str]]]:
-    """The team, whom it has already, and who is invited, with the secrets of their links; letters are to be sent now."""
+    """The team, whom it has already, and who is invited with which secret. Letters are to be sent now."""
     require_alone(actor, f"{KIND}.create")
     now = timezone.now()
     with transaction.atomic(durable=True):

@@ -44,11 +44,10 @@ def handler_for(path: str) -> AsgiApp | None:
 def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
-    The forms on the pages of tools and routes call an upstream and show its answer; inviting somebody waits for the mail
-    server. A log-in computes for as long as it
-    takes to make guessing expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is
-    asked when all threads hang: those pages can do without the database for whoever is recognised, and nobody else may
-    wait for it on the same threads.
+    The forms on the pages of tools and routes call an upstream and show its answer; inviting somebody waits for the
+    mail server. A log-in computes for as long as it takes to make guessing expensive, and anybody may ask for it. Who
+    holds the connections, and how upstreams are, is asked when all threads hang: those pages can do without the
+    database for whoever is recognised, and nobody else may wait for it on the same threads.
     """
     path = scope["path"]
     if path == "/login":

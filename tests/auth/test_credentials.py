@@ -96,7 +96,8 @@ def test_a_live_tokens_actor_is_its_owner_as_of_now() -> None:
     actor = found.actor
     assert (actor.user_id, actor.email, actor.is_admin) == (user.pk, "owner@example.com", False)
     own = user.personal_team.pk
-    assert (actor.roles, actor.personal_team_id) == ({(team.pk, "owner"), (own, "owner")}, own)
+    assert actor.roles == {(team.pk, "owner"), (own, "owner")}
+    assert actor.personal_team_id == own
     assert actor.share == ("team", team.pk.hex)
     assert actor.token_id == ApiToken.objects.get().pk
     Membership.objects.all().delete()

@@ -39,7 +39,8 @@ def test_it_goes_with_its_person() -> None:
 def test_it_is_no_team_when_shares_are_counted_or_a_team_is_chosen() -> None:
     user = a_user()
     actor = actor_of(user)
-    assert (actor.team_ids, actor.personal_team_id) == ({user.personal_team.pk}, user.personal_team.pk)
+    assert actor.team_ids == {user.personal_team.pk}
+    assert actor.personal_team_id == user.personal_team.pk
     assert actor.share == ("person", user.pk.hex)
     assert (teams_of(actor), teams_to_choose(actor, "gateways")) == ([], [])
     team = a_team(members=(user,))

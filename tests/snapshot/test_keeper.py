@@ -146,7 +146,8 @@ async def test_a_tokens_actor_is_what_the_policy_decides_on(kept: Keeper) -> Non
     entry = kept.snapshot.access.tokens[hash_secret(secret)]
     assert (entry.actor.user_id, entry.actor.email, entry.actor.is_admin) == (user.pk, "someone@example.com", False)
     own = user.personal_team.pk
-    assert (entry.actor.roles, entry.actor.personal_team_id) == ({(team.pk, "owner"), (own, "owner")}, own)
+    assert entry.actor.roles == {(team.pk, "owner"), (own, "owner")}
+    assert entry.actor.personal_team_id == own
     assert entry.actor.share == ("team", team.pk.hex)
     assert entry.actor.token_id is not None
     await done(lambda: User.objects.update(is_admin=True))
