@@ -13,4 +13,6 @@ api_urlpatterns = [
 page_urlpatterns = [
     *login_urls,
     *tokens.page_urlpatterns,
+    *teams.page_urlpatterns,
+    *roles.page_urlpatterns,
 ]

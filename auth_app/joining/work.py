@@ -1,4 +1,4 @@
-"""Units of work on invitations and join requests. Each locks the team's row before theirs, so that one use is one use."""
+"""Units of work on invitations and join requests. Each locks the team's row before theirs, so that one use is one."""
 
 from collections.abc import Callable
 from datetime import timedelta

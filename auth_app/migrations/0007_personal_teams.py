@@ -16,16 +16,16 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poolgate_bump('acces
 
 
 def add_personal_teams(apps: Any, _editor: Any) -> None:
-    Team, Membership = (apps.get_model("auth_app", name) for name in ("Team", "Membership"))
+    teams, memberships = (apps.get_model("auth_app", name).objects for name in ("Team", "Membership"))
     for user in apps.get_model("auth_app", "User").objects.filter(personal_team=None).iterator():
-        team = Team.objects.create(
+        team = teams.create(
             name=f"{user.full_name or user.email}'s team"[:200],
             slug=f"personal-{user.pk.hex}",
             description=f"Personal team of {user.email}",
             person=user,
             created_by=user.email,
         )
-        Membership.objects.create(team=team, user=user, role="owner")
+        memberships.create(team=team, user=user, role="owner")
 
 
 class Migration(migrations.Migration):

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 from django.db import IntegrityError, transaction
-from django.db.models import Count
 from django.utils import timezone
 
 from auth_app.actor import Actor
@@ -97,13 +96,6 @@ def delete_role(actor: Actor, key: str, stamp: Stamp) -> RoleData:
         audit(stamp, "role.deleted", KIND, row.pk.hex, row.name, _told(row))
         row.delete()
         return data
-
-
-def counts_of_grants(actor: Actor) -> dict[str, int]:
-    """How many grants each role has, by its id. A single query needs no block."""
-    require_to_see_roles(actor)
-    counts = Role.objects.annotate(number=Count("grants")).values_list("id", "number")
-    return {str(pk): number for pk, number in counts}
 
 
 def what_depends_on(actor: Actor, key: str) -> list[str]:

@@ -3,8 +3,10 @@
 from django.urls import path
 
 from auth_app.joining import api as joining
+from auth_app.joining import pages as joining_pages
 from auth_app.members import api as members
-from auth_app.teams import api
+from auth_app.members import pages as members_pages
+from auth_app.teams import api, pages
 
 api_urlpatterns = [
     path("teams", api.teams, name="api-teams"),
@@ -23,4 +25,22 @@ api_urlpatterns = [
     path("teams/<key>/join-requests/<request_key>", joining.join_request, name="api-teams-request"),
     path("teams/<key>/join-requests/<request_key>/approve", joining.approve, name="api-teams-approve"),
     path("users/me/invitations", joining.my_invitations, name="api-my-invitations"),
+]
+page_urlpatterns = [
+    path("admin/teams", pages.teams, name="page-teams"),
+    path("admin/teams/new", pages.new, name="page-teams-new"),
+    path("admin/teams/<key>", pages.team, name="page-teams-one"),
+    path("admin/teams/<key>/edit", pages.edit, name="page-teams-edit"),
+    path("admin/teams/<key>/state", pages.state, name="page-teams-state"),
+    path("admin/teams/<key>/delete", pages.delete, name="page-teams-delete"),
+    path("admin/teams/<key>/members", members_pages.add, name="page-teams-add"),
+    path("admin/teams/<key>/members/change", members_pages.change, name="page-teams-change"),
+    path("admin/teams/<key>/members/remove", members_pages.remove, name="page-teams-remove"),
+    path("admin/teams/<key>/leave", members_pages.leave, name="page-teams-leave"),
+    path("admin/teams/<key>/transfer", members_pages.transfer, name="page-teams-transfer"),
+    path("admin/teams/<key>/invitations", joining_pages.invite, name="page-teams-invite"),
+    path("admin/teams/<key>/join", joining_pages.join, name="page-teams-join"),
+    path("admin/teams/<key>/join-requests/<request_key>", joining_pages.decide, name="page-teams-decide"),
+    path("admin/invitations/<key>", joining_pages.invitation, name="page-invitation"),
+    path("admin/invitations/<key>/cancel", joining_pages.cancel, name="page-invitation-cancel"),
 ]

@@ -32,8 +32,13 @@ NOT_OF_A_PERSONAL_TEAM = frozenset({"visibility", "max_members", "is_active"})
 
 
 def teams_to_choose(actor: Actor, kind: str) -> list[tuple[str, str]]:
-    """The teams this actor may make items of a kind for, as (32 hex digits, name). A single query needs no block."""
-    found = reach(actor, f"{kind}.create")
+    """The teams this actor may make items of a kind for, as (32 hex digits, name)."""
+    return teams_where(actor, f"{kind}.create")
+
+
+def teams_where(actor: Actor, permission: str) -> list[tuple[str, str]]:
+    """The teams in which a permission holds, as (32 hex digits, name). A single query needs no block."""
+    found = reach(actor, permission)
     teams = Team.objects.filter(is_active=True, person=None).order_by("name")
     if not found.everywhere:
         teams = teams.filter(pk__in=found.teams)

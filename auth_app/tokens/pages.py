@@ -1,7 +1,6 @@
 """The pages of a person's own API tokens: those there are, a new one with its secret shown once, and revoking one."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +9,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from auth_app.actor import Actor
 from auth_app.current import actor_of
+from auth_app.forms import Plain, texts_of, with_errors
 from auth_app.stamps import stamp_of
 from auth_app.teams.work import teams_of
 from auth_app.tokens import work
 from auth_app.tokens.bodies import TokenCreate, TokenData
-from gatewaysite.controls import Field, Texts, choices, control, with_messages
+from gatewaysite.controls import Field, Texts, choices, control
 from gatewaysite.errors import BadInput, Conflict
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
@@ -28,8 +28,6 @@ MAY = {
     "use": ("Look, and use tools, servers and routes", ("*.read", "*.execute", "*.use")),
 }
 DAYS_LEFT_WARN = 7
-
-Plain = dict[str, Any]
 
 
 @require_safe
@@ -47,7 +45,7 @@ def new(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     if request.method != "POST":
         return _form(request, actor, {"expires_in_days": "90", "may": "all"})
-    texts = {name: text.strip() for name, text in request.POST.items() if isinstance(text, str)}
+    texts = texts_of(request)
     try:
         made = work.create_token(actor, validated(TokenCreate, _body(texts)), stamp_of(request, actor, via="ui"))
     except (BadInput, Conflict) as error:
@@ -75,7 +73,7 @@ def _form(request: HttpRequest, actor: Actor, texts: Texts, error: BadInput | Co
     fields = _fields(texts, teams_of(actor))
     errors: list[Plain] = []
     if error:
-        fields, errors = _with_errors(fields, error)
+        fields, errors = with_errors(fields, error)
     context = {"section": "tokens", "fields": fields, "errors": errors, "cancel": reverse("page-tokens")}
     return render_page(request, "tokens/new.html", context, status=422 if error else 200)
 
@@ -114,21 +112,6 @@ def _body(texts: Texts) -> Plain:
             "usage_limits": {"rate": texts.get("rate", "")},
         },
     }
-
-
-def _with_errors(fields: list[Field], error: BadInput | Conflict) -> tuple[list[Field], list[Plain]]:
-    """The controls with their errors, and the summary."""
-    said = {"name": error.message}
-    if isinstance(error, BadInput) and error.fields:
-        said = {}
-        for one in error.fields:
-            said.setdefault(str(next(part for part in reversed(one.loc) if isinstance(part, str))), one.msg)
-    labels = {field["key"]: field["label"] for field in fields}
-    summary = [
-        {"id": name if name in labels else "", "label": labels.get(name, name), "message": message}
-        for name, message in said.items()
-    ]
-    return with_messages(fields, said), summary
 
 
 def _row(token: TokenData) -> Plain:

@@ -66,7 +66,8 @@ def test_one_lists_ones_own_and_an_administrator_everybodys(ann: User, blue: Tea
 def test_a_cursor_leads_through_all_of_them_once(ann: User) -> None:
     for number in range(4):
         a_team(f"Team {number}", owner=ann)
-    client, names, cursor = signed_in(ann), [], ""
+    client, names = signed_in(ann), []
+    cursor: Any = ""
     while cursor is not None:
         page = client.get(f"/teams?include_pagination=true&limit=2{cursor and f'&cursor={cursor}'}").json()
         names += [team["name"] for team in page["teams"]]

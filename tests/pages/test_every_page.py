@@ -12,15 +12,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from auth_app.models import User
+from auth_app.models import Team, User
 from proxy_app.models import Call, Gateway
-from tests.builders import a_gateway, a_prompt, a_resource, a_route, a_server, a_tool
+from tests.builders import a_gateway, a_prompt, a_resource, a_role, a_route, a_server, a_team, a_tool, a_user
 from tests.pages.conftest import Visitor
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{ 7|add:7 }}"
 # What Django and our page_context add to every context.
 AROUND = {"request", "csrf_token", "csp_nonce", "messages", "actor", "block", "True", "False", "None"}
 
+ACCESS = ("/admin/tokens", "/admin/teams", "/admin/teams/new", "/admin/roles", "/admin/roles/new")
 LISTS = ("/admin/servers", "/admin/tools", "/admin/resources", "/admin/prompts", "/admin/gateways", "/admin/routes")
 
 
@@ -45,10 +46,12 @@ def every_path() -> list[str]:
         "/admin/routes/new",
         "/admin/tools?search=nothing-like-it",
     ]
-    for slug, item in items:
-        own = f"/admin/{slug}/{item.pk.hex}"
+    team = a_team("Blue", owner=a_user(), description="What it is")
+    for slug, key in (*((slug, item.pk) for slug, item in items), ("teams", team.pk)):
+        own = f"/admin/{slug}/{key.hex}"
         paths += [own, f"{own}/edit", f"{own}/delete"]
-    return paths
+    role = a_role("ops", description="What it is")
+    return [*paths, f"/admin/roles/{role.pk}", *ACCESS]
 
 
 def test_every_page_answers_with_a_title_one_heading_and_its_landmarks(admin: Visitor) -> None:
@@ -157,9 +160,20 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
     resource = a_resource(gateway=gateway, uri=HOSTILE, mime_type=HOSTILE)
     prompt = a_prompt(gateway=gateway, arguments=[{"name": HOSTILE, "description": HOSTILE}], template=HOSTILE)
     server = a_server("desk", tools=(tool,), aliases={tool.name: HOSTILE[:100]}, description=HOSTILE)
+    team = a_team("odd", owner=a_user(full_name=HOSTILE), description=HOSTILE)
+    Team.objects.filter(pk=team.pk).update(name=HOSTILE, visibility="public")
+    role = a_role(HOSTILE, description=HOSTILE)
     route = a_route("odd", description=HOSTILE, upstream_url=HOSTILE, added_headers={"x-a": HOSTILE})
     Call.objects.create(at="2026-01-01T00:00:00Z", method="tools/call", tool_name=HOSTILE, outcome="ok", duration_ms=1)
-    paths = ["/admin", *LISTS, f"/admin/servers/{server.pk.hex}/edit", f"/admin/tools/{tool.pk.hex}/edit"]
+    paths = [
+        "/admin",
+        *LISTS,
+        *ACCESS,
+        f"/admin/teams/{team.pk.hex}",
+        f"/admin/roles/{role.pk}",
+        f"/admin/servers/{server.pk.hex}/edit",
+        f"/admin/tools/{tool.pk.hex}/edit",
+    ]
     for slug, item in (
         ("gateways", gateway),
         ("tools", tool),
