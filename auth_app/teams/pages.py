@@ -42,13 +42,15 @@ def teams(request: HttpRequest) -> HttpResponse:
     mine, _ = work.list_teams(actor, limit=SHOWN, offset=0, mine=True)
     every, total = work.list_teams(actor, limit=SHOWN, offset=0) if may_in(actor, "teams.read", None) else ([], 0)
     roles = dict(actor.roles)
-    others = [row_of(team, roles) for team in every if not team["is_personal"] and team not in mine]
+    found = work.discover_teams(actor, limit=SHOWN, offset=0)
+    elsewhere = {team["id"] for team in (*mine, *found)}
+    others = [row_of(team, roles) for team in every if not team["is_personal"] and team["id"] not in elsewhere]
     context = {
         "section": "teams",
         "mine": [row_of(team, roles) for team in sorted(mine, key=lambda team: team["is_personal"])],
         "others": others,
         "left_out": max(0, total - SHOWN),
-        "found": [dict(team) for team in work.discover_teams(actor, limit=SHOWN, offset=0)],
+        "found": [{**team, "url": reverse("page-teams-one", args=[team["id"]]) if every else ""} for team in found],
         "invitations": invitation_rows(invitations_of(actor)),
         "may_create": may_alone(actor, "teams.create"),
     }
