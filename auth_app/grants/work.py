@@ -156,10 +156,10 @@ def _as_administrator(person: User, role: Role) -> Iterable[GrantData]:
 
 
 def _of_memberships(person: User, system: dict[str, Role]) -> Iterable[GrantData]:
-    for place in Membership.objects.filter(user=person, team__is_active=True).order_by("joined_at", "id"):
+    for membership in Membership.objects.filter(user=person, team__is_active=True).order_by("joined_at", "id"):
         yield derived_grant(
-            system[OF_MEMBERSHIP[place.role]], person.email, key=f"membership-{place.pk}", team_id=place.team_id,
-            since=place.joined_at, source="membership", by=place.invited_by,
+            system[OF_MEMBERSHIP[membership.role]], person.email, key=f"membership-{membership.pk}",
+            team_id=membership.team_id, since=membership.joined_at, source="membership", by=membership.invited_by,
         )  # fmt: skip
 
 

@@ -16,12 +16,12 @@ from auth_app.policy import may_in, require_alone
 from auth_app.stamps import Stamp, audit
 from auth_app.teams.limits import REQUEST_DAYS, REQUESTS_PENDING
 from auth_app.teams.rows import (
-    add_place,
+    add_membership,
     by_key,
     find_shared_team,
     find_team,
     lock_team,
-    require_to_place,
+    require_to_appoint,
 )  # fmt: skip
 from auth_app.tokens.secrets import hash_secret
 from gatewaysite.errors import Conflict, Denied, NotFound
@@ -68,7 +68,7 @@ def invite(actor: Actor, key: str, email: str, role: str, stamp: Stamp) -> tuple
     now = timezone.now()
     with transaction.atomic(durable=True):
         team = find_shared_team(actor, key, MANAGE)
-        require_to_place(actor, team.pk, [role])
+        require_to_appoint(actor, team.pk, [role])
         made, secret = add_invitation(team, email, role, by=actor.email, now=now)
         _tell(stamp, "team.invited", team, email=email, role=role)
         return invitation_data(made, now=now), secret
@@ -88,10 +88,10 @@ def accept_invitation(actor: Actor, key: str, stamp: Stamp) -> MemberData:
         row = _invitation(actor, key)  # as it is now that nobody else can change it
         if row.status != Invitation.Status.PENDING or row.expires_at <= timezone.now() or not team.is_active:
             raise InvitationOver
-        place = add_place(team, User.objects.get(pk=actor.user_id), row.role, by=row.invited_by)
+        membership = add_membership(team, User.objects.get(pk=actor.user_id), row.role, by=row.invited_by)
         settle_ways_in(team, actor.email)
         _tell(stamp, "team.invitation_accepted", team, email=actor.email, role=row.role, invited_by=row.invited_by)
-        return data_of(place)
+        return data_of(membership)
 
 
 def cancel_invitation(actor: Actor, key: str, stamp: Stamp) -> InvitationData:
@@ -168,10 +168,10 @@ def list_requests(actor: Actor, key: str) -> list[JoinRequestData]:
 
 def approve_request(actor: Actor, key: str, request_key: str, stamp: Stamp) -> MemberData:
     def let_in(team: Team, row: JoinRequest) -> MemberData:
-        require_to_place(actor, team.pk, [Membership.Role.MEMBER])
-        place = add_place(team, row.user, Membership.Role.MEMBER, by=actor.email)
+        require_to_appoint(actor, team.pk, [Membership.Role.MEMBER])
+        membership = add_membership(team, row.user, Membership.Role.MEMBER, by=actor.email)
         settle_ways_in(team, row.user.email)
-        return data_of(place)
+        return data_of(membership)
 
     return _decide(actor, key, request_key, stamp, JoinRequest.Status.APPROVED, let_in)
 

@@ -7,11 +7,11 @@ from pydantic import Field
 from auth_app.models import Membership
 from gatewaysite.validation import Email, Plain
 
-Place = Literal["owner", "member", "viewer"]
+MemberRole = Literal["owner", "member", "viewer"]
 
 
 class MemberData(TypedDict):
-    """Somebody's place in a team."""
+    """Somebody's membership of a team."""
 
     id: str
     team_id: str
@@ -31,11 +31,13 @@ class MemberPage(TypedDict):
 
 class MemberAdd(Plain):
     email: Email
-    role: Place = Field("member", description="owner: everything and its people; member: everything; viewer: look.")
+    role: MemberRole = Field(
+        "member", description="owner: everything and its people; member: everything; viewer: look."
+    )
 
 
 class MemberUpdate(Plain):
-    role: Place
+    role: MemberRole
 
 
 class TeamTransfer(Plain):

@@ -10,14 +10,14 @@ from auth_app.policy import require_alone
 from auth_app.stamps import Stamp, audit
 from auth_app.teams.rows import (
     PersonalTeam,
-    add_place,
+    add_membership,
+    find_membership,
     find_person,
-    find_place,
     find_shared_team,
     find_team,
     keep_an_owner,
     lock_team,
-    require_to_place,
+    require_to_appoint,
 )  # fmt: skip
 from gatewaysite.errors import Conflict, NotFound
 
@@ -36,35 +36,35 @@ def list_members(actor: Actor, key: str, *, limit: int, offset: int) -> tuple[li
 def add_member(actor: Actor, key: str, email: str, role: str, stamp: Stamp) -> MemberData:
     with transaction.atomic(durable=True):
         team = find_shared_team(actor, key, MANAGE)
-        require_to_place(actor, team.pk, [role])
+        require_to_appoint(actor, team.pk, [role])
         person = find_person(email)
-        place = add_place(team, person, role, by=actor.email)
+        membership = add_membership(team, person, role, by=actor.email)
         settle_ways_in(team, person.email)
         _tell(stamp, "team.member_added", team, email=person.email, role=role)
-        return data_of(place)
+        return data_of(membership)
 
 
 def change_role(actor: Actor, key: str, email: str, role: str, stamp: Stamp) -> MemberData:
     with transaction.atomic(durable=True):
         team = find_shared_team(actor, key, MANAGE)
-        place = find_place(team, email)
-        require_to_place(actor, team.pk, {place.role, role})
+        membership = find_membership(team, email)
+        require_to_appoint(actor, team.pk, {membership.role, role})
         if role != OWNER:
-            keep_an_owner(team, place)
-        before, place.role = place.role, role
-        place.save(update_fields=["role"])
-        _tell(stamp, "team.member_changed", team, email=place.user.email, role=[before, role])
-        return data_of(place)
+            keep_an_owner(team, membership)
+        before, membership.role = membership.role, role
+        membership.save(update_fields=["role"])
+        _tell(stamp, "team.member_changed", team, email=membership.user.email, role=[before, role])
+        return data_of(membership)
 
 
 def remove_member(actor: Actor, key: str, email: str, stamp: Stamp) -> None:
     with transaction.atomic(durable=True):
         team = find_shared_team(actor, key, MANAGE)
-        place = find_place(team, email)
-        require_to_place(actor, team.pk, [place.role])
-        keep_an_owner(team, place)
-        place.delete()
-        _tell(stamp, "team.member_removed", team, email=place.user.email, role=place.role)
+        membership = find_membership(team, email)
+        require_to_appoint(actor, team.pk, [membership.role])
+        keep_an_owner(team, membership)
+        membership.delete()
+        _tell(stamp, "team.member_removed", team, email=membership.user.email, role=membership.role)
 
 
 def leave_team(actor: Actor, key: str, stamp: Stamp) -> str:
@@ -74,12 +74,12 @@ def leave_team(actor: Actor, key: str, stamp: Stamp) -> str:
         team = lock_team(find_team(actor, key, "teams.read").pk)
         if team.is_personal:
             raise PersonalTeam
-        place = team.memberships.select_related("user").filter(user_id=actor.user_id).first()
-        if place is None:
+        membership = team.memberships.select_related("user").filter(user_id=actor.user_id).first()
+        if membership is None:
             raise NotFound("You are not in this team")
-        keep_an_owner(team, place)
-        place.delete()
-        _tell(stamp, "team.left", team, email=actor.email, role=place.role)
+        keep_an_owner(team, membership)
+        membership.delete()
+        _tell(stamp, "team.left", team, email=actor.email, role=membership.role)
         return team.name
 
 
@@ -87,8 +87,8 @@ def transfer_team(actor: Actor, key: str, email: str, stamp: Stamp) -> MemberDat
     """Make a member the owner. Whoever asks, when they own it, becomes a member."""
     with transaction.atomic(durable=True):
         team = find_shared_team(actor, key, MANAGE)
-        require_to_place(actor, team.pk, [OWNER])
-        heir = find_place(team, email)
+        require_to_appoint(actor, team.pk, [OWNER])
+        heir = find_membership(team, email)
         if heir.user_id == actor.user_id:
             raise Conflict("The team is yours already" if heir.role == OWNER else "Ask an owner to hand it over to you")
         if not heir.user.is_active:

@@ -11,7 +11,7 @@ from auth_app.models.teams import Membership, Team
 
 
 class Invitation(models.Model):
-    """A place in a team, kept for whoever has this address. Only the SHA-256 of the link's secret is kept."""
+    """A membership that waits for whoever has this address. Only the SHA-256 of the link's secret is kept."""
 
     class Status(models.TextChoices):
         PENDING = "pending"

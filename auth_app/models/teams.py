@@ -39,7 +39,7 @@ class Team(models.Model):
 
 
 class Membership(models.Model):
-    """One person's place in one team."""
+    """One person's membership of one team."""
 
     class Role(models.TextChoices):
         OWNER = "owner"

@@ -61,17 +61,17 @@ TEAMS = Room(
             "delete": one("Delete a team that has no registered items", DONE, *ALWAYS, 404, 409, keys=TEAM),
         },
         "/teams/{key}/transfer": {
-            "post": one("Make a member the owner in one's place", _says("MemberData", "The new owner."),
+            "post": one("Make a member the owner instead of oneself", _says("MemberData", "The new owner."),
                         *ALWAYS, *WRONG, 404, body=TeamTransfer, keys=TEAM),
         },
         "/teams/{key}/members": {
             "get": one("List a team's people", PEOPLE, *ALWAYS, 400, 404, 422, query=CursorParameters, keys=TEAM),
-            "post": one("Put somebody into a team", {201: ("Their place.", ref("MemberData"))}, *ALWAYS, *WRONG, 404,
-                        body=MemberAdd, keys=TEAM),
+            "post": one("Put somebody into a team", {201: ("Their membership.", ref("MemberData"))},
+                        *ALWAYS, *WRONG, 404, body=MemberAdd, keys=TEAM),
         },
         "/teams/{key}/members/{email}": {
-            "put": one("Change what somebody is in a team", _says("MemberData", "Their place."), *ALWAYS, *WRONG, 404,
-                       body=MemberUpdate, keys=MEMBER),
+            "put": one("Change what somebody is in a team", _says("MemberData", "Their membership."),
+                       *ALWAYS, *WRONG, 404, body=MemberUpdate, keys=MEMBER),
             "delete": one("Take somebody out of a team", DONE, *ALWAYS, 404, 409, keys=MEMBER),
         },
         "/teams/{key}/leave": {"delete": one("Leave a team", DONE, *ALWAYS, 404, 409, keys=TEAM)},
@@ -83,7 +83,7 @@ TEAMS = Room(
                         *ALWAYS, *WRONG, 404, body=MemberAdd, keys=TEAM),
         },
         "/teams/invitations/{key}/accept": {
-            "post": one("Accept an invitation", _says("MemberData", "One's place in the team."),
+            "post": one("Accept an invitation", _says("MemberData", "One's membership."),
                         *ALWAYS, 404, 409, keys=LINK),
         },
         "/teams/invitations/{key}": {
@@ -99,7 +99,7 @@ TEAMS = Room(
                        *ALWAYS, 404, keys=TEAM),
         },
         "/teams/{key}/join-requests/{request_key}/approve": {
-            "post": one("Let somebody in who asked", _says("MemberData", "Their place."), *ALWAYS, 404, 409,
+            "post": one("Let somebody in who asked", _says("MemberData", "Their membership."), *ALWAYS, 404, 409,
                         keys=REQUEST),
         },
         "/teams/{key}/join-requests/{request_key}": {

@@ -1,4 +1,4 @@
-"""Teams and places in them as rows, for use inside units of work.
+"""Teams and memberships as rows, for use inside units of work.
 
 Whoever changes who is in a team locks the team's row first, so that its last owner, its size and an invitation's single
 use hold however many ask at one time. The lock is no hindrance to those who register items for the team.
@@ -86,14 +86,14 @@ def find_person(email: str) -> User:
     return person
 
 
-def find_place(team: Team, email: str) -> Membership:
-    place = team.memberships.select_related("user").filter(user__email__iexact=email).first()
-    if place is None:
+def find_membership(team: Team, email: str) -> Membership:
+    membership = team.memberships.select_related("user").filter(user__email__iexact=email).first()
+    if membership is None:
         raise NotFound("Team member not found")
-    return place
+    return membership
 
 
-def add_place(team: Team, person: User, role: str, *, by: str) -> Membership:
+def add_membership(team: Team, person: User, role: str, *, by: str) -> Membership:
     """Put somebody into a team whose row is locked."""
     if team.memberships.filter(user=person).exists():
         raise Conflict(f"{person.email} is in this team already")
@@ -112,7 +112,7 @@ def keep_an_owner(team: Team, leaving: Membership) -> None:
         raise LastOwner
 
 
-def require_to_place(actor: Actor, team_id: UUID, roles: Iterable[str]) -> None:
-    """Whoever gives somebody a place, or takes it, may themselves do all that comes with it."""
+def require_to_appoint(actor: Actor, team_id: UUID, roles: Iterable[str]) -> None:
+    """Whoever makes somebody something in a team, or takes it, may themselves do all that comes with it."""
     for role in roles:
         require_to_grant(actor, SYSTEM_ROLES[OF_MEMBERSHIP[role]].permissions, team_id)

@@ -20,7 +20,7 @@ from auth_app.stamps import Stamp, audit
 from auth_app.teams.bodies import FoundTeamData, TeamCreate, TeamData, TeamUpdate, data_of
 from auth_app.teams.dependents import dependents_of
 from auth_app.teams.limits import MEMBERS_PER_TEAM, TEAMS_PER_PERSON
-from auth_app.teams.rows import PersonalTeam, add_place, find_team, seen_by
+from auth_app.teams.rows import PersonalTeam, add_membership, find_team, seen_by
 from gatewaysite.errors import Conflict
 from gatewaysite.validation import bad_field, values_of
 
@@ -100,7 +100,7 @@ def create_team(
             max_members=body.max_members, created_by=person.email,
         )  # fmt: skip
         _save(team, force_insert=True)
-        add_place(team, person, Membership.Role.OWNER, by="")
+        add_membership(team, person, Membership.Role.OWNER, by="")
         audit(stamp, "team.created", KIND, team.pk.hex, team.name, _told(team))
         added, invited = _seed(team, body.members, person, stamp)
         data = data_of(team, 1 + len(added))
@@ -178,7 +178,7 @@ def _seed(team: Team, seeds: list[MemberAdd], maker: User, stamp: Stamp) -> Any:
     for email, seed in asked.items():
         person = User.objects.filter(email__iexact=email, is_active=True).first()
         if person:
-            added.append(member_data(add_place(team, person, seed.role, by=maker.email)))
+            added.append(member_data(add_membership(team, person, seed.role, by=maker.email)))
         else:
             invited.append(add_invitation(team, seed.email, seed.role, by=maker.email, now=timezone.now()))
         action = "team.member_added" if person else "team.invited"
