@@ -1,6 +1,7 @@
 """The Django app of people, teams and tokens; its ready() tells what may be permitted there."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 PERMITTED = {
     "audit": ("read",),
@@ -17,6 +18,9 @@ class AuthAppConfig(AppConfig):
 
     def ready(self) -> None:
         from auth_app.permissions import catalogue
+        from auth_app.roles.system import add_system_roles
+
+        post_migrate.connect(add_system_roles, sender=self)
 
         for kind, verbs in PERMITTED.items():
             catalogue.add(kind, *verbs)

@@ -46,9 +46,8 @@ class Conversation(socketserver.StreamRequestHandler):
         for line in self.rfile:
             text = line.decode().rstrip("\r\n")
             self.server.heard.append(text)
-            if in_letter:
-                if text != ".":
-                    continue
+            if in_letter and text != ".":
+                continue
             in_letter = text == "data"
             self.wfile.write(b"354 go on\r\n" if in_letter else b"250 ok\r\n")
             if text == "quit":

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from auth_app.models import AuditEntry, Role, RoleGrant, Team, User
@@ -123,6 +124,15 @@ def test_roles_are_for_those_who_manage_them(ann: User) -> None:
         assign(client, ann.email, "platform_admin"),
     ):
         assert (answer.status_code, "permission roles." in str(answer.json()["detail"])) == (403, True), answer.content
+
+
+def test_what_comes_with_the_gateway_is_there_after_every_migration() -> None:
+    Role.objects.filter(name="viewer").delete()
+    call_command("migrate", verbosity=0)
+    assert sorted(Role.objects.values_list("name", "scope", "is_system")) == [
+        ("developer", "team", True), ("platform_admin", "global", True), ("platform_viewer", "global", True),
+        ("team_admin", "team", True), ("viewer", "team", True),
+    ]  # fmt: skip
 
 
 # --- Who has them ----------------------------------------------------------------------------------------------------
