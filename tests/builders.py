@@ -3,6 +3,8 @@
 from itertools import count
 from typing import Any
 
+from django.db import transaction
+
 from auth_app.models import ApiToken, Membership, Role, RoleGrant, Team, User
 from auth_app.tokens.secrets import hash_secret
 from proxy_app.models import Gateway, Prompt, Resource, Route, Server, Tool
@@ -12,7 +14,8 @@ _numbers = count(1)
 
 
 def a_user(email: str = "", *, admin: bool = False, **values: Any) -> User:
-    return User.objects.create(email=email or f"person{next(_numbers)}@example.com", is_admin=admin, **values)
+    with transaction.atomic():  # with the personal team, as the units that make people do
+        return User.objects.create(email=email or f"person{next(_numbers)}@example.com", is_admin=admin, **values)
 
 
 def an_admin(email: str = "") -> User:

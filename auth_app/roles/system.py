@@ -8,7 +8,7 @@ from auth_app.permissions import SYSTEM_ROLES
 
 
 def add_system_roles(*, apps: Any = global_apps, **_rest: object) -> None:
-    """After every migration, so that a role which is new with a release is there. `apps`: models as of that migration."""
+    """After every migration, so that a role which is new with a release is there. `apps`: the models as of then."""
     try:
         role = apps.get_model("auth_app", "Role")
     except LookupError:
