@@ -23,6 +23,7 @@ class TokenScope:
     permissions: frozenset[str] | None = None  # patterns
     team_id: UUID | None = None
     server_id: UUID | None = None
+    granted: frozenset[str] | None = None  # the OAuth scopes its permissions come from
 
 
 NO_SCOPE = TokenScope()

@@ -5,6 +5,8 @@ from django.db.models.signals import post_migrate
 
 PERMITTED = {
     "audit": ("read",),
+    "issuers": ("read", "create", "update", "delete"),
+    "oauth_clients": ("read", "create", "update", "delete"),
     "roles": ("read", "create", "update", "delete", "grant"),
     "teams": ("read", "create", "update", "delete", "join", "manage_members"),
     "tokens": ("read", "create", "update", "revoke"),

@@ -1,7 +1,8 @@
 """The shares that the rooms of this app have of the OpenAPI document."""
 
+from auth_app.oauth.openapi import ISSUERS
 from auth_app.roles.openapi import ROLES
 from auth_app.teams.openapi import TEAMS
 from auth_app.tokens.openapi import TOKENS
 
-ROOMS = (TOKENS, TEAMS, ROLES)
+ROOMS = (TOKENS, TEAMS, ROLES, ISSUERS)

@@ -1,17 +1,20 @@
 """The map of this app: JSON endpoints, which are served below /v1 as well, and pages."""
 
 from auth_app.login.urls import urlpatterns as login_urls
+from auth_app.oauth import urls as oauth
 from auth_app.roles import urls as roles
 from auth_app.teams import urls as teams
 from auth_app.tokens import urls as tokens
 
 api_urlpatterns = [
+    *oauth.api_urlpatterns,
     *tokens.api_urlpatterns,
     *teams.api_urlpatterns,
     *roles.api_urlpatterns,
 ]
 page_urlpatterns = [
     *login_urls,
+    *oauth.page_urlpatterns,
     *tokens.page_urlpatterns,
     *teams.page_urlpatterns,
     *roles.page_urlpatterns,

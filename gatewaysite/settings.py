@@ -108,12 +108,24 @@ RATE_LIMIT_UPSTREAM = setting_of(
 )  # everybody's calls to one gateway's upstream
 # Where the requests of all processes are counted: redis://... (Redis or Valkey). Empty: in PostgreSQL.
 CACHE_URL = env.str("CACHE_URL", default="")
-# What else all processes must know for a while: failed log-ins, mails that were sent.
+# What else all processes must know for a while: failed log-ins, mails that were sent, codes of OAuth.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
     if CACHE_URL
-    else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "shared_cache"}
+    # Past so many it forgets some that still count, and by itself it would do so past 300.
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "shared_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
 }
+
+# --- OAuth ----------------------------------------------------------------------------------------------------------
+
+# Clients that no administrator has entered may register, or be described by a document; people still decide.
+OAUTH_REGISTRATION = env.bool("OAUTH_REGISTRATION", default=True)
+# Web pages that may call the MCP endpoints, beside our own: https://inspector.example.com
+ALLOWED_ORIGINS = env.list("ALLOWED_ORIGINS", default=[])
 
 # --- Upstream doorway ----------------------------------------------------------------------------------------------
 
@@ -247,6 +259,9 @@ ACCOUNT_EMAIL_VERIFICATION = "optional"
 ACCOUNT_SESSION_REMEMBER = True
 # Whoever is signed in may sign in as somebody else.
 ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
+# Our authorization server stands on its rows and its validator; it fetches no documents of clients itself.
+IDP_OIDC_ADAPTER = "auth_app.oauth.adapter.OAuthAdapter"
+IDP_OIDC_CIMD_ENABLED = False
 # An office behind one address logs in all at once in the morning; guessing is bounded by what fails.
 ACCOUNT_RATE_LIMITS = {"login": "300/m/ip", "login_failed": "30/m/ip,10/m/key"}
 
@@ -303,4 +318,4 @@ USE_I18N = False
 LOGGING_CONFIG = "gatewaysite.logging.configure"
 LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 
-PROCRASTINATE_IMPORT_PATHS = ["proxy_app.federation.tasks", "proxy_app.observe.attest.tasks"]
+PROCRASTINATE_IMPORT_PATHS = ["auth_app.oauth.tasks", "proxy_app.federation.tasks", "proxy_app.observe.attest.tasks"]

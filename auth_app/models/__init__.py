@@ -2,6 +2,7 @@
 
 from auth_app.models.audit import AuditEntry
 from auth_app.models.joining import Invitation, JoinRequest
+from auth_app.models.oauth import ClientRecord, Consent, IssuerSubject, SpentSecret, TrustedIssuer
 from auth_app.models.people import User, UserManager
 from auth_app.models.roles import Role, RoleGrant
 from auth_app.models.teams import Membership, Team
@@ -11,13 +12,18 @@ from auth_app.models.versions import StateVersion
 __all__ = [
     "ApiToken",
     "AuditEntry",
+    "ClientRecord",
+    "Consent",
     "Invitation",
+    "IssuerSubject",
     "JoinRequest",
     "Membership",
     "Role",
     "RoleGrant",
+    "SpentSecret",
     "StateVersion",
     "Team",
+    "TrustedIssuer",
     "User",
     "UserManager",
 ]

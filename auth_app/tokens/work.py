@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from auth_app.actor import Actor
-from auth_app.models import ApiToken, User
+from auth_app.models import ApiToken, Consent, User
 from auth_app.policy import reach, require
 from auth_app.stamps import Stamp, address_of, audit
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenUpdate, data_of, scope_columns
@@ -58,18 +58,22 @@ def ensure_token(user_id: UUID, name: str, secret: str) -> None:
         )
 
 
-WRITE_USES = f"""
-UPDATE {ApiToken._meta.db_table} AS t SET last_used_at = to_timestamp(u.at), last_used_ip = u.ip::inet
+WRITE_USES = """
+UPDATE {} AS t SET last_used_at = to_timestamp(u.at), last_used_ip = u.ip::inet
 FROM unnest(%s::uuid[], %s::double precision[], %s::text[]) AS u (id, at, ip)
 WHERE t.id = u.id AND (t.last_used_at IS NULL OR t.last_used_at < to_timestamp(u.at))
-"""  # noqa: S608 -- our own table's name
+"""
+# Access tokens that OAuth clients were given are used in the name of a consent, by its id.
+USED = (ApiToken._meta.db_table, Consent._meta.db_table)
 
 
 def write_uses(uses: Mapping[UUID, tuple[float, str | None]]) -> None:
-    """In one order everywhere, so that no two processes lock up. A single statement needs no block."""
+    """In one order everywhere, so that no two processes lock up. Single statements need no block."""
     ids = sorted(uses)
+    values: list[Any] = [ids, [uses[pk][0] for pk in ids], [address_of(uses[pk][1] or "") for pk in ids]]
     with connection.cursor() as cursor:
-        cursor.execute(WRITE_USES, [ids, [uses[pk][0] for pk in ids], [address_of(uses[pk][1] or "") for pk in ids]])
+        for table in USED:
+            cursor.execute(WRITE_USES.format(table), values)
 
 
 # --- Keeping ---------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from pydantic import TypeAdapter
 
 from auth_app.endpoints import answer
+from auth_app.oauth import openapi as oauth
 from auth_app.openapi import ROOMS
 from gatewaysite import __version__
 from gatewaysite.openapi import (
@@ -79,6 +80,7 @@ STATE_OF_PROCESS: Json = {"security": [], "responses": {"200": {"description": "
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
     **attestations.PATHS,
+    **oauth.PATHS,
     "/mcp": {"post": {"summary": "MCP: every tool you can see", **RPC}},
     "/servers/{key}/mcp": {"post": {"summary": "MCP: the tools of one server", "parameters": [KEY], **RPC}},
     "/rpc": {"post": {"summary": "MCP methods as plain JSON-RPC", **RPC}},

@@ -1,0 +1,113 @@
+"""Units of work on trusted issuers."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
+
+from auth_app.actor import Actor
+from auth_app.models import IssuerSubject, TrustedIssuer, User
+from auth_app.oauth.issuers.bodies import IssuerCreate, IssuerData, IssuerUpdate
+from auth_app.policy import require
+from auth_app.stamps import Stamp, audit
+from auth_app.tokens.work import NotInteractive
+from gatewaysite.errors import Conflict, NotFound
+from gatewaysite.validation import bad_field
+
+KIND = "issuers"
+COLUMNS = ("name", "audiences", "person_claim", "offered", "enabled")
+
+
+def list_issuers(actor: Actor) -> list[IssuerData]:
+    _require(actor, "read")
+    with transaction.atomic(durable=True):
+        return [_data(row) for row in TrustedIssuer.objects.order_by("name", "pk")]
+
+
+def read_issuer(actor: Actor, key: str) -> IssuerData:
+    _require(actor, "read")
+    with transaction.atomic(durable=True):
+        return _data(_one(key))
+
+
+def create_issuer(actor: Actor, body: IssuerCreate, stamp: Stamp) -> IssuerData:
+    _require(actor, "create")
+    row = TrustedIssuer(issuer=body.issuer, **{name: getattr(body, name) for name in COLUMNS})
+    with transaction.atomic(durable=True):
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError as error:
+            raise Conflict(f"The issuer {body.issuer} is trusted already") from error
+        _set_subjects(row, body.subjects)
+        audit(stamp, "issuer.trusted", KIND, row.pk.hex, row.name, body.model_dump())
+        return _data(row)
+
+
+def update_issuer(actor: Actor, key: str, body: IssuerUpdate, stamp: Stamp) -> IssuerData:
+    _require(actor, "update")
+    said = body.model_dump(exclude_unset=True, exclude_none=True)
+    with transaction.atomic(durable=True):
+        row = _one(key, for_update=True)
+        for name in said.keys() & set(COLUMNS):
+            setattr(row, name, said[name])
+        row.save()
+        if "subjects" in said:
+            _set_subjects(row, said["subjects"])
+        audit(stamp, "issuer.updated", KIND, row.pk.hex, row.name, said)
+        return _data(row)
+
+
+def delete_issuer(actor: Actor, key: str, stamp: Stamp) -> None:
+    """Its tokens let nobody in from then on."""
+    _require(actor, "delete")
+    with transaction.atomic(durable=True):
+        row = _one(key, for_update=True)
+        audit(stamp, "issuer.deleted", KIND, row.pk.hex, row.name, {"issuer": row.issuer})
+        row.delete()
+
+
+def _require(actor: Actor, verb: str) -> None:
+    """Whoever is believed decides who gets in, so a token does not."""
+    if actor.token_id is not None:
+        raise NotInteractive
+    require(actor, f"{KIND}.{verb}")
+
+
+def _one(key: str, *, for_update: bool = False) -> TrustedIssuer:
+    rows = TrustedIssuer.objects.select_for_update() if for_update else TrustedIssuer.objects.all()
+    try:
+        found = rows.filter(pk=UUID(key)).first()
+    except ValueError:
+        found = None
+    if found is None:
+        raise NotFound("Issuer not found")
+    return found
+
+
+def _set_subjects(row: TrustedIssuer, subjects: Mapping[str, str]) -> None:
+    rows = User.objects.alias(written_small=Lower("email"))
+    wanted = {email.lower() for email in subjects.values()}
+    people = {user.email.lower(): user for user in rows.filter(written_small__in=wanted)}
+    if unknown := sorted(email for email in subjects.values() if email.lower() not in people):
+        raise bad_field("subjects", f"There is nobody here called {unknown[0]}", "unknown_person")
+    row.subjects.all().delete()
+    IssuerSubject.objects.bulk_create(
+        IssuerSubject(issuer=row, subject=subject, user=people[email.lower()]) for subject, email in subjects.items()
+    )
+
+
+def _data(row: TrustedIssuer) -> IssuerData:
+    subjects = row.subjects.order_by("subject").values_list("subject", "user__email")
+    return {
+        "id": row.pk.hex,
+        "name": row.name,
+        "issuer": row.issuer,
+        "audiences": row.audiences,
+        "person_claim": row.person_claim,
+        "subjects": dict(subjects),
+        "offered": row.offered,
+        "enabled": row.enabled,
+        "created_at": row.created_at,
+    }
