@@ -1,6 +1,6 @@
 """Who is asking: the plain, immutable facts every decision is made from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -45,6 +45,10 @@ class Actor:
     personal_team_id: UUID | None = None  # among `roles` as well, while it is switched on
     # What the policy has worked out of the rest: see auth_app.policy.reach.
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def through(self, token_id: UUID, scope: TokenScope) -> "Actor":
+        """The same person, by way of a token."""
+        return replace(self, token_id=token_id, scope=scope, worked_out={})
 
     @property
     def team_ids(self) -> frozenset[UUID]:

@@ -6,6 +6,7 @@ import logging
 import sys
 
 from auth_app.current import TokenLookup
+from auth_app.oauth.documents import Documents
 from auth_app.tokens.uses import last_uses
 from gatewaysite.context import begin_background
 from gatewaysite.db.units import close_pool, start_units, stop_units
@@ -13,6 +14,7 @@ from gatewaysite.errors import GatewayError
 from proxy_app.apps import close_upstreams, open_upstreams
 from proxy_app.dataplane.bridge import Bridge
 from proxy_app.dataplane.caller import find_entry_now
+from proxy_app.dataplane.client_documents import fetch_document
 from proxy_app.dataplane.health import Draining
 from proxy_app.federation.prober import prober
 from proxy_app.federation.worker import job_worker
@@ -47,6 +49,7 @@ async def start() -> None:
     last_uses.start()
     await keeper.start()
     TokenLookup.find = staticmethod(find_entry_now)
+    Documents.fetch = staticmethod(fetch_document)
     job_worker.start()
     prober.start()
     publisher.start()

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from auth_app.actor import RoleGrant
-
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
@@ -18,17 +16,6 @@ class AccessToken:
     resource: str
     scopes: tuple[str, ...]
     expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One of our people who is not locked out, for tokens that are not rows of ours."""
-
-    id: UUID
-    email: str
-    is_admin: bool
-    roles: frozenset[tuple[UUID, str]]
-    grants: frozenset[RoleGrant]
 
 
 @dataclass(frozen=True, slots=True)

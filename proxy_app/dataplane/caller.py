@@ -8,7 +8,14 @@ from auth_app.tokens.work import find_token
 from gatewaysite.context import set_who
 from gatewaysite.errors import NotSignedIn
 from gatewaysite.types import Scope
+from proxy_app.dataplane.elsewhere import entry_of_elsewhere, signed_elsewhere
+from proxy_app.snapshot.entries import Snapshot
 from proxy_app.snapshot.keeper import current, found
+from proxy_app.snapshot.oauth import found_token
+
+
+class ElsewhereOnly(InvalidCredential):
+    """This token is for another endpoint"""
 
 
 def find_entry(secret_hash: bytes) -> TokenEntry | None:
@@ -21,18 +28,36 @@ def find_entry_now(secret_hash: bytes) -> TokenEntry | None:
     return find_entry(secret_hash) or find_token(secret_hash)
 
 
-async def caller(scope: Scope, headers: dict[bytes, bytes], *, for_a_server: bool = False) -> Actor:
+async def caller(
+    scope: Scope, headers: dict[bytes, bytes], *, for_a_server: bool = False, resource: str | None = None
+) -> Actor:
     """Whoever sent these request headers (Authorization, or x-api-key as Anthropic's clients do).
+
+    `resource`: what is called, where access tokens of OAuth clients are taken too; each is good at one resource.
 
     Raises NotSignedIn, InvalidCredential or OutOfScope, and Refused when a token cannot be told unknown from too new to
     know.
     """
     secret_hash = secret_hash_of(headers)
-    entry = await found(lambda snapshot: snapshot.access.tokens.get(secret_hash))
+    if resource is not None and (token := signed_elsewhere(headers)):
+        entry: TokenEntry | None = await entry_of_elsewhere(token, resource)
+    else:
+        entry = await found(lambda snapshot: _entry(snapshot, secret_hash, resource))
     if entry is None:
         raise InvalidCredential
     set_who(entry.actor.email)
     return used(entry, client_of(scope), for_a_server=for_a_server)
+
+
+def _entry(snapshot: Snapshot, secret_hash: bytes, resource: str | None) -> TokenEntry | None:
+    if (entry := snapshot.access.tokens.get(secret_hash)) is not None or resource is None:
+        return entry
+    if (found := found_token(snapshot, secret_hash)) is None:
+        return None
+    token, entry = found
+    if token.resource != resource:
+        raise ElsewhereOnly
+    return entry
 
 
 def client_of(scope: Scope) -> str | None:

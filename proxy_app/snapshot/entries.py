@@ -7,6 +7,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from auth_app.actor import Actor
+from auth_app.oauth.entries import AccessToken, Issuer
 from auth_app.policy import CLOSENESS, sees
 from auth_app.tokens.entries import TokenEntry
 from gatewaysite.rates import Rate
@@ -110,6 +111,21 @@ class Access:
     tokens: Mapping[bytes, TokenEntry] = field(default_factory=dict)
     limited: bool = False  # whether any token has a rate limit
     ends_at: datetime | None = None  # when a role that was granted for a time expires
+    # For access tokens: everybody who is not locked out, whose teams are limited, and which issuers are believed.
+    people: Mapping[UUID, Actor] = field(default_factory=dict)
+    people_by_email: Mapping[str, UUID] = field(default_factory=dict)
+    team_limits: Mapping[str, str] = field(default_factory=dict)
+    issuers: Mapping[str, Issuer] = field(default_factory=dict)
+    # Whom access tokens act for, made when they were used first: see snapshot.oauth.
+    made: dict[bytes, TokenEntry] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthTokens:
+    """Access tokens by the hash of their secret, as of one version of the "oauth" part. Expiry is judged at use."""
+
+    version: int = 0
+    tokens: Mapping[bytes, AccessToken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +168,4 @@ def closest[E: Entry](actor: Actor, entries: tuple[E, ...]) -> E | None:
 class Snapshot:
     access: Access = Access()
     registry: Registry = Registry()
+    oauth: OAuthTokens = OAuthTokens()

@@ -39,7 +39,13 @@ ANSWER_WITHIN_S = 2.0  # a version query that takes longer means the connection 
 OBSERVE_WITHIN_S = 0.4  # by so much can watching delay following
 RECONNECT_S = 0.5
 TELL_AGAIN_AFTER_S = 60.0
-LOADERS: dict[str, Callable[[], Any]] = {"access": work.load_access, "registry": work.load_registry}
+LOADERS: dict[str, Callable[..., Any]] = {
+    "access": work.load_access,
+    "registry": work.load_registry,
+    "oauth": work.load_oauth,
+}
+# Of these a loader is given what there was before.
+BY_CHANGES = frozenset({"oauth"})
 
 type Listener = psycopg.AsyncConnection[Any]
 
@@ -122,9 +128,13 @@ class Keeper:
         begin_background("snapshot")
         async with self._locks[part]:
             del self._queued[part]  # who asks from here on needs a later load
-            loaded = await run_unit(LOADERS[part])
+            loaded = await run_unit(LOADERS[part], *self._before(part))
             self.snapshot = replace(self.snapshot, **{part: loaded})
             self.loads_total += 1
+
+    def _before(self, part: str) -> tuple[Any, ...]:
+        """What a loader takes that reads only what has changed."""
+        return (getattr(self.snapshot, part),) if part in BY_CHANGES else ()
 
     async def _follow(self) -> None:
         """Hold this process's one pinned connection, outside the pool, and come back whenever it is lost."""

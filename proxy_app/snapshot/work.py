@@ -3,8 +3,7 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +12,17 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from auth_app.actor import Actor
-from auth_app.models import ApiToken, StateVersion, Team
+from auth_app.models import ApiToken, IssuerSubject, StateVersion, Team, TrustedIssuer, User
+from auth_app.oauth.entries import Issuer
 from auth_app.tokens.entries import SCOPE_COLUMNS, entry_of, scope_of
 from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
 from auth_app.users.work import live_memberships, load_grants
-from gatewaysite.rates import Rate, rates_of
+from gatewaysite.rates import Rate
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
 from proxy_app.snapshot import routes
-from proxy_app.snapshot.entries import Access, GatewayEntry, Registry, RouteEntry, ServerEntry, ToolEntry
+from proxy_app.snapshot.entries import Access, GatewayEntry, OAuthTokens, Registry, RouteEntry, ServerEntry, ToolEntry
+from proxy_app.snapshot.limits import readable, with_rates
+from proxy_app.snapshot.oauth import tokens_now
 from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
@@ -53,44 +55,49 @@ def load_access() -> Access:
         grants, ends_at = load_grants()
         live = ApiToken.objects.filter(revoked_at=None, user__is_active=True)
         rows = list(live.values(*TOKEN_COLUMNS, "secret_hash", "rate_limit"))
+        users = list(User.objects.filter(is_active=True).values_list("id", "email", "is_admin"))
+        issuers = _load_issuers()
+    people = {
+        pk: Actor(
+            pk, email, is_admin, frozenset(roles.get(pk, ())), grants=grants.get(pk, frozenset()),
+            personal_team_id=personal.get(pk),
+        )
+        for pk, email, is_admin in users
+    }  # fmt: skip
     tokens = {}
     for row in rows:
-        user_id = row["user_id"]
-        actor = Actor(
-            user_id, row["user__email"], row["user__is_admin"], frozenset(roles[user_id]), row["id"],
-            grants=grants.get(user_id, frozenset()), scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)),
-            personal_team_id=personal.get(user_id),
-        )  # fmt: skip
-        actor = replace(actor, rates=_rates_of(actor, row["rate_limit"], team_limits))
+        actor = people[row["user_id"]].through(row["id"], scope_of(*(row[name] for name in SCOPE_COLUMNS)))
+        actor = with_rates(actor, row["rate_limit"], team_limits)
         if entry := entry_of(actor, row):
             tokens[bytes(row["secret_hash"])] = entry
-    return Access(version, tokens, any(entry.actor.rates for entry in tokens.values()), ends_at)
+    return Access(
+        version, tokens, any(entry.actor.rates for entry in tokens.values()), ends_at,
+        people=people, people_by_email={person.email.lower(): pk for pk, person in people.items()},
+        team_limits=team_limits, issuers={issuer.issuer: issuer for issuer in issuers},
+    )  # fmt: skip
 
 
-def _rates_of(actor: Actor, own: str, team_limits: Mapping[str, str]) -> tuple[Rate, ...]:
-    """Its own; those of each team of its owner's that has one; the default of teams, where there is none."""
-    assert actor.token_id is not None  # noqa: S101 (these are tokens)
-    limited = sorted(team_id.hex for team_id in actor.team_ids if team_id.hex in team_limits)
-    kind, key = actor.share
-    return (
-        *_readable("token", actor.token_id.hex, own or settings.RATE_LIMIT_TOKEN),
-        *(rate for team in limited for rate in _readable("team", team, team_limits[team])),
-        *(() if limited else _readable(kind, key, settings.RATE_LIMIT_TEAM)),
-    )
+def _load_issuers() -> list[Issuer]:
+    """Those that are enabled, those that clients are sent to first."""
+    rows = list(TrustedIssuer.objects.filter(enabled=True).order_by("-offered", "name", "id"))
+    subjects: defaultdict[UUID, dict[str, UUID]] = defaultdict(dict)
+    for issuer_id, subject, user_id in IssuerSubject.objects.values_list("issuer_id", "subject", "user_id"):
+        subjects[issuer_id][subject] = user_id
+    return [
+        Issuer(row.pk, row.issuer, tuple(row.audiences), row.person_claim, row.offered, subjects[row.pk])
+        for row in rows
+    ]
+
+
+def load_oauth(before: OAuthTokens) -> OAuthTokens:
+    with transaction.atomic(durable=True):
+        _read_one_moment()
+        return tokens_now(before, read_versions().get("oauth", 0))
 
 
 def _rates_of_all(kind: str, row: dict[str, Any], default: str) -> tuple[Rate, ...]:
     """Of all callers together."""
-    return _readable(kind, row["id"].hex, row["rate_limit"] or default)
-
-
-def _readable(kind: str, key: str, text: str) -> tuple[Rate, ...]:
-    """A limit that cannot be read, which no page or endpoint stores, must not let everybody's snapshot grow old."""
-    try:
-        return rates_of(kind, key, text)
-    except ValueError:
-        log.error("a rate limit cannot be read", extra={"limit": kind, "key": key})
-        return ()
+    return readable(kind, row["id"].hex, row["rate_limit"] or default)
 
 
 def load_registry() -> Registry:

@@ -1,10 +1,13 @@
 """A registry and its callers in memory only: what the data plane reads, built by the code that builds it from rows."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from auth_app.actor import NO_SCOPE, Actor, TokenScope
+from auth_app.oauth.entries import AccessToken, Issuer
+from auth_app.oauth.scopes import SUPPORTED
 from auth_app.tokens.entries import TokenEntry
 from auth_app.tokens.secrets import hash_secret
 from gatewaysite.rates import Rate
@@ -15,11 +18,12 @@ from proxy_app.proxy_rules import (
     DEFAULT_RESPONSE_HEADERS,
 )
 from proxy_app.snapshot import work
-from proxy_app.snapshot.entries import Access, Snapshot
+from proxy_app.snapshot.entries import Access, OAuthTokens, Snapshot
 from proxy_app.snapshot.keeper import keeper
 from proxy_app.upstream.secrets import seal
 
 Row = dict[str, Any]
+GATEWAY = "http://127.0.0.1:8000"
 SCHEMA = '{"type":"object"}'
 
 
@@ -40,6 +44,9 @@ class World:
     places: list[tuple[UUID, UUID, str]] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
+    people: dict[UUID, Actor] = field(default_factory=dict)
+    access_tokens: dict[bytes, AccessToken] = field(default_factory=dict)
+    issuers: list[Issuer] = field(default_factory=list)
     looks: int = 0
 
     def token(
@@ -58,6 +65,22 @@ class World:
             user_id, f"{user_id.hex}@example.com", admin, frozenset((teams or {}).items()), uuid4(), rates, scope=scope
         )
         self.tokens[hash_secret(secret)] = TokenEntry(actor, expires_at)
+        return secret
+
+    def person(self, email: str = "", *, admin: bool = False) -> Actor:
+        user_id = uuid4()
+        email = email or f"{user_id.hex}@example.com"
+        person = self.people[user_id] = Actor(user_id, email, admin)
+        return person
+
+    def access_token(self, path: str = "/mcp", *scopes: str, person: Actor | None = None, lasts_s: float = 3600) -> str:
+        """The secret of an access token for the endpoint at this path, of a new person's."""
+        person = person or self.person()
+        secret = f"access-token-of-{person.user_id.hex}-{len(self.access_tokens)}"
+        ends = datetime.now(UTC) + timedelta(seconds=lasts_s)
+        self.access_tokens[hash_secret(secret)] = AccessToken(
+            len(self.access_tokens), person.user_id, uuid4(), GATEWAY + path, scopes or SUPPORTED, ends
+        )
         return secret
 
     def actor(self, secret: str) -> Actor:
@@ -126,9 +149,12 @@ class World:
         tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
         version = keeper.snapshot.registry.version + 1
         registry = work._registry(version, self.gateways, tools, self.servers, self.places, self.routes)
-        keeper.snapshot = Snapshot(
-            Access(1, dict(self.tokens), any(entry.actor.rates for entry in self.tokens.values())), registry
-        )
+        access = Access(
+            1, dict(self.tokens), any(entry.actor.rates for entry in self.tokens.values()),
+            people=dict(self.people), people_by_email={one.email.lower(): pk for pk, one in self.people.items()},
+            issuers={issuer.issuer: issuer for issuer in self.issuers},
+        )  # fmt: skip
+        keeper.snapshot = Snapshot(access, registry, OAuthTokens(1, dict(self.access_tokens)))
 
     async def look(self) -> None:
         """Stands in for the keeper's look into the database: what was added since is found by it."""

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from django.conf import settings
 
 from auth_app.actor import Actor
+from auth_app.oauth.resources import resource_at
 from auth_app.policy import require_to
 from gatewaysite.bodies import ClientLeft, read_body
 from gatewaysite.context import Phase, RequestContext
@@ -18,13 +19,14 @@ from gatewaysite.phases import during
 from gatewaysite.responses import error_headers
 from gatewaysite.types import Receive, Scope, Send
 from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.challenge import challenge, check_query, check_scope
 from proxy_app.dataplane.http import JSON, Headers, header_dict, leaving_cancels, respond
 from proxy_app.dataplane.mcp.call import Relay
 from proxy_app.dataplane.mcp.envelope import Request, read_message
 from proxy_app.dataplane.mcp.eras import check_era
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.methods import answer
-from proxy_app.dataplane.origin import check_origin
+from proxy_app.dataplane.origin import PREFLIGHT, check_origin, readable_by_page
 from proxy_app.dataplane.rpc_errors import INTERNAL_ERROR, RpcError, as_rpc_error, error_answer, result_answer
 from proxy_app.observe.metrics import count_refusal
 from proxy_app.ratelimits.admission import Admitted, admission
@@ -56,10 +58,15 @@ async def serve(
     headers = header_dict(scope)
     request_id = request_id_from(headers.get(b"x-request-id", b"").decode("latin1"))
     context.set(RequestContext(request_id=request_id, route=route))
-    visit = Visit(send, ((b"x-request-id", request_id.encode()),), streams=streams)
+    visit = Visit(send, ((b"x-request-id", request_id.encode()),), scope["path"], streams=streams)
     try:
         check_origin(headers)
-        actor = await caller(scope, headers, for_a_server=server_key is not None)
+        visit.headers = (*visit.headers, *readable_by_page(headers))
+        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+            await respond(send, 204, headers=[*visit.headers[1:], *PREFLIGHT])
+            return
+        check_query(scope)
+        actor = await caller(scope, headers, for_a_server=server_key is not None, resource=resource_at(scope["path"]))
         if scope["method"] != "POST":
             raise MethodNotAllowed("Only POST is answered here.", allowed=("POST",))
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
@@ -68,6 +75,8 @@ async def serve(
         visit.request = request
         visit.admitted = await admission.admit(actor.rates)
         modern = request is not None and check_era(request, headers)
+        if request is not None:
+            check_scope(actor, request.method)
         server = await _server(actor, server_key)
         if request is None or request.id is None:
             await respond(send, 202, headers=[*visit.headers, *visit.admitted.headers()])
@@ -96,9 +105,10 @@ async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
 class Visit:
     """One HTTP request being answered: where the answer goes, and whether it has begun."""
 
-    def __init__(self, send: Send, headers: Headers, *, streams: bool) -> None:
+    def __init__(self, send: Send, headers: Headers, path: str, *, streams: bool) -> None:
         self.send = send
-        self.headers = (JSON, *headers)
+        self.headers: tuple[tuple[bytes, bytes], ...] = (JSON, *headers)
+        self.path = path
         self.streams = streams
         self.request: Request | None = None
         self.admitted = Admitted(admission)
@@ -163,7 +173,10 @@ class Visit:
             raise error
         extra = list(self.admitted.headers())
         if isinstance(error, GatewayError):
-            extra += [(name.lower().encode(), value.encode()) for name, value in error_headers(error).items()]
+            told = error_headers(error)
+            if challenged := challenge(error, self.path):
+                told["WWW-Authenticate"] = challenged
+            extra += [(name.lower().encode(), value.encode()) for name, value in told.items()]
             if error.reason:
                 count_refusal(error, "data")
         request_id = self.request.id if self.request else None

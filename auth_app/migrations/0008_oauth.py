@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('allauth_idp_oidc', '0003_client_allow_uri_wildcards'),
-        ('auth_app', '0005_shared_cache'),
+        ('auth_app', '0007_personal_teams'),
     ]
 
     operations = [
