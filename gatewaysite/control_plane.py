@@ -161,13 +161,14 @@ class ControlPlane(ASGIHandler):
             return
         context.current.set(getattr(response, "request_context", None))
         chunks = iter(cast("Iterator[bytes]", response))
-        while (chunk := await self._next(chunks, line)) is not None:
+        phase = getattr(response, "makes_chunks_in", context.Phase.STREAM)
+        while (chunk := await self._next(chunks, phase, line)) is not None:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body"})
 
-    async def _next(self, chunks: Iterator[bytes], line: Line) -> bytes | None:
+    async def _next(self, chunks: Iterator[bytes], phase: context.Phase, line: Line) -> bytes | None:
         run = contextvars.copy_context().run
-        making = asyncio.wrap_future(line.executor.submit(run, _make_chunk, chunks))
+        making = asyncio.wrap_future(line.executor.submit(run, _make_chunk, chunks, phase))
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError:
@@ -186,9 +187,14 @@ def _listed_wait(scope: Scope) -> ledger.Entry:
     return ledger.begin_wait(context.RequestContext(request_id="", route=scope["path"]))
 
 
-def _make_chunk(chunks: Iterator[bytes]) -> bytes | None:
-    with during(context.Phase.STREAM):
-        return next(chunks, None)
+def _make_chunk(chunks: Iterator[bytes], phase: context.Phase) -> bytes | None:
+    try:
+        with during(phase):
+            chunk = next(chunks, None)
+        with during(context.Phase.STREAM):  # it is on its way from here on, and nothing may be held
+            return chunk
+    finally:
+        return_leftovers()
 
 
 def _deliver(work: "Future[HttpResponseBase]", answer: "asyncio.Future[HttpResponseBase]", line: Line) -> None:

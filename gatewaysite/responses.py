@@ -62,6 +62,16 @@ def stream_response(chunks: Iterator[bytes], *, content_type: str) -> StreamingH
         return StreamingHttpResponse(chunks, content_type=content_type)
 
 
+def stream_units(chunks: Iterator[bytes], *, content_type: str, filename: str) -> StreamingHttpResponse:
+    """Stream a file of any length: each chunk is a unit of work and what was made of its data, and nothing is held when
+    it is handed out."""
+    response = StreamingHttpResponse(chunks, content_type=content_type)
+    response.makes_chunks_in = Phase.LOAD  # type: ignore[attr-defined]  # see gatewaysite.control_plane
+    response["Content-Disposition"] = f'attachment; filename="{filename}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 def wants_page(path: str) -> bool:
     """Pages and JSON endpoints live under different paths; an error takes the shape of its route."""
     return path == "/" or path.startswith(PAGE_PREFIXES)
@@ -80,6 +90,8 @@ def error_body(error: GatewayError) -> dict[str, Any]:
         body["reason"] = error.reason
     if error.retry_after_s is not None:
         body["retry_after_seconds"] = error.retry_after_s
+    if error.decision_id is not None:
+        body["decision_id"] = error.decision_id
     return body
 
 

@@ -16,7 +16,7 @@ from django.urls import path
 from django.views.generic import TemplateView
 
 from gatewaysite.middleware import GetResponse
-from gatewaysite.responses import json_response, redirect_after, render_page, stream_response
+from gatewaysite.responses import json_response, redirect_after, render_page, stream_response, stream_units
 from proxy_app.upstream.client import send
 
 LISTING = "{% for one in things %}{{ one.model }}{% endfor %}"
@@ -115,6 +115,18 @@ def streams_queries(request: HttpRequest) -> HttpResponseBase:
     return stream_response(chunks(), content_type="text/plain")
 
 
+def streams_units(request: HttpRequest) -> HttpResponseBase:
+    """Each chunk from a query of its own; with `?holding` the second one keeps its connection."""
+
+    def chunks() -> Iterator[bytes]:
+        yield f"{ContentType.objects.count() > 0}\n".encode()
+        if "holding" in request.GET:
+            transaction.set_autocommit(False)
+        yield f"{ContentType.objects.count() > 0}\n".encode()
+
+    return stream_units(chunks(), content_type="text/plain", filename="units.txt")
+
+
 def leaves_a_transaction_open(request: HttpRequest) -> HttpResponse:
     transaction.set_autocommit(False)
     ContentType.objects.count()
@@ -149,5 +161,6 @@ BAD: dict[str, tuple[Any, str, str]] = {
 
 urlpatterns = [path(f"bad/{name}", view, name=f"bad-{name}") for name, (view, _phase, _rule) in BAD.items()] + [
     path("bad/streams-queries", streams_queries, name="bad-streams-queries"),
+    path("bad/streams-units", streams_units, name="bad-streams-units"),
     path("bad/left-open", leaves_a_transaction_open, name="bad-left-open"),
 ]

@@ -7,6 +7,7 @@ from pytest_django import Settings
 
 from gatewaysite import phases
 from gatewaysite.control_plane import ControlPlane
+from gatewaysite.db import ledger
 from gatewaysite.phases import PhaseViolation, Violation
 from proxy_app.observe.holds import count_violation
 from tests.asgi_client import ask, begin
@@ -68,6 +69,19 @@ async def test_a_stream_that_queries_breaks_off_or_is_counted(
     answer = await ask(control_plane, "GET", "/bad/streams-queries")
     assert answer.body.startswith(b"first\n")
     assert counted("streams-queries", "stream") > before
+
+
+async def test_a_stream_of_units_queries_for_each_chunk_and_holds_nothing_between(
+    control_plane: ControlPlane, told: list[Violation]
+) -> None:
+    answer = await ask(control_plane, "GET", "/bad/streams-units")
+    assert (answer.body, told) == (b"True\nTrue\n", [])
+    assert answer.headers["content-disposition"] == 'attachment; filename="units.txt"'
+    visit = begin(control_plane, "GET", "/bad/streams-units", query="holding")
+    with pytest.raises(PhaseViolation):
+        await visit.run()
+    assert (told[0].rule, visit.complete) == ("connection_held", False)
+    assert ledger.held() == []
 
 
 async def test_a_middleware_that_keeps_a_transaction_open_is_caught(settings: Settings, told: list[Violation]) -> None:
