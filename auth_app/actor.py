@@ -9,11 +9,15 @@ from gatewaysite.rates import Rate
 
 @dataclass(frozen=True, slots=True)
 class RoleGrant:
-    """A role that somebody has: everywhere, or in one team. `permissions` are patterns, those it inherits included."""
+    """A role that somebody has: everywhere, or in one team. `permissions` are patterns, those it inherits included.
+
+    `rehearsed`: by the role that is being rehearsed, it or one it inherits from, the patterns it would have then.
+    """
 
     role: str
     team_id: UUID | None
     permissions: frozenset[str]
+    rehearsed: tuple[tuple[UUID, frozenset[str]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,14 @@ class Actor:
     personal_team_id: UUID | None = None  # among `roles` as well, while it is switched on
     # What the policy has worked out of the rest: see auth_app.policy.reach.
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    # Who it would be if a role that is being rehearsed were what it shall be. Empty for nearly everybody.
+    shadows: tuple["Shadow", ...] = field(default=(), init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        roles = {role_id for grant in self.grants for role_id, _permissions in grant.rehearsed}
+        if roles:
+            shadows = tuple(Shadow(role_id, _as_rehearsed(self, role_id)) for role_id in sorted(roles))
+            object.__setattr__(self, "shadows", shadows)
 
     def through(self, token_id: UUID, scope: TokenScope) -> "Actor":
         """The same person, by way of a token."""
@@ -62,3 +74,19 @@ class Actor:
         """
         teams = (frozenset((self.scope.team_id,)) if self.scope.team_id else self.team_ids) - {self.personal_team_id}
         return ("team", next(iter(teams)).hex) if len(teams) == 1 else ("person", self.user_id.hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """The actor under one rehearsed role."""
+
+    role_id: UUID
+    actor: Actor
+
+
+def _as_rehearsed(actor: Actor, role_id: UUID) -> Actor:
+    grants = (
+        RoleGrant(grant.role, grant.team_id, dict(grant.rehearsed).get(role_id, grant.permissions))
+        for grant in actor.grants
+    )
+    return replace(actor, grants=frozenset(grants), worked_out={})

@@ -19,6 +19,8 @@ class AuthAppConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
+        from auth_app.decisions import recording
+        from auth_app.decisions.finding import tokens_can_be_found
         from auth_app.permissions import catalogue
         from auth_app.roles.system import add_system_roles
 
@@ -26,3 +28,5 @@ class AuthAppConfig(AppConfig):
 
         for kind, verbs in PERMITTED.items():
             catalogue.add(kind, *verbs)
+        tokens_can_be_found()
+        recording.connect()

@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from auth_app.actor import Actor
-from auth_app.tokens.entries import OutOfScope, TokenEntry
+from auth_app.decisions.recording import note_stranger
+from auth_app.tokens.entries import OutOfScope, TokenEntry, refused_use
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.uses import last_uses
 from auth_app.tokens.work import find_token
@@ -14,6 +15,7 @@ from auth_app.users.work import load_actor
 from gatewaysite.context import Phase, set_who
 from gatewaysite.errors import NotSignedIn
 from gatewaysite.phases import during
+from gatewaysite.responses import wants_page
 
 
 class InvalidCredential(NotSignedIn):
@@ -49,27 +51,33 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def _find_actor(request: HttpRequest) -> Actor:
     if authorization := request.headers.get("Authorization"):
-        entry = TokenLookup.find(hash_secret(bearer_secret(authorization)))
-        if entry is None:
-            raise InvalidCredential
-        return used(entry, request.META.get("REMOTE_ADDR"))
+        secret_hash, client = hash_secret(bearer_secret(authorization)), request.META.get("REMOTE_ADDR")
+        try:
+            return used(TokenLookup.find(secret_hash), client)
+        except InvalidCredential:
+            note_stranger(secret_hash, "ui" if wants_page(request.path) else "api", client)
+            raise
     user = request.user
     if not user.is_authenticated:
         raise NotSignedIn
     return load_actor(user.pk, user.email, is_admin=user.is_admin)
 
 
-def used(entry: TokenEntry, client: str | None, *, for_a_server: bool = False) -> Actor:
-    """Whom a token acts for, where and when it may be used. Raises OutOfScope, or InvalidCredential for an ended one.
+def used(entry: TokenEntry | None, client: str | None, *, for_a_server: bool = False) -> Actor:
+    """Whom a token acts for, where and when it may be used. Raises OutOfScope, or InvalidCredential for one that is
+    unknown or has ended.
 
     `for_a_server`: the caller sees to it that a token for one server gets no further than that.
     """
     now = timezone.now()
-    if not entry.is_live(now):
+    if entry is None or not entry.is_live(now):
         raise InvalidCredential
     entry.check_use(client, now)
     if entry.actor.scope.server_id and not for_a_server:
-        raise OutOfScope("Access denied: this token is for the MCP endpoint of one server only")
+        raise OutOfScope(
+            "Access denied: this token is for the MCP endpoint of one server only",
+            decision=refused_use(entry.actor, "token_server"),
+        )
     if entry.actor.token_id:
         last_uses.note(entry.actor.token_id, client)
     return entry.actor

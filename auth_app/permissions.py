@@ -75,13 +75,13 @@ SYSTEM_ROLES: Mapping[str, SystemRole] = dict(
         _role("platform_viewer", "global", "Sees everything but other people's private items.", ("*.read",)),
         _role(
             "team_admin", "team", "Everything in a team, its people and their roles there included.",
-            (*WORKS, "teams.*", "tokens.*", "roles.read", "roles.grant"),
+            (*WORKS, "teams.*", "tokens.*", "roles.read", "roles.grant", "audit.read"),
         ),
         _role("developer", "team", "Makes, changes and uses what a team has.", (*WORKS, "teams.read")),
         _role("viewer", "team", "Sees what a team has.", (*READS, "servers.use", "teams.read")),
         _role(
             "personal", "personal", "What everybody may do with items of their own.",
-            (*WORKS, "tokens.*", "teams.read", "teams.create", "teams.join"),
+            (*WORKS, "tokens.*", "teams.read", "teams.create", "teams.join", "audit.read"),
         ),
         _role("everyone", "public", "What everybody may do with public items.", (*READS, *USES)),
     )

@@ -3,7 +3,7 @@
 A permission holds for some items: public ones, those of a team, the actor's own (`Reach`). Roles say which: those of
 memberships, those that were granted, and two that everybody has. A token's scope takes away, and never adds. Nobody
 reaches other people's private items, administrators included. `Reach` speaks SQL and looks at items in memory; a test
-holds the two to each other.
+holds the two to each other. Deciding and explaining walk the same rules: `reach` folds them, `explain` lists them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,8 +13,11 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from auth_app import remedies
 from auth_app.actor import Actor
+from auth_app.decision import Decision, Remedy, Step, Thing, Wanted, tell
 from auth_app.permissions import OF_MEMBERSHIP, SYSTEM_ROLES, expand
+from auth_app.rehearsal import comparing
 from gatewaysite.errors import Denied
 
 # Somebody who sees several items of one name means their own before their team's before a public one.
@@ -53,13 +56,29 @@ class Reach:
             return self.public
         return item.visibility == "team" and (self.everywhere or item.team_id in self.teams)
 
-    def covers_new(self, visibility: str, team_id: UUID | None) -> bool:
+    def covers_new(self, item: "Owned") -> bool:
         """Whether it holds for an item that is to be: for its owner no reason to publish it."""
-        if team_id is not None and not self.covers_team(team_id):
+        if not item.visibility:
+            return self != NOWHERE
+        if item.team_id is not None and not self.covers_team(item.team_id):
             return False
-        if visibility == "private":
+        if item.visibility == "private":
             return self.own is not None
-        return self.public if visibility == "public" else team_id is not None
+        return self.public if item.visibility == "public" else item.team_id is not None
+
+    def holds(self, item: "Owned | None") -> bool:
+        """For the item, be it there or to be; without one, everywhere."""
+        if item is None:
+            return self.everywhere
+        return self.covers_new(item) if isinstance(item, Wanted) else self.covers(item)
+
+    def __or__(self, other: "Reach") -> "Reach":
+        return Reach(
+            self.everywhere or other.everywhere,
+            self.public or other.public,
+            self.teams | other.teams,
+            self.own or other.own,
+        )
 
     def covers_team(self, team_id: UUID) -> bool:
         """Whether it holds for what a team has, and for the team itself."""
@@ -84,33 +103,63 @@ def reach(actor: Actor, permission: str) -> Reach:
     """Where the permission holds for this actor."""
     known: Reach | None = actor.worked_out.get(permission)
     if known is None:
-        known = actor.worked_out[permission] = _within_scope(actor, permission, _reach_of_roles(actor, permission))
+        known = NOWHERE
+        for rule in _rules(actor, permission):
+            known = known | rule.gives
+        for limit in _limits(actor, permission):
+            known = limit.cut(known)
+        actor.worked_out[permission] = known
     return known
 
 
 def may(actor: Actor, permission: str, item: Owned | None = None) -> bool:
     """Whether it holds for the item; without one, whether it holds everywhere."""
-    found = reach(actor, permission)
-    return found.everywhere if item is None else found.covers(item)
+    allowed = reach(actor, permission).holds(item)
+    if actor.shadows:
+        comparing.compare(actor, permission, item, allowed=allowed, decide=may)
+    return allowed
+
+
+def explain(actor: Actor, permission: str, item: Owned | None = None, *, hidden: bool = False) -> Decision:
+    """`may`, with the reasons: every rule that was looked at, in order, and what would make the answer another."""
+    found, steps = NOWHERE, []
+    for rule in _rules(actor, permission):
+        found = found | rule.gives
+        steps.append(Step(rule.id, rule.gives.holds(item), rule.names, rule.role, _hex(rule.team_id)))
+    failed = "" if found.holds(item) else "roles"
+    for limit in _limits(actor, permission):
+        found = limit.cut(_everything(actor) if failed else found)
+        steps.append(Step(limit.id, found.holds(item), limit.names, team_id=_hex(limit.team_id)))
+        failed = failed or ("" if found.holds(item) else limit.id)
+    return Decision(
+        actor.user_id, actor.email, actor.token_id, permission, _thing(permission, item), not failed, tuple(steps),
+        failed, _remedies(actor, permission, item) if failed else (), hidden,
+    )  # fmt: skip
 
 
 def require(actor: Actor, permission: str, item: Owned | None = None) -> None:
     """Raises Denied, which names the permission."""
     if not may(actor, permission, item):
-        raise Denied(f"Access denied: this needs the permission {permission}")
+        raise denied(actor, permission, item)
+    tell("allow")
+
+
+def denied(actor: Actor, permission: str, item: Owned | None = None, place: str = "") -> Denied:
+    """The error for whoever may not: its message is for the caller, its decision for whoever may ask why."""
+    reason = " ".join(filter(None, (f"Access denied: this needs the permission {permission}", place)))
+    return Denied(reason, decision=explain(actor, permission, item))
 
 
 def may_in(actor: Actor, permission: str, team_id: UUID | None) -> bool:
     """Whether it holds in a team; without one, whether it holds everywhere."""
-    found = reach(actor, permission)
-    return found.everywhere if team_id is None else found.covers_team(team_id)
+    return may(actor, permission, _in_team(permission, team_id))
 
 
 def require_in(actor: Actor, permission: str, team_id: UUID | None) -> None:
     """`may_in`, or Denied, which says where it would have to hold."""
     if not may_in(actor, permission, team_id):
-        place = "in this team" if team_id else "everywhere"
-        raise Denied(f"Access denied: this needs the permission {permission} {place}")
+        raise denied(actor, permission, _in_team(permission, team_id), "in this team" if team_id else "everywhere")
+    tell("allow")
 
 
 def may_alone(actor: Actor, permission: str) -> bool:
@@ -121,7 +170,8 @@ def may_alone(actor: Actor, permission: str) -> bool:
 def require_alone(actor: Actor, permission: str) -> None:
     """`may_alone`, or Denied."""
     if not may_alone(actor, permission):
-        raise Denied(f"Access denied: this needs the permission {permission}")
+        raise denied(actor, permission, Wanted(permission.partition(".")[0], "private", None))
+    tell("allow")
 
 
 class ExceedsGrantor(Denied):
@@ -138,36 +188,52 @@ def require_to_grant(actor: Actor, permissions: Iterable[str], team_id: UUID | N
         place = "in this team" if team_id else "everywhere"
         raise ExceedsGrantor(
             f"Access denied: nobody gives, or takes away, what they may not themselves: you lack "
-            f"{', '.join(lacking[:NAMED_AT_MOST])}{more} {place}"
+            f"{', '.join(lacking[:NAMED_AT_MOST])}{more} {place}",
+            decision=explain(actor, lacking[0], _in_team(lacking[0], team_id)),
         )
+    tell("allow")
+
+
+def _in_team(permission: str, team_id: UUID | None) -> Wanted | None:
+    """What a permission would have to hold for, to hold in a team; None for everywhere."""
+    return Wanted(permission.partition(".")[0], "team", team_id) if team_id else None
 
 
 def visible_to(actor: Actor, kind: str) -> Q:
     """The rows of a kind this actor may see."""
-    return reach(actor, f"{kind}.read").as_q()
+    found = reach(actor, f"{kind}.read")
+    if actor.shadows:
+        comparing.compare_lists(actor, f"{kind}.read", found, reach=reach)
+    return found.as_q()
 
 
 def sees(actor: Actor, item: Owned) -> bool:
     """`visible_to`, for one item in memory."""
-    return reach(actor, f"{item.kind}.read").covers(item)
+    return may_do(actor, "read", item)
 
 
 def may_do(actor: Actor, verb: str, item: Owned) -> bool:
     """Whether the actor may do this to an item."""
-    return reach(actor, f"{item.kind}.{verb}").covers(item)
+    allowed = reach(actor, f"{item.kind}.{verb}").covers(item)
+    if actor.shadows:
+        comparing.compare(actor, f"{item.kind}.{verb}", item, allowed=allowed, decide=may)
+    return allowed
 
 
 def require_to(actor: Actor, verb: str, item: Owned) -> None:
     """`may_do`, or Denied, which says who may."""
     if not may_do(actor, verb, item):
-        raise Denied(f"Access denied: this needs the permission {item.kind}.{verb} {where(item)}")
+        raise denied(actor, f"{item.kind}.{verb}", item, where(item))
+    tell("allow")
 
 
 def require_create(actor: Actor, kind: str, *, visibility: str, team_id: UUID | None) -> None:
     """Whether the actor may register an item with this visibility, for this team. A public one may name a team too."""
-    if not reach(actor, f"{kind}.create").covers_new(visibility, team_id):
+    wanted = Wanted(kind, visibility, team_id)
+    if not may(actor, f"{kind}.create", wanted):
         place = "everywhere" if visibility == "public" else "in this team" if team_id else "at all"
-        raise Denied(f"Access denied: this needs the permission {kind}.create {place}")
+        raise denied(actor, f"{kind}.create", wanted, place)
+    tell("allow")
 
 
 def where(item: Owned) -> str:
@@ -175,37 +241,81 @@ def where(item: Owned) -> str:
     return {"private": "for it", "team": "in its team"}.get(item.visibility, "everywhere")
 
 
-def _reach_of_roles(actor: Actor, permission: str) -> Reach:
-    everywhere = own = public = False
-    teams = set()
-    for scope, team_id, permissions in _roles(actor):
-        if permission not in expand(permissions):
-            continue
-        if team_id is not None:
-            teams.add(team_id)
-        everywhere, own, public = (
-            everywhere or scope == "global",
-            own or scope == "personal",
-            public or scope == "public",
-        )
-    return Reach(everywhere, public or everywhere, frozenset(teams), actor.user_id if own or everywhere else None)
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A role the actor has, and what the permission reaches by it. `names`: whether the role names the permission."""
+
+    id: str
+    role: str
+    team_id: UUID | None
+    names: bool
+    gives: Reach
 
 
-def _roles(actor: Actor) -> Iterator[tuple[str, UUID | None, frozenset[str]]]:
-    """(scope, team, patterns) of every role the actor has."""
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """What a token's scope takes away. Without a team it is the scope's list of permissions."""
+
+    id: str
+    names: bool = True
+    team_id: UUID | None = None
+
+    def cut(self, found: Reach) -> Reach:
+        if self.team_id is None:
+            return found if self.names else NOWHERE
+        teams = frozenset((self.team_id,)) if found.everywhere else found.teams & {self.team_id}
+        return Reach(False, found.public, teams, None)
+
+
+def _rules(actor: Actor, permission: str) -> Iterator[_Rule]:
+    """Every role the actor has."""
+    for rule, role, scope, team_id, permissions in _roles(actor):
+        names = permission in expand(permissions)
+        yield _Rule(rule, role, team_id, names, _by(scope, team_id, actor) if names else NOWHERE)
+
+
+def _roles(actor: Actor) -> Iterator[tuple[str, str, str, UUID | None, frozenset[str]]]:
+    """(rule, role, scope, team, patterns) of each."""
     names = ["everyone", "personal", *(["platform_admin"] if actor.is_admin else [])]
-    yield from ((SYSTEM_ROLES[name].scope, None, SYSTEM_ROLES[name].permissions) for name in names)
-    for team_id, membership in actor.roles:
-        yield "team", team_id, SYSTEM_ROLES[OF_MEMBERSHIP[membership]].permissions
-    for grant in actor.grants:
-        yield "team" if grant.team_id else "global", grant.team_id, grant.permissions
+    for name in names:
+        yield name, name, SYSTEM_ROLES[name].scope, None, SYSTEM_ROLES[name].permissions
+    for team_id, membership in sorted(actor.roles):
+        role = OF_MEMBERSHIP[membership]
+        yield "membership", role, "team", team_id, SYSTEM_ROLES[role].permissions
+    for grant in sorted(actor.grants, key=lambda grant: (grant.role, _hex(grant.team_id))):
+        yield "grant", grant.role, "team" if grant.team_id else "global", grant.team_id, grant.permissions
 
 
-def _within_scope(actor: Actor, permission: str, found: Reach) -> Reach:
+def _by(scope: str, team_id: UUID | None, actor: Actor) -> Reach:
+    if team_id is not None:
+        return Reach(teams=frozenset((team_id,)))
+    if scope == "global":
+        return _everything(actor)
+    return Reach(own=actor.user_id) if scope == "personal" else Reach(public=True)
+
+
+def _everything(actor: Actor) -> Reach:
+    return Reach(everywhere=True, public=True, own=actor.user_id)
+
+
+def _limits(actor: Actor, permission: str) -> Iterator[_Limit]:
     scope = actor.scope
-    if scope.permissions is not None and permission not in expand(scope.permissions):
-        return NOWHERE
-    if scope.team_id is None:
-        return found
-    teams = frozenset((scope.team_id,)) if found.everywhere else found.teams & {scope.team_id}
-    return Reach(False, found.public, teams, None)
+    if scope.permissions is not None:
+        yield _Limit("token_permissions", permission in expand(scope.permissions))
+    if scope.team_id is not None:
+        yield _Limit("token_team", team_id=scope.team_id)
+
+
+def _remedies(actor: Actor, permission: str, item: Owned | None) -> tuple[Remedy, ...]:
+    return remedies.of(actor, permission, item, lambda other, changed: reach(other, permission).holds(changed))
+
+
+def _thing(permission: str, item: Owned | None) -> Thing:
+    if item is None:
+        return Thing(permission.partition(".")[0])
+    key, name = getattr(item, "id", None), getattr(item, "name", "")
+    return Thing(item.kind, _hex(key), name, item.visibility, _hex(item.team_id), isinstance(item, Wanted))
+
+
+def _hex(key: UUID | None) -> str:
+    return key.hex if key else ""

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 
@@ -60,8 +61,21 @@ def address_of(text: str) -> str | None:
         return None
 
 
-def audit(stamp: Stamp, action: str, kind: str, key: str, name: str, changes: Mapping[str, Any] | None = None) -> None:
-    """Add the audit entry of a write, inside its unit. Secrets do not belong into `changes`."""
+def audit(
+    stamp: Stamp,
+    action: str,
+    kind: str,
+    key: str,
+    name: str,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    team_id: UUID | None = None,
+) -> None:
+    """Add the audit entry of a write, inside its unit. Secrets do not belong into `changes`.
+
+    `changes` has `[before, after]` of what was changed (`differences`), and whatever else is worth saying as it is.
+    `team_id`: whose owners may read it; of a team itself it goes without saying.
+    """
     with during(Phase.AUDIT):
         AuditEntry.objects.create(
             actor_email=stamp.email,
@@ -69,8 +83,18 @@ def audit(stamp: Stamp, action: str, kind: str, key: str, name: str, changes: Ma
             object_kind=kind,
             object_id=key,
             object_name=name,
+            team_id=UUID(key) if kind == "teams" and team_id is None else team_id,
             changes=changes or {},
             request_id=stamp.request_id,
             from_ip=stamp.ip,
             via=stamp.via,
         )
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """`[before, after]` of every member that differs; of what is new, or gone, one side is null."""
+    return {
+        name: [before.get(name), after.get(name)]
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    }

@@ -22,6 +22,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class GatewayError(Exception):
     reason: str | None = None
     retry_after_s: int | None = None
     headers: Mapping[str, str] = {}
+    decision_id: str | None = None  # by which it is explained
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
@@ -77,11 +79,21 @@ class Denied(GatewayError):
 
     status, code = 403, "forbidden"
 
+    def __init__(self, message: str = "", *, decision: Any = None) -> None:
+        """`decision` has the reasons, for whoever keeps them."""
+        super().__init__(message)
+        self.decision = decision
+
 
 class NotFound(GatewayError):
     """Not Found"""
 
     status, code = 404, "not_found"
+
+    def __init__(self, message: str = "", *, sought: tuple[str, str] | None = None) -> None:
+        """`sought`: kind and key of what was not found; whoever keeps decisions sees whether it is only hidden."""
+        super().__init__(message)
+        self.sought = sought
 
 
 class MethodNotAllowed(GatewayError):

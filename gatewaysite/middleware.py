@@ -22,7 +22,7 @@ from gatewaysite.responses import (
     render_page,
     wants_page,
 )
-from gatewaysite.signals import refused
+from gatewaysite.signals import refused, turned_away
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
@@ -91,6 +91,8 @@ def answer_error(request: HttpRequest, error: GatewayError) -> HttpResponse:
     """The error as a page or as JSON, by its route."""
     if error.reason:
         refused.send(sender=type(error), error=error)
+    if isinstance(error, Denied | NotFound):
+        turned_away.send(sender=type(error), request=request, error=error)
     if error.status >= 500:
         log.warning("request refused", extra={"code": error.code, "reason": error.reason, "path": request.path})
     if not wants_page(request.path):

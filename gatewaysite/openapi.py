@@ -30,6 +30,7 @@ ERROR: Json = {
         "code": {"type": "string"},
         "reason": {"type": "string"},
         "retry_after_seconds": {"type": "number"},
+        "decision_id": {"type": "string", "description": "Of a refusal: what GET /explain/{id} explains."},
     },
 }
 FIELD_ERROR: Json = {

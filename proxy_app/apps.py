@@ -20,12 +20,14 @@ class ProxyAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Constructs only: this runs before gunicorn forks, so no loop, thread or socket may exist yet."""
+        from auth_app.decisions.finding import can_be_found
         from auth_app.permissions import catalogue
         from proxy_app.registry.kinds import KINDS
         from proxy_app.upstream.client import install
 
         for kind in KINDS:
             catalogue.add(kind.slug, *VERBS, *kind.verbs)
+            can_be_found(kind.slug, kind.model)
         for name, verbs in OPERATIONS.items():
             catalogue.add(name, *verbs)
         install(settings)

@@ -6,6 +6,7 @@ import logging
 import sys
 
 from auth_app.current import TokenLookup
+from auth_app.decisions.recording import writer as denials
 from auth_app.oauth.documents import Documents
 from auth_app.tokens.uses import last_uses
 from gatewaysite.context import begin_background
@@ -47,6 +48,7 @@ async def start() -> None:
     await open_upstreams()
     recorder.start()
     last_uses.start()
+    denials.start()
     await keeper.start()
     TokenLookup.find = staticmethod(find_entry_now)
     Documents.fetch = staticmethod(fetch_document)
@@ -69,6 +71,7 @@ async def stop() -> None:
     await prober.stop()
     await job_worker.stop()
     await keeper.stop()
+    await denials.stop()
     await last_uses.stop()
     await recorder.stop()
     await admission.counters.close()

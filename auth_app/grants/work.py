@@ -79,7 +79,7 @@ def grant(actor: Actor, email: str, body: RoleAssign, stamp: Stamp) -> GrantData
         if role.scope != body.scope:
             place = "everywhere" if role.scope == Role.Scope.GLOBAL else "in a team"
             raise bad_field("scope", f"The role {role.name} is given {place} only, with the scope {role.scope}")
-        require_to_grant(actor, permissions_of_roles()[role.pk][1], body.scope_id)
+        require_to_grant(actor, permissions_of_roles()[role.pk], body.scope_id)
         person = find_person(email)
         row = RoleGrant(
             user=person, role=role, team_id=body.scope_id, expires_at=body.expires_at, granted_by=actor.email,
@@ -104,7 +104,7 @@ def revoke(actor: Actor, email: str, key: str, scope: str, scope_id: UUID | None
         row = rows.filter(_there(scope_id), user__email__iexact=email).first()
         if row is None:
             raise NotFound("Role assignment not found")
-        require_to_grant(actor, permissions_of_roles()[role.pk][1], scope_id)
+        require_to_grant(actor, permissions_of_roles()[role.pk], scope_id)
         data = grant_data(row, now=timezone.now())
         _tell(stamp, "role.revoked", row)
         row.delete()

@@ -1,9 +1,11 @@
 """People, teams, roles, tokens, and what happened."""
 
 from auth_app.models.audit import AuditEntry
+from auth_app.models.decisions import Denial
 from auth_app.models.joining import Invitation, JoinRequest
 from auth_app.models.oauth import ClientRecord, Consent, IssuerSubject, SpentSecret, TrustedIssuer
 from auth_app.models.people import User, UserManager
+from auth_app.models.rehearsal import RoleShadow, ShadowDifference
 from auth_app.models.roles import Role, RoleGrant
 from auth_app.models.teams import Membership, Team
 from auth_app.models.tokens import ApiToken
@@ -14,12 +16,15 @@ __all__ = [
     "AuditEntry",
     "ClientRecord",
     "Consent",
+    "Denial",
     "Invitation",
     "IssuerSubject",
     "JoinRequest",
     "Membership",
     "Role",
     "RoleGrant",
+    "RoleShadow",
+    "ShadowDifference",
     "SpentSecret",
     "StateVersion",
     "Team",

@@ -37,14 +37,14 @@ def list_roles(actor: Actor, scope: str = "") -> list[RoleData]:
     with transaction.atomic(durable=True):
         known = permissions_of_roles()
         rows = Role.objects.order_by("-is_system", "name")
-        return [role_data(row, known[row.pk][1]) for row in rows if scope in ("", row.scope)]
+        return [role_data(row, known[row.pk]) for row in rows if scope in ("", row.scope)]
 
 
 def read_role(actor: Actor, key: str) -> RoleData:
     require_to_see_roles(actor)
     with transaction.atomic(durable=True):
         row = find_role(key)
-        return role_data(row, permissions_of_roles()[row.pk][1])
+        return role_data(row, permissions_of_roles()[row.pk])
 
 
 def create_role(actor: Actor, body: RoleCreate, stamp: Stamp) -> RoleData:
@@ -57,7 +57,7 @@ def create_role(actor: Actor, body: RoleCreate, stamp: Stamp) -> RoleData:
             permissions=body.permissions, inherits=_parent(body.inherits_from), created_by=actor.email,
         )  # fmt: skip
         _save(row, force_insert=True)
-        effective = permissions_of_roles()[row.pk][1]
+        effective = permissions_of_roles()[row.pk]
         require_to_grant(actor, effective, None)
         audit(stamp, "role.created", KIND, row.pk.hex, row.name, _told(row))
         return role_data(row, effective)
@@ -73,10 +73,10 @@ def update_role(actor: Actor, key: str, body: RoleUpdate, stamp: Stamp) -> RoleD
         row = find_role(key)
         if row.is_system:
             raise SystemRoleKept
-        before, could = _told(row), permissions_of_roles()[row.pk][1]
+        before, could = _told(row), permissions_of_roles()[row.pk]
         _apply(row, said)
         _save(row)
-        effective = permissions_of_roles()[row.pk][1]
+        effective = permissions_of_roles()[row.pk]
         require_to_grant(actor, effective - could, None)
         changed = {name: [before[name], new] for name, new in _told(row).items() if before[name] != new}
         audit(stamp, "role.updated", KIND, row.pk.hex, row.name, changed)
@@ -92,7 +92,7 @@ def delete_role(actor: Actor, key: str, stamp: Stamp) -> RoleData:
             raise SystemRoleKept
         if in_the_way := _dependents(row):
             raise Conflict(" ".join(in_the_way))
-        data = role_data(row, permissions_of_roles()[row.pk][1])
+        data = role_data(row, permissions_of_roles()[row.pk])
         audit(stamp, "role.deleted", KIND, row.pk.hex, row.name, _told(row))
         row.delete()
         return data

@@ -7,9 +7,11 @@ from datetime import datetime, time
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from auth_app.actor import NO_SCOPE, Actor, TokenScope
+from auth_app.decision import Change, Decision, Step, Thing
 from gatewaysite.errors import Denied
 
 log = logging.getLogger(__name__)
@@ -62,9 +64,27 @@ class TokenEntry:
     def check_use(self, client: str | None, now: datetime) -> None:
         """Raises OutOfScope. `client` is an address, or None when nobody knows it."""
         if self.networks and not (client and _is_within(client, self.networks)):
-            raise OutOfScope("Access denied: this token may not be used from this address")
+            raise OutOfScope(
+                "Access denied: this token may not be used from this address",
+                decision=refused_use(self.actor, "token_networks"),
+            )
         if self.hours and not self.hours.cover(now):
-            raise OutOfScope("Access denied: this token may not be used at this time")
+            raise OutOfScope(
+                "Access denied: this token may not be used at this time",
+                decision=refused_use(self.actor, "token_hours"),
+            )
+
+
+def refused_use(actor: Actor, rule: str, permission: str = "") -> Decision:
+    """The decision against a token itself, whatever it was used for."""
+    return Decision(
+        actor.user_id, actor.email, actor.token_id, permission, Thing("tokens", _hex(actor.token_id)), allowed=False,
+        steps=(Step(rule, holds=False),), failed=rule, remedies=((Change("token_use"),),),
+    )  # fmt: skip
+
+
+def _hex(key: UUID | None) -> str:
+    return key.hex if key else ""
 
 
 @cache

@@ -11,11 +11,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from auth_app.actor import Actor
-from auth_app.models import ApiToken, Consent, User
-from auth_app.policy import reach, require
-from auth_app.stamps import Stamp, address_of, audit
+from auth_app.decision import Wanted
+from auth_app.models import ApiToken, AuditEntry, Consent, User
+from auth_app.policy import denied, reach, require
+from auth_app.stamps import Stamp, address_of, audit, differences
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenUpdate, data_of, scope_columns
-from auth_app.tokens.entries import SCOPE_COLUMNS, USE_COLUMNS, TokenEntry, entry_of, scope_of
+from auth_app.tokens.entries import SCOPE_COLUMNS, USE_COLUMNS, TokenEntry, entry_of, refused_use, scope_of
 from auth_app.tokens.secrets import hash_secret, new_secret
 from auth_app.users.work import standing_of
 from gatewaysite.errors import Conflict, Denied, NotFound
@@ -68,12 +69,42 @@ USED = (ApiToken._meta.db_table, Consent._meta.db_table)
 
 
 def write_uses(uses: Mapping[UUID, tuple[float, str | None]]) -> None:
-    """In one order everywhere, so that no two processes lock up. Single statements need no block."""
+    """In one order everywhere, so that no two processes lock up.
+
+    An API token's first use is an audit entry, and its first from each address.
+    """
     ids = sorted(uses)
-    values: list[Any] = [ids, [uses[pk][0] for pk in ids], [address_of(uses[pk][1] or "") for pk in ids]]
-    with connection.cursor() as cursor:
+    addresses = {pk: address_of(uses[pk][1] or "") for pk in ids}
+    values: list[Any] = [ids, [uses[pk][0] for pk in ids], [addresses[pk] for pk in ids]]
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        _audit_uses(ids, addresses)
         for table in USED:
             cursor.execute(WRITE_USES.format(table), values)
+
+
+FIRST_USED, USED_FROM_ELSEWHERE = "token.first_used", "token.used_from_new_address"
+
+
+def _audit_uses(ids: list[UUID], addresses: Mapping[UUID, str | None]) -> None:
+    columns = ("id", "name", "user__email", "last_used_at", "last_used_ip")
+    locked = ApiToken.objects.filter(pk__in=ids).order_by("pk").select_for_update(of=("self",), no_key=True)
+    rows = [row for row in locked.values(*columns) if _is_news(row, addresses[row["id"]])]
+    if not rows:
+        return
+    keys = [row["id"].hex for row in rows]
+    before = AuditEntry.objects.filter(
+        object_kind=KIND, object_id__in=keys, action__in=(FIRST_USED, USED_FROM_ELSEWHERE)
+    )
+    known = set(before.values_list("object_id", "from_ip"))
+    for row in rows:
+        ip = addresses[row["id"]]
+        if row["last_used_at"] is None or (row["id"].hex, ip) not in known:
+            stamp = Stamp(email=row["user__email"], ip=ip, via="token")
+            audit(stamp, USED_FROM_ELSEWHERE if row["last_used_at"] else FIRST_USED, KIND, row["id"].hex, row["name"])
+
+
+def _is_news(row: Mapping[str, Any], ip: str | None) -> bool:
+    return row["last_used_at"] is None or (ip is not None and ip != row["last_used_ip"])
 
 
 # --- Keeping ---------------------------------------------------------------------------------------------------------
@@ -123,7 +154,7 @@ def create_token(actor: Actor, body: TokenCreate, stamp: Stamp) -> NewToken:
     )
     with transaction.atomic(durable=True):
         _save(row, force_insert=True)
-        audit(stamp, "token.created", KIND, row.pk.hex, row.name, _told(row))
+        audit(stamp, "token.created", KIND, row.pk.hex, row.name, differences({}, _told(row)))
         row = _one(rows, row.pk.hex)
     return {"token": data_of(row, now=now), "access_token": secret, "warnings": []}
 
@@ -140,8 +171,7 @@ def update_token(actor: Actor, key: str, body: TokenUpdate, stamp: Stamp) -> Tok
             for name, value in scope_columns(body.scope).items():
                 setattr(row, name, value)
         _save(row)
-        changed = {name: [before[name], new] for name, new in _told(row).items() if before[name] != new}
-        audit(stamp, "token.updated", KIND, row.pk.hex, row.name, changed)
+        audit(stamp, "token.updated", KIND, row.pk.hex, row.name, differences(before, _told(row)))
         return data_of(row, now=timezone.now())
 
 
@@ -154,20 +184,27 @@ def revoke_token(actor: Actor, key: str, why: str, stamp: Stamp, *, anybodys: bo
             raise Conflict("This token was revoked before")
         row.revoked_at, row.revoked_by, row.revoked_why = timezone.now(), actor.email, why
         row.save(update_fields=["revoked_at", "revoked_by", "revoked_why"])
-        audit(stamp, "token.revoked", KIND, row.pk.hex, row.name, {"of": row.user.email, "why": why})
+        audit(
+            stamp,
+            "token.revoked",
+            KIND,
+            row.pk.hex,
+            row.name,
+            {"of": row.user.email, "why": why, "revoked": [False, True]},
+        )
 
 
 def _own(actor: Actor, verb: str) -> QuerySet[ApiToken]:
     if actor.token_id is not None:
-        raise NotInteractive
+        raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
     if reach(actor, f"{KIND}.{verb}").own is None:
-        raise Denied(f"Access denied: this needs the permission {KIND}.{verb}")
+        raise denied(actor, f"{KIND}.{verb}", Wanted(KIND, "private", None))
     return ApiToken.objects.filter(user_id=actor.user_id)
 
 
 def _everybodys(actor: Actor, verb: str) -> QuerySet[ApiToken]:
     if actor.token_id is not None:
-        raise NotInteractive
+        raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
     require(actor, f"{KIND}.{verb}")
     return ApiToken.objects.all()
 
@@ -178,7 +215,7 @@ def _one(rows: QuerySet[ApiToken], key: str) -> ApiToken:
     except ValueError:
         found = None
     if found is None:
-        raise NotFound("Token not found")
+        raise NotFound("Token not found", sought=(KIND, key))
     return found
 
 

@@ -1,7 +1,8 @@
 """Units of work on people."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
@@ -34,12 +35,10 @@ def standing_of(user_id: UUID) -> Standing:
     memberships = live_memberships().filter(user_id=user_id).values_list("team_id", "role", "team__person_id", nothing)
     granted = _live_grants().filter(user_id=user_id).values_list("team_id", "role__name", nothing, "role_id")
     rows = list(memberships.union(granted, all=True))
-    known = permissions_of_roles() if any(role_id for *_, role_id in rows) else {}
+    known = _known_roles()[0] if any(role_id for *_, role_id in rows) else {}
     return {
         "roles": frozenset((team_id, role) for team_id, role, _person, role_id in rows if role_id is None),
-        "grants": frozenset(
-            RoleGrant(known[role_id][0], team_id, known[role_id][1]) for team_id, *_, role_id in rows if role_id
-        ),
+        "grants": frozenset(known[role_id].granted(team_id) for team_id, *_, role_id in rows if role_id),
         "personal_team_id": next((team_id for team_id, _role, person, _ in rows if person == user_id), None),
     }
 
@@ -50,13 +49,16 @@ def live_memberships() -> QuerySet[Membership]:
 
 
 def load_grants() -> tuple[Mapping[UUID, frozenset[RoleGrant]], datetime | None]:
-    """Everybody's grants that have not expired, and when the next of them will. For use inside a unit."""
+    """Everybody's grants that have not expired, and when the next of them, or the next rehearsal of a role, will.
+
+    For use inside a unit.
+    """
     rows = list(_live_grants().values_list("user_id", "role_id", "team_id", "expires_at"))
-    known = permissions_of_roles() if rows else {}
+    known, rehearsed_until = _known_roles() if rows else ({}, [])
     found: defaultdict[UUID, set[RoleGrant]] = defaultdict(set)
     for user_id, role_id, team_id, _expires_at in rows:
-        found[user_id].add(RoleGrant(known[role_id][0], team_id, known[role_id][1]))
-    ends = [expires_at for *_, expires_at in rows if expires_at]
+        found[user_id].add(known[role_id].granted(team_id))
+    ends = [expires_at for *_, expires_at in rows if expires_at] + rehearsed_until
     return {user_id: frozenset(grants) for user_id, grants in found.items()}, min(ends, default=None)
 
 
@@ -65,23 +67,57 @@ def _live_grants() -> QuerySet[GrantRow]:
     return GrantRow.objects.filter(live, Q(team=None) | Q(team__is_active=True))
 
 
-def permissions_of_roles() -> dict[UUID, tuple[str, frozenset[str]]]:
-    """Each role's name and patterns, with those of the roles it inherits from."""
-    rows = Role.objects.values_list("id", "name", "permissions", "inherits_id", "is_system")
-    own: dict[UUID, tuple[str, Collection[str], UUID | None]] = {
-        pk: (name, SYSTEM_ROLES[name].permissions if is_system else patterns, parent)
-        for pk, name, patterns, parent, is_system in rows
-    }
-    found = {}
-    for pk, (name, _, _) in own.items():
-        patterns, line = set[str](), list[UUID]()
-        at: UUID | None = pk
-        while at is not None and at not in line:
-            line.append(at)
-            _, more, at = own[at]
-            patterns.update(more)
-        found[pk] = (name, frozenset(patterns))
-    return found
+def permissions_of_roles() -> dict[UUID, frozenset[str]]:
+    """Each role's patterns, with those of the roles it inherits from. For use inside a unit."""
+    known, _ends_at = _known_roles()
+    return {pk: role.permissions for pk, role in known.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownRole:
+    name: str
+    permissions: frozenset[str]  # with those of the roles it inherits from
+    rehearsed: tuple[tuple[UUID, frozenset[str]], ...]
+
+    def granted(self, team_id: UUID | None) -> RoleGrant:
+        return RoleGrant(self.name, team_id, self.permissions, self.rehearsed)
+
+
+@dataclass(frozen=True, slots=True)
+class _RoleRow:
+    name: str
+    own: frozenset[str]
+    parent: UUID | None
+    shadow: frozenset[str] | None  # what it would permit, while it is being rehearsed
+
+
+def _known_roles() -> tuple[dict[UUID, _KnownRole], list[datetime]]:
+    """Every role, and when the rehearsals among them end."""
+    rows: dict[UUID, _RoleRow] = {}
+    ends = []
+    now = timezone.now()
+    columns = ("id", "name", "permissions", "inherits_id", "is_system", "shadow__permissions", "shadow__until")
+    for pk, name, patterns, parent, is_system, shadow, until in Role.objects.values_list(*columns):
+        own = SYSTEM_ROLES[name].permissions if is_system else frozenset(patterns)
+        rehearsed = until is not None and until > now
+        rows[pk] = _RoleRow(name, own, parent, frozenset(shadow) if rehearsed else None)
+        if rehearsed:
+            ends.append(until)
+    return {pk: _known_role(rows, pk) for pk in rows}, ends
+
+
+def _known_role(rows: Mapping[UUID, _RoleRow], pk: UUID) -> _KnownRole:
+    line = list[UUID]()
+    at: UUID | None = pk
+    while at is not None and at not in line:
+        line.append(at)
+        at = rows[at].parent
+    rehearsed = []
+    for changed in line:
+        if (shadow := rows[changed].shadow) is not None:
+            others = (rows[one].own for one in line if one != changed)
+            rehearsed.append((changed, shadow.union(*others)))
+    return _KnownRole(rows[pk].name, frozenset().union(*(rows[one].own for one in line)), tuple(rehearsed))
 
 
 def load_actor(user_id: UUID, email: str, *, is_admin: bool) -> Actor:

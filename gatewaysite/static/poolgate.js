@@ -4,7 +4,7 @@
 const root = document.documentElement;
 root.classList.add("js");
 
-const GO = {o: "/admin", s: "/admin/servers", t: "/admin/tools", r: "/admin/resources", p: "/admin/prompts", g: "/admin/gateways", c: "/admin/connections", u: "/admin/upstreams", a: "/admin/attestations", x: "/admin/routes", k: "/admin/tokens"};
+const GO = {o: "/admin", s: "/admin/servers", t: "/admin/tools", r: "/admin/resources", p: "/admin/prompts", g: "/admin/gateways", c: "/admin/connections", u: "/admin/upstreams", a: "/admin/attestations", x: "/admin/routes", k: "/admin/tokens", h: "/admin/audit", d: "/admin/denials"};
 let pendingGo = 0;
 
 // Single keys can get in the way of speech input, so they can be switched off.

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from auth_app.actor import Actor
+from auth_app.decisions.recording import note, with_decision
 from auth_app.policy import sees
 from gatewaysite.context import current as context
 from gatewaysite.errors import GatewayError, NotFound
@@ -56,7 +57,8 @@ async def _call(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]) -> Pa
         result = await outcome.result() if isinstance(outcome, Relay) else outcome
     except GatewayError as error:
         exchange.outcome = error.code
-        return _failed(exchange, error.message)
+        note(error, actor, "ui", None)
+        return _failed(exchange, with_decision(error))
     except RpcError as error:
         return _failed(exchange, error.message)
     finally:

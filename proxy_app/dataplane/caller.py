@@ -2,6 +2,7 @@
 
 from auth_app.actor import Actor
 from auth_app.current import InvalidCredential, bearer_secret, used
+from auth_app.decisions.recording import note, note_stranger
 from auth_app.tokens.entries import TokenEntry
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.work import find_token
@@ -43,10 +44,24 @@ async def caller(
         entry: TokenEntry | None = await entry_of_elsewhere(token, resource)
     else:
         entry = await found(lambda snapshot: _entry(snapshot, secret_hash, resource))
-    if entry is None:
-        raise InvalidCredential
-    set_who(entry.actor.email)
-    return used(entry, client_of(scope), for_a_server=for_a_server)
+    if entry:
+        set_who(entry.actor.email)
+    try:
+        return used(entry, client_of(scope), for_a_server=for_a_server)
+    except InvalidCredential:
+        note_stranger(secret_hash, surface_of(scope), client_of(scope))
+        raise
+
+
+def surface_of(scope: Scope) -> str:
+    """What of the data plane was asked, as denials are told of."""
+    path = scope["path"]
+    return "proxy" if path.startswith("/proxy/") else "ops" if path.startswith(("/ops/", "/metrics")) else "mcp"
+
+
+def note_denial(error: BaseException, actor: Actor | None, scope: Scope) -> None:
+    """Keep why somebody was turned away, and give the error the id by which that is explained."""
+    note(error, actor, surface_of(scope), client_of(scope))
 
 
 def _entry(snapshot: Snapshot, secret_hash: bytes, resource: str | None) -> TokenEntry | None:

@@ -7,7 +7,7 @@ from auth_app.policy import require
 from gatewaysite.errors import GatewayError
 from gatewaysite.responses import dump_json
 from gatewaysite.types import Receive, Scope, Send
-from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.caller import caller, note_denial
 from proxy_app.dataplane.http import header_dict, respond, respond_error
 from proxy_app.observe.metrics import render
 from proxy_app.observe.state import process_state
@@ -54,6 +54,7 @@ async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
         actor = await caller(scope, header_dict(scope))
         require(actor, "metrics.read")
     except GatewayError as error:
+        note_denial(error, None, scope)
         await respond_error(send, error)
         return
     await respond(send, 200, await asyncio.to_thread(render), [METRICS_TYPE])

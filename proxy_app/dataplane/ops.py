@@ -13,7 +13,7 @@ from gatewaysite.errors import GatewayError, MethodNotAllowed, NotFound
 from gatewaysite.middleware import request_id_from
 from gatewaysite.responses import dump_json
 from gatewaysite.types import AsgiApp, Receive, Scope, Send
-from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.caller import caller, note_denial
 from proxy_app.dataplane.http import header_dict, respond, respond_error
 from proxy_app.observe.board import board
 from proxy_app.observe.upstreams import everywhere, here, recreate
@@ -40,6 +40,7 @@ def permitted(permission: str, *methods: str) -> Callable[[Answering], AsgiApp]:
                 require(actor, permission)
                 body = await answering(scope, actor)
             except GatewayError as error:
+                note_denial(error, None, scope)
                 await respond_error(send, error)
                 return
             await respond(send, 200, body)

@@ -14,7 +14,7 @@ from gatewaysite.errors import GatewayError, MethodNotAllowed, NotFound
 from gatewaysite.middleware import request_id_from
 from gatewaysite.phases import during
 from gatewaysite.types import Receive, Scope, Send
-from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.caller import caller, note_denial
 from proxy_app.dataplane.http import Headers, header_dict, leaving_cancels, respond_error
 from proxy_app.dataplane.origin import check_origin
 from proxy_app.dataplane.proxy import request
@@ -38,9 +38,9 @@ async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
     visit = Visit(scope, receive, send, headers, request_id)
     try:
         check_origin(headers)
-        visit.actor = await caller(scope, headers)
-        visit.admitted = await admission.admit(visit.actor.rates)
-        await visit.pass_on()
+        actor = visit.actor = await caller(scope, headers)
+        visit.admitted = await admission.admit(actor.rates)
+        await visit.pass_on(actor)
     except ClientLeft:
         return
     except Exception as error:
@@ -58,7 +58,7 @@ async def odd_target(scope: Scope, receive: Receive, send: Send) -> None:
 class Visit:
     """One HTTP request being answered: where the answer goes, and whether it has begun."""
 
-    actor: Actor
+    actor: Actor | None = None
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], request_id: str
@@ -72,15 +72,13 @@ class Visit:
         self.admitted = Admitted(admission)
         self._begun = False
 
-    async def pass_on(self) -> None:
+    async def pass_on(self, actor: Actor) -> None:
         scope, headers = self.scope, self.headers
         key, rest = request.split(scope.get("raw_path") or scope["path"].encode())
-        route = await _route(self.actor, key)
+        route = await _route(actor, key)
         method, query = scope["method"], scope["query_string"]
         request.check_use(route, method, query, headers)
-        passage = Passage(
-            route, method, rest, query, actor=self.actor, request_id=self.request_id, admitted=self.admitted
-        )
+        passage = Passage(route, method, rest, query, actor=actor, request_id=self.request_id, admitted=self.admitted)
         try:
             if (total_s := route.timeouts.get("total")) is None:
                 await self._exchange(passage)
@@ -156,6 +154,7 @@ class Visit:
     async def refuse(self, error: Exception) -> None:
         """Answer with an error. One that we do not know is a bug: logged here, told without detail."""
         error = as_refusal(error) or error
+        note_denial(error, self.actor, self.scope)
         known = error if isinstance(error, GatewayError) else GatewayError("Internal error")
         if known is not error:
             log.error("bug in the data plane", exc_info=error)
@@ -171,6 +170,6 @@ class Visit:
 async def _route(actor: Actor, key: str) -> RouteEntry:
     route = await found(lambda snapshot: snapshot.registry.route(actor, key))
     if route is None:
-        raise NotFound("Route not found")
+        raise NotFound("Route not found", sought=("routes", key))
     require_to(actor, "use", route)
     return route

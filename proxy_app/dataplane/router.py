@@ -49,9 +49,10 @@ def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
     Forms that call an upstream show its answer, letters wait for the mail server, and a client of OAuth may be
-    described by a document that is fetched first. A log-in computes for as long as it takes to make guessing expensive, and
-    anybody may ask for it. Who holds the connections, and how upstreams are, is asked when all threads hang: those
-    pages can do without the database for whoever is recognised, and nobody else may wait for it on the same threads.
+    described by a document that is fetched first. A log-in computes for as long as it takes to make guessing
+    expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is asked when all threads
+    hang: those pages can do without the database for whoever is recognised, and nobody else may wait for it on the
+    same threads.
     """
     path = scope["path"]
     if path == "/login":

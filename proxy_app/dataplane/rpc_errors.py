@@ -56,6 +56,8 @@ def as_rpc_error(error: BaseException) -> RpcError | None:
         data["reason"] = error.reason
     if error.retry_after_s is not None:
         data["retry_after_seconds"] = error.retry_after_s
+    if error.decision_id is not None:
+        data["decision_id"] = error.decision_id
     status = 200 if error.status in (502, 504) else error.status
     return RpcError(-31000 - error.status, error.message, data=data, status=status)
 

@@ -7,12 +7,15 @@ import asyncio
 import contextlib
 from collections import Counter as Counts
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from django.dispatch import receiver
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 from prometheus_client.registry import REGISTRY
 
+from auth_app.decision import on_decision
+from auth_app.rehearsal.tally import on_difference
 from gatewaysite.context import Phase
 from gatewaysite.db import ledger
 from gatewaysite.db.units import take_back_from_the_dead
@@ -43,6 +46,27 @@ REJECTIONS = Counter(
     "Requests refused at once because of a limit or trouble of ours.",
     ["reason", "route_kind"],
 )
+
+
+POLICY = Counter(
+    "gateway_policy_decisions_total",
+    "Decisions where something was wanted; of a role that is rehearsed only those that would be others.",
+    ["effect", "mode", "rule"],
+)
+
+
+def count_decision(effect: str, rule: str) -> None:
+    _decided(effect, "enforce", rule).inc()
+
+
+def count_difference(effect: str) -> None:
+    _decided(effect, "shadow", "roles").inc()
+
+
+# There are few, and finding one anew costs as much as counting.
+_decided = cache(POLICY.labels)
+on_decision.append(count_decision)
+on_difference.append(count_difference)
 
 
 @receiver(refused)

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from auth_app.actor import Actor
-from auth_app.policy import may, may_do
+from auth_app.policy import explain, may, may_do
+from gatewaysite.errors import Denied
 from proxy_app.registry.forms import Scope
 
 
@@ -18,12 +19,26 @@ class Shown:
     visibility: str
     team_id: UUID | None
     owner_id: UUID | None
+    id: UUID
+    name: str
 
 
 def may_do_item(actor: Actor, verb: str, kind: str, item: Mapping[str, Any]) -> bool:
+    return may_do(actor, verb, _shown(actor, kind, item))
+
+
+def require_item(actor: Actor, verb: str, kind: str, item: Mapping[str, Any]) -> None:
+    """`may_do_item`, or Denied, which says who may."""
+    shown = _shown(actor, kind, item)
+    if not may_do(actor, verb, shown):
+        raise Denied(why_not(item), decision=explain(actor, f"{kind}.{verb}", shown))
+
+
+def _shown(actor: Actor, kind: str, item: Mapping[str, Any]) -> Shown:
     mine = bool(item["ownerEmail"]) and item["ownerEmail"] == actor.email
     team_id = UUID(item["teamId"]) if item["teamId"] else None
-    return may_do(actor, verb, Shown(kind, item["visibility"], team_id, actor.user_id if mine else None))
+    owner_id = actor.user_id if mine else None
+    return Shown(kind, item["visibility"], team_id, owner_id, UUID(item["id"]), item["name"])
 
 
 def why_not(item: Mapping[str, Any]) -> str:

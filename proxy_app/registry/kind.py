@@ -91,6 +91,7 @@ class Kind:
     prepare: Callable[[Values], Values] | None = None  # before the unit: checks that ask others, sealing of secrets
     store: Callable[[Any, Values], Values] = _as_given  # inside it: the columns that these values set on this row
     saved: Callable[[Change], None] | None = None  # inside it, after the row was written: children, links, jobs
+    links: Callable[[Any], Values] | None = None  # inside it: what else of the row `values` may change, for the audit
 
     def __post_init__(self) -> None:
         strangers = (self.members.keys() | self.constants.keys()) - self.data.__annotations__.keys()

@@ -34,7 +34,7 @@ def find_one[Row](kind: Kind, rows: "QuerySet[Any, Row]", key: str) -> Row:
 
     Give it visible rows only: then an item that is hidden and one that does not exist look the same.
     """
-    missing = NotFound(f"{kind.title} not found: {key[:200]}")
+    missing = NotFound(f"{kind.title} not found: {key[:200]}", sought=(kind.slug, key))
     if (row_id := as_id(key)) is not None:
         row = rows.filter(pk=row_id).first()
         if row is None:

@@ -17,7 +17,7 @@ from auth_app.policy import may
 from auth_app.stamps import Stamp, stamp_of
 from auth_app.teams.work import teams_to_choose
 from gatewaysite.controls import Texts
-from gatewaysite.errors import BadInput, Conflict, Denied, GatewayError, NotFound
+from gatewaysite.errors import BadInput, Conflict, GatewayError, NotFound
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated, values_of
 from proxy_app.dataplane.call import call_tool_for_page
@@ -25,7 +25,7 @@ from proxy_app.dataplane.proxy.trial import try_route
 from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.upstream_rows import id_of
 from proxy_app.registry import details, forms, picker, route_trial, schema_form, work
-from proxy_app.registry.access import may_do_item, scope_of, why_not
+from proxy_app.registry.access import may_do_item, require_item, scope_of, why_not
 from proxy_app.registry.dependents import dependents_of
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, ROUTES, TOOLS
@@ -82,8 +82,7 @@ def edit(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     """The item's form, or the item changed by it."""
     actor = actor_of(request)
     item = work.read_item(kind, actor, key)
-    if not may_do_item(actor, "update", kind.slug, item):
-        raise Denied(why_not(item))
+    require_item(actor, "update", kind.slug, item)
     return _form(
         request,
         kind,
@@ -115,8 +114,7 @@ def delete(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         messages.success(request, f"{gone['name']} was deleted.", "ok")
         return redirect_after(kind_url(kind))
     item = work.read_item(kind, actor, key)
-    if not may_do_item(actor, "delete", kind.slug, item):
-        raise Denied(why_not(item))
+    require_item(actor, "delete", kind.slug, item)
     context = item_context(kind, actor, item) | {"dependents": dependents_of(kind, actor, item)}
     return _page_or_part(request, "registry/delete.html", "confirm", context)
 

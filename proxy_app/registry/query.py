@@ -7,11 +7,11 @@ from functools import cache
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.core.signing import BadSignature, Signer
 from django.http import QueryDict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
-from gatewaysite.errors import BadInput, FieldError, GatewayError
+from gatewaysite.cursors import read_cursor
+from gatewaysite.errors import BadInput, FieldError
 from gatewaysite.validation import NOT_IN_A_LINE, validated
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.validation import Visible
@@ -20,14 +20,6 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 500
 # What `limit=0`, "all", means: an answer has to end. `nextCursor` tells whether there is more.
 ALL_LIMIT = 5000
-
-type Position = tuple[datetime, UUID]  # created_at and id of the last row seen
-
-
-class BadCursor(GatewayError):
-    """The cursor was not issued by this gateway for this list; start again without one."""
-
-    status, code = 400, "bad_cursor"
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,7 @@ class ListQuery:
     team_id: UUID | None = None
     filters: Mapping[str, str] = field(default_factory=dict, hash=False)
     limit: int = DEFAULT_LIMIT
-    cursor: Position | None = None
+    cursor: tuple[datetime, UUID] | None = None
     with_cursor: bool = False  # whether the caller wants to know where the next page begins
     page: int | None = None
     sort: str | None = None  # a column's key, "-" before it for descending
@@ -88,7 +80,7 @@ def from_api(kind: Kind, get: QueryDict) -> ListQuery:
     if not get:
         return DEFAULT
     found = validated(api_parameters(kind), single_values(get), where="query")
-    cursor = read_cursor(kind, found.cursor) if found.cursor is not None else None
+    cursor = read_cursor(kind.slug, found.cursor, UUID) if found.cursor is not None else None
     return ListQuery(**_narrowing(kind, found), limit=found.limit, cursor=cursor, with_cursor=found.include_pagination)
 
 
@@ -139,21 +131,3 @@ def _narrowing(kind: Kind, found: Any) -> dict[str, Any]:
         "team_id": found.team_id,
         "filters": {param: str(value) for param, value in filters.items() if value is not None},
     }
-
-
-def make_cursor(kind: Kind, position: Position) -> str:
-    """Where the next page begins, signed, so that nobody has to wonder what a made-up one would do."""
-    created_at, row_id = position
-    return _signer(kind).sign_object([created_at.isoformat(), row_id.hex])
-
-
-def read_cursor(kind: Kind, text: str) -> Position:
-    try:
-        created_at, row_id = _signer(kind).unsign_object(text)
-        return datetime.fromisoformat(created_at), UUID(row_id)
-    except (BadSignature, ValueError, TypeError) as error:
-        raise BadCursor from error
-
-
-def _signer(kind: Kind) -> Signer:
-    return Signer(salt=f"cursor:{kind.slug}")

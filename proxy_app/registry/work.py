@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from django.db import IntegrityError, transaction
@@ -16,15 +15,16 @@ from auth_app.actor import Actor
 from auth_app.models import Team
 from auth_app.policy import require_create, require_to, visible_to
 from auth_app.stamps import Stamp
+from gatewaysite.cursors import sign_cursor
 from gatewaysite.errors import Conflict
 from gatewaysite.validation import bad_field
 from proxy_app.federation.work import defer_sync
 from proxy_app.registry.kind import Change, Kind, PlainRow, Values
 from proxy_app.registry.kinds import GATEWAYS, KINDS, SERVERS
 from proxy_app.registry.lookup import find_one
-from proxy_app.registry.query import ALL_LIMIT, ListQuery, make_cursor
+from proxy_app.registry.query import ALL_LIMIT, ListQuery
 from proxy_app.registry.reading import read_page, read_part
-from proxy_app.registry.stamps import changes_of, record
+from proxy_app.registry.stamps import changes_of, last_words, links_of, record
 
 __all__ = [
     "Listing",
@@ -92,7 +92,8 @@ def create_item(kind: Kind, actor: Actor, values: Values, stamp: Stamp) -> Plain
         _set(row, kind.store(row, values))
         _require_scope(actor, row)
         row.save(force_insert=True)
-        _finish(kind, Change(actor=actor, row=row, values=values, before={}), "created", stamp)
+        links = links_of(kind, row)  # none yet
+        _finish(kind, Change(actor=actor, row=row, values=values, before={}), "created", stamp, links)
         return _reread(kind, actor, row)
 
 
@@ -111,7 +112,7 @@ def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
     with transaction.atomic(durable=True):
         row = _locked(kind, actor, key, "delete")
         item = _reread(kind, actor, row)
-        record(kind, row, "deleted", stamp)
+        record(kind, row, "deleted", stamp, last_words(kind, row))
         row.delete()
         return item
 
@@ -147,7 +148,7 @@ def _part(kind: Kind, query: ListQuery, found: list[PlainRow]) -> Listing:
     if len(found) <= limit:
         return Listing(found)
     last = found[limit - 1]
-    return Listing(found[:limit], next_cursor=make_cursor(kind, (last["createdAt"], UUID(last["id"]))))
+    return Listing(found[:limit], next_cursor=sign_cursor(kind.slug, last["createdAt"], last["id"]))
 
 
 def _locked(kind: Kind, actor: Actor, key: str, verb: str) -> Any:
@@ -169,7 +170,8 @@ def _update(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp, ac
             if before.keys() & {"visibility", "team_id"}:
                 _require_scope(actor, row)
             row.save(update_fields=[*before, *stamp.modified(), "version", "updated_at"])
-            _finish(kind, Change(actor=actor, row=row, values=values, before=before), action, stamp)
+            links = links_of(kind, row) if values.keys() - columns.keys() else {}
+            _finish(kind, Change(actor=actor, row=row, values=values, before=before), action, stamp, links)
         return _reread(kind, actor, row)
 
 
@@ -178,10 +180,10 @@ def _set(row: Any, columns: Values) -> None:
         setattr(row, name, value)
 
 
-def _finish(kind: Kind, change: Change, action: str, stamp: Stamp) -> None:
+def _finish(kind: Kind, change: Change, action: str, stamp: Stamp, links: Values) -> None:
     if kind.saved:
         kind.saved(change)
-    record(kind, change.row, action, stamp, changes_of(change))
+    record(kind, change.row, action, stamp, changes_of(kind, change, links), was=change.before)
 
 
 def _reread(kind: Kind, actor: Actor, row: Any) -> PlainRow:

@@ -91,7 +91,7 @@ def test_a_team_that_is_deleted_before_the_commit_is_a_conflict(monkeypatch: pyt
     """PostgreSQL checks that the team is there when the unit commits, after every check of ours."""
     actor, team = an_actor(), a_team()
 
-    def delete_team(*_args: object) -> None:
+    def delete_team(*_args: object, **_named: object) -> None:
         (deleted,) = at_once(Team.objects.filter(pk=team.pk).delete)
         assert deleted[0] == 1
 
@@ -112,7 +112,7 @@ def test_what_fails_in_its_hooks_leaves_nothing(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_constraint_nobody_thought_of_is_an_error_and_no_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_one(*_args: object) -> None:
+    def break_one(*_args: object, **_named: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE proxy_app_server SET visibility = 'team', team_id = NULL")
 

@@ -38,7 +38,7 @@ def test_registering_stores_a_pending_row_and_its_job_and_answers_at_once(admin:
     )
     assert waiting_jobs() == [made["id"]]
     (entry,) = AuditEntry.objects.filter(object_id=made["id"])
-    assert (entry.action, entry.changes["url"]) == ("gateway.created", NEW["url"])
+    assert (entry.action, entry.changes["url"]) == ("gateway.created", [None, NEW["url"]])
 
 
 def test_who_wrote_from_where_is_kept_as_far_as_it_makes_sense(admin: Caller) -> None:

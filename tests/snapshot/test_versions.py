@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, models, transaction
 
-from auth_app.models import ApiToken, Membership, Role, RoleGrant, StateVersion, Team, User
+from auth_app.models import ApiToken, Membership, Role, RoleGrant, RoleShadow, StateVersion, Team, User
 from proxy_app.models import Call, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
 from tests.builders import (
     a_gateway,
@@ -248,3 +248,12 @@ def test_two_writers_of_different_rows_do_not_wait_for_each_other() -> None:
         a_gateway("first")
         in_thread(lambda: a_gateway("second"))  # commits while the first transaction is open
         assert Gateway.objects.count() == 2
+
+
+def test_a_rehearsal_moves_the_version_when_it_begins_changes_and_ends() -> None:
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    role, shadows = Role.objects.get(name="platform_viewer"), RoleShadow.objects
+    assert moved(lambda: shadows.create(role=role, permissions=["tools.read"], until=until)) == {"access"}
+    assert moved(lambda: shadows.update(permissions=["*.read"])) == {"access"}
+    assert moved(lambda: shadows.update(created_by="ann@example.com")) == set()
+    assert moved(lambda: shadows.all().delete()) == {"access"}

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from auth_app.decisions.recording import note_hidden
 from auth_app.policy import require_to
 from gatewaysite.errors import GatewayError, NotFound
 from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
-from proxy_app.dataplane.mcp.lists import find_tool
+from proxy_app.dataplane.mcp.lists import find_tool, hidden_tool
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
 from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
 from proxy_app.snapshot.keeper import current, keeper
@@ -125,6 +126,8 @@ async def find(exchange: Exchange, name: str) -> ToolEntry:
                 raise NotFound("Server not found")
         tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
     if tool is None:
+        if hidden := hidden_tool(exchange.registry, exchange.server, name):
+            note_hidden(exchange.actor, hidden.kind, hidden.id.hex, "mcp", None)
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:128]}")
     return tool
 

@@ -18,7 +18,7 @@ from gatewaysite.middleware import request_id_from
 from gatewaysite.phases import during
 from gatewaysite.responses import error_headers
 from gatewaysite.types import Receive, Scope, Send
-from proxy_app.dataplane.caller import caller
+from proxy_app.dataplane.caller import caller, note_denial
 from proxy_app.dataplane.challenge import challenge, check_query, check_scope
 from proxy_app.dataplane.http import JSON, Headers, header_dict, leaving_cancels, respond
 from proxy_app.dataplane.mcp.call import Relay
@@ -58,7 +58,7 @@ async def serve(
     headers = header_dict(scope)
     request_id = request_id_from(headers.get(b"x-request-id", b"").decode("latin1"))
     context.set(RequestContext(request_id=request_id, route=route))
-    visit = Visit(send, ((b"x-request-id", request_id.encode()),), scope["path"], streams=streams)
+    visit = Visit(scope, send, ((b"x-request-id", request_id.encode()),), streams=streams)
     try:
         check_origin(headers)
         visit.headers = (*visit.headers, *readable_by_page(headers))
@@ -66,7 +66,8 @@ async def serve(
             await respond(send, 204, headers=[*visit.headers[1:], *PREFLIGHT])
             return
         check_query(scope)
-        actor = await caller(scope, headers, for_a_server=server_key is not None, resource=resource_at(scope["path"]))
+        resource = resource_at(scope["path"])
+        actor = visit.actor = await caller(scope, headers, for_a_server=server_key is not None, resource=resource)
         if scope["method"] != "POST":
             raise MethodNotAllowed("Only POST is answered here.", allowed=("POST",))
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
@@ -97,7 +98,7 @@ async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
         return None
     server = await found(lambda snapshot: snapshot.registry.server(actor, key))
     if server is None or actor.scope.server_id not in (None, server.id):
-        raise NotFound("Server not found")
+        raise NotFound("Server not found", sought=("servers", key))
     require_to(actor, "use", server)
     return server
 
@@ -105,11 +106,12 @@ async def _server(actor: Actor, key: str | None) -> ServerEntry | None:
 class Visit:
     """One HTTP request being answered: where the answer goes, and whether it has begun."""
 
-    def __init__(self, send: Send, headers: Headers, path: str, *, streams: bool) -> None:
+    def __init__(self, scope: Scope, send: Send, headers: Headers, *, streams: bool) -> None:
+        self.scope = scope
         self.send = send
         self.headers: tuple[tuple[bytes, bytes], ...] = (JSON, *headers)
-        self.path = path
         self.streams = streams
+        self.actor: Actor | None = None
         self.request: Request | None = None
         self.admitted = Admitted(admission)
         self._begun = False
@@ -165,6 +167,7 @@ class Visit:
     async def refuse(self, error: Exception) -> None:
         """Answer with an error. One that we do not know is a bug: logged here, told without detail."""
         error = as_refusal(error) or error
+        note_denial(error, self.actor, self.scope)
         known = as_rpc_error(error)
         if known is None:
             log.error("bug in the data plane", exc_info=error)
@@ -174,7 +177,7 @@ class Visit:
         extra = list(self.admitted.headers())
         if isinstance(error, GatewayError):
             told = error_headers(error)
-            if challenged := challenge(error, self.path):
+            if challenged := challenge(error, self.scope["path"]):
                 told["WWW-Authenticate"] = challenged
             extra += [(name.lower().encode(), value.encode()) for name, value in told.items()]
             if error.reason:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from auth_app.actor import Actor
 from auth_app.policy import sees, visible_to
 from gatewaysite.validation import Line, bad_field
-from proxy_app.models import Prompt, Resource, Server, ServerTool, Tool
+from proxy_app.models import Prompt, Registered, Resource, Server, ServerTool, Tool
 from proxy_app.registry.data import MEMBERS, Absent, Hex, HexId, RegisteredData
 from proxy_app.registry.kind import Change, Column, Kind, PlainRow, Values
 from proxy_app.registry.lookup import find_all, find_each
@@ -109,6 +109,23 @@ def saved(change: Change) -> None:
             _link(change, field, model)
 
 
+def links(server: Server) -> Values:
+    """Names, and of what is private only ids: whoever reads of a server's changes may not know it."""
+    places = list(server.places.select_related("tool").order_by("position", "id"))
+    told: dict[str, Any] = {
+        "associated_tools": [_called(place.tool) for place in places],
+        "tool_aliases": {_called(place.tool): place.alias for place in places if place.alias},
+    }
+    for field in LINKED:
+        members = getattr(server, field.removeprefix("associated_"))
+        told[field] = [_called(item) for item in members.order_by("name", "id")]
+    return told
+
+
+def _called(item: Registered) -> str:
+    return item.pk.hex if item.visibility == "private" else item.name
+
+
 def _place_tools(actor: Actor, server: Server, values: Values) -> None:
     """Lay the tools out anew. Places of tools the actor cannot see stay as they are, behind the others."""
     places = list(ServerTool.objects.filter(server=server).select_related("tool"))
@@ -182,4 +199,5 @@ SERVERS = Kind(
     ),
     store=store,
     saved=saved,
+    links=links,
 )
