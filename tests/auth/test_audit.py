@@ -25,6 +25,7 @@ from tests.registry.conftest import an_item
 from tests.registry.test_pooling import IDENTITY, NEW, SECRET
 
 JSON = "application/json"
+CHANGED: dict[str, Any] = {"description": "x"}
 SECRETS = ["top-secret-token", "top-secret-password", "top-secret-header"]
 
 
@@ -50,7 +51,7 @@ def listed(client: Client, **asked: Any) -> list[dict[str, Any]]:
     return answer.json()["entries"]
 
 
-# --- Nobody edits -----------------------------------------------------------------------------------------------------
+# --- Nobody edits ----------------------------------------------------------------------------------------------------
 
 STATEMENTS = (
     "UPDATE auth_app_auditentry SET actor_email = 'nobody@example.com'",
@@ -84,12 +85,12 @@ def test_old_entries_are_forgotten_by_one_way_that_leaves_an_entry_itself(db: No
         AuditEntry.objects.filter(pk=young.pk).delete()
 
 
-# --- What is said -----------------------------------------------------------------------------------------------------
+# --- What is said ----------------------------------------------------------------------------------------------------
 
 
 def test_no_secret_that_was_sent_is_in_any_entry(admin: Client) -> None:
     """Each kind, made, changed and deleted, with all the credentials it takes; and a token. A new kind needs a line."""
-    credentials = [
+    credentials: list[dict[str, Any]] = [
         {"authType": "bearer", "authToken": SECRETS[0]},
         {"authType": "basic", "authUsername": "u", "authPassword": SECRETS[1]},
         {"authType": "authheaders", "authHeaders": [{"key": "x-key", "value": SECRETS[2]}]},
@@ -97,8 +98,8 @@ def test_no_secret_that_was_sent_is_in_any_entry(admin: Client) -> None:
     sent: dict[str, list[dict[str, Any]]] = {
         "gateways": [NEW["gateways"] | IDENTITY, *credentials],
         "routes": [NEW["routes"] | IDENTITY, *credentials],
-        "servers": [{"server": {"name": "s"}}, {"description": "x"}],
-        **{slug: [{}, {"description": "x"}] for slug in ("tools", "resources", "prompts")},
+        "servers": [{"server": {"name": "s"}}, dict(CHANGED)],
+        **{slug: [{}, dict(CHANGED)] for slug in ("tools", "resources", "prompts")},
     }
     for kind in KINDS:
         first, *others = sent[kind.slug]
@@ -157,7 +158,7 @@ def test_an_event_is_an_entry_without_a_change(db: None) -> None:
     assert (entry.action, entry.actor_email, entry.changes) == ("user.logged_in", "ann@example.com", {})
 
 
-# --- For whom ---------------------------------------------------------------------------------------------------------
+# --- For whom --------------------------------------------------------------------------------------------------------
 
 
 def test_who_reads_what(db: None) -> None:
@@ -205,7 +206,7 @@ def test_somebody_elses_entry_looks_absent(db: None) -> None:
     assert guest.get("/admin/audit/999999999").status_code == 404
 
 
-# --- Lists ------------------------------------------------------------------------------------------------------------
+# --- Lists -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_list_is_narrowed_by_what_is_asked(admin: Client) -> None:
@@ -241,14 +242,15 @@ def test_pages_follow_one_another_without_gaps_also_in_one_instant(admin: Client
     seen: list[int] = []
     cursor: str | None = ""
     while cursor is not None:
-        answer = admin.get("/audit", {"limit": 3, "cursor": cursor}).json()
+        asked: dict[str, Any] = {"limit": 3, "cursor": cursor}
+        answer = admin.get("/audit", asked).json()
         seen += [entry["id"] for entry in answer["entries"]]
         cursor = answer["nextCursor"]
     assert seen == sorted(made, reverse=True)
     assert admin.get("/audit?cursor=made-up").json()["code"] == "bad_cursor"
 
 
-# --- Files ------------------------------------------------------------------------------------------------------------
+# --- Files -----------------------------------------------------------------------------------------------------------
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx", "\rx", 'a"b', 'x\n{"admin":true}', "a,b", "\u2028"]
 
@@ -282,13 +284,13 @@ def test_a_file_is_read_in_batches_that_hold_nothing_between_them(
         AuditEntry(actor_email="a@example.com", action="tool.updated", object_kind="tools", object_name=str(number))
         for number in range(35)
     )
-    answer = admin.get("/audit/export?kind=tools")
+    answer: Any = admin.get("/audit/export?kind=tools")
     chunks = list(answer.streaming_content)
     assert [chunk.count(b"\n") for chunk in chunks] == [0, 10, 10, 10, 5]
 
 
 def test_who_takes_the_audit_is_in_it(admin: Client) -> None:
-    list(admin.get("/audit/export?format=csv&kind=tools").streaming_content)
+    lines_of(admin.get("/audit/export?format=csv&kind=tools"))
     entry = AuditEntry.objects.get(action="audit.exported")
     assert (entry.actor_email, entry.changes["format"], entry.changes["kind"]) == ("admin@example.com", "csv", "tools")
 
@@ -301,7 +303,7 @@ def test_a_person_takes_no_more_than_they_may_read(db: None) -> None:
     assert {json.loads(line)["actor"] for line in lines} == {"me@example.com"}
 
 
-# --- Pages ------------------------------------------------------------------------------------------------------------
+# --- Pages -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_page_lists_searches_and_shows_what_was_before_and_after(db: None) -> None:

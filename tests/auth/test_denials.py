@@ -65,7 +65,7 @@ def write_the_rest() -> None:
     work.store_page(book.take())
 
 
-# --- Told -------------------------------------------------------------------------------------------------------------
+# --- Told ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_refusal_is_explained_to_an_administrator_with_its_rules_and_the_smallest_change(world: World) -> None:
@@ -143,7 +143,7 @@ def test_a_token_used_out_of_its_scope_is_a_decision_too(world: World, scope: di
     assert AuditEntry.objects.get(action="token.refused").changes["rule"] == rule
 
 
-# --- Kept -------------------------------------------------------------------------------------------------------------
+# --- Kept ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_refusal_within_a_minute_is_one_row_and_one_audit_entry(world: World) -> None:
@@ -228,7 +228,7 @@ def test_old_denials_are_forgotten_and_young_ones_stay(world: World) -> None:
     assert work.forget_old(timezone.now() + timedelta(days=31)) == 1
 
 
-# --- Asked ------------------------------------------------------------------------------------------------------------
+# --- Asked -----------------------------------------------------------------------------------------------------------
 
 
 def check(client: Client, **body: Any) -> Any:
@@ -302,7 +302,7 @@ def test_a_question_that_cannot_be_answered_names_the_field(world: World, body: 
     assert (answer.status_code, answer.json()["detail"][0]["loc"][-1]) == (422, field)
 
 
-# --- Pages ------------------------------------------------------------------------------------------------------------
+# --- Pages -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_pages_say_the_same(world: World) -> None:

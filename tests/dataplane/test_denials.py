@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from auth_app.actor import Actor, RoleGrant, TokenScope
 from auth_app.decisions.book import Page, book
@@ -11,7 +12,6 @@ from auth_app.rehearsal.tally import tally
 from auth_app.tokens.entries import TokenEntry
 from auth_app.tokens.secrets import hash_secret
 from gatewaysite.asgi import application
-from proxy_app.observe.metrics import REGISTRY
 from proxy_app.upstream.client import UpstreamClient
 from tests.asgi_client import ask
 from tests.dataplane import proxying
