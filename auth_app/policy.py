@@ -8,7 +8,7 @@ holds the two to each other. Deciding and explaining walk the same rules: `reach
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.db.models import Q
@@ -105,7 +105,8 @@ def reach(actor: Actor, permission: str) -> Reach:
     if known is None:
         known = NOWHERE
         for rule in _rules(actor, permission):
-            known = known | rule.gives
+            if rule.names:
+                known = rule.gives if known is NOWHERE else known | rule.gives
         for limit in _limits(actor, permission):
             known = limit.cut(known)
         actor.worked_out[permission] = known
@@ -241,8 +242,7 @@ def where(item: Owned) -> str:
     return {"private": "for it", "team": "in its team"}.get(item.visibility, "everywhere")
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     """A role the actor has, and what the permission reaches by it. `names`: whether the role names the permission."""
 
     id: str
@@ -252,8 +252,7 @@ class _Rule:
     gives: Reach
 
 
-@dataclass(frozen=True, slots=True)
-class _Limit:
+class _Limit(NamedTuple):
     """What a token's scope takes away. Without a team it is the scope's list of permissions."""
 
     id: str

@@ -1,8 +1,10 @@
 """Units of work on the audit: what happened, for those who may know; and forgetting what is old."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import connection
@@ -28,6 +30,7 @@ FILTERS = {"action": "action", "kind": "object_kind", "object_id": "object_id", 
 # As the index of the migration 0010 has it.
 FOUND = "poolgate_words(actor_email || ' ' || action || ' ' || object_name) @@ to_tsquery('simple', %s)"
 FORGOTTEN_AT_ONCE = 10_000
+ASKED_ONE_BY_ONE = 20
 
 
 def record_event(
@@ -42,18 +45,18 @@ def record_event(
 
 def list_entries(actor: Actor, asked: AuditFilters, *, limit: int, cursor: str) -> tuple[list[AuditData], str | None]:
     """The latest that the actor may read, and the cursor of what comes after them. One query, no block."""
-    rows = _narrowed(actor, asked)
+    rows = _narrowed(AuditEntry.objects.all(), actor, asked)
     if cursor:
         at, last_id = read_cursor(CURSOR, cursor, int)
         rows = rows.filter(at__lte=at).exclude(at=at, id__gte=last_id)
-    found = list(rows.order_by("-at", "-id").values_list(*COLUMNS)[: limit + 1])
+    found = list(_newest(rows, _readable(actor), limit + 1))
     last = found[limit - 1] if len(found) > limit else None
     return [_data(row) for row in found[:limit]], sign_cursor(CURSOR, last[1], last[0]) if last else None
 
 
 def read_entry(actor: Actor, key: str) -> AuditData:
     """One query, no block."""
-    rows = AuditEntry.objects.filter(_readable(actor))
+    rows = AuditEntry.objects.filter(reduce(or_, _readable(actor)))
     row = rows.filter(pk=int(key)).values_list(*COLUMNS).first() if re.fullmatch(r"\d{1,18}", key) else None
     if row is None:
         raise NotFound("There is no such entry")
@@ -81,19 +84,27 @@ def forget(before: datetime, stamp: Stamp) -> int:
             return forgotten
 
 
-def _readable(actor: Actor) -> Q:
-    """Everything; or what is about one's teams' items, and what one did oneself."""
+def _readable(actor: Actor) -> list[Q]:
+    """Everything; or what one did oneself, and what is about each of one's teams' items."""
     found = reach(actor, "audit.read")
     if found == NOWHERE:
         raise denied(actor, "audit.read")
     if found.everywhere:
-        return Q()
-    mine = Q(actor_email=actor.email) if found.own else Q(pk__in=())
-    return mine | Q(team_id__in=found.teams) if found.teams else mine
+        return [Q()]
+    mine = [Q(actor_email=actor.email)] if found.own else []
+    if len(found.teams) > ASKED_ONE_BY_ONE:
+        return [*mine, Q(team_id__in=found.teams)]
+    return [*mine, *(Q(team_id=team_id) for team_id in sorted(found.teams))]
 
 
-def _narrowed(actor: Actor, asked: AuditFilters) -> QuerySet[AuditEntry]:
-    rows = AuditEntry.objects.filter(_readable(actor))
+def _newest(rows: QuerySet[AuditEntry], readable: Sequence[Q], limit: int) -> QuerySet[AuditEntry, tuple[Any, ...]]:
+    """Of each part the newest, and of those the newest: with OR between them PostgreSQL would walk through everything,
+    where there is little to find."""
+    first, *others = (rows.filter(one).order_by("-at", "-id").values_list(*COLUMNS)[:limit] for one in readable)
+    return first.union(*others).order_by("-at", "-id")[:limit] if others else first
+
+
+def _narrowed(rows: QuerySet[AuditEntry], actor: Actor, asked: AuditFilters) -> QuerySet[AuditEntry]:
     email = actor.email if asked.mine else asked.actor
     if email:
         rows = rows.filter(actor_email=email)

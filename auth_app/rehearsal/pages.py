@@ -57,7 +57,8 @@ def _page(
     request: HttpRequest, key: str, texts: dict[str, str] | None = None, error: BadInput | None = None
 ) -> HttpResponse:
     role, found = work.read_role(actor_of(request), key)
-    fields = _fields(texts or {"permissions": "\n".join(role["permissions"]), "hours": "24"})
+    wanted = found["rehearsed"] if found else role["permissions"]
+    fields = _fields(texts or {"permissions": "\n".join(wanted), "hours": "24"})
     errors = []
     if error:
         said = {str(one.loc[1]): one.msg for one in error.fields}

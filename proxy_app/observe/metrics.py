@@ -56,7 +56,7 @@ POLICY = Counter(
 
 
 def count_decision(effect: str, rule: str) -> None:
-    _decided(effect, "enforce", rule).inc()
+    (_decided(effect, "enforce", rule) if rule else ALLOWED).inc()
 
 
 def count_difference(effect: str) -> None:
@@ -65,6 +65,7 @@ def count_difference(effect: str) -> None:
 
 # There are few, and finding one anew costs as much as counting.
 _decided = cache(POLICY.labels)
+ALLOWED = POLICY.labels("allow", "enforce", "")
 on_decision.append(count_decision)
 on_difference.append(count_difference)
 

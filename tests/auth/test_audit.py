@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -83,6 +84,16 @@ def test_old_entries_are_forgotten_by_one_way_that_leaves_an_entry_itself(db: No
     assert work.forget(now - timedelta(days=365), Stamp(email="operator@example.com", via="command")) == 0
     with pytest.raises(DatabaseError), transaction.atomic():
         AuditEntry.objects.filter(pk=young.pk).delete()
+
+
+def test_the_command_forgets_what_is_older_than_it_was_told(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    an_entry(at=timezone.now() - timedelta(days=400))
+    an_entry()
+    call_command("gateway", "forget-audit", "--older-than-days", "365")
+    assert capsys.readouterr().out.startswith("audit: 1 entries from before ")
+    assert AuditEntry.objects.count() == 2
+    with pytest.raises(CommandError, match="30 days at least"):
+        call_command("gateway", "forget-audit", "--older-than-days", "1")
 
 
 # --- What is said ----------------------------------------------------------------------------------------------------

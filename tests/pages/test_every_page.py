@@ -12,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from auth_app.models import Team, User
+from auth_app.models import AuditEntry, Role, Team, User
 from proxy_app.models import Call, Gateway
 from tests.builders import a_gateway, a_prompt, a_resource, a_role, a_route, a_server, a_team, a_tool, a_user
 from tests.pages.conftest import Visitor
@@ -48,6 +48,11 @@ def every_path() -> list[str]:
         "/admin/servers/new",
         "/admin/routes/new",
         "/admin/tools?search=nothing-like-it",
+        "/admin/denials",
+        "/admin/explain?permission=tools.read",
+        "/admin/audit",
+        f"/admin/audit/{an_entry().pk}",
+        f"/admin/roles/{Role.objects.get(name='platform_viewer').pk}/rehearsal",
     ]
     team = a_team("Blue", owner=a_user(), description="What it is")
     for slug, key in (*((slug, item.pk) for slug, item in items), ("teams", team.pk)):
@@ -55,6 +60,13 @@ def every_path() -> list[str]:
         paths += [own, f"{own}/edit", f"{own}/delete"]
     role = a_role("ops", description="What it is")
     return [*paths, f"/admin/roles/{role.pk}", *ACCESS]
+
+
+def an_entry(name: str = "search") -> AuditEntry:
+    changes = {"name": [name, None], "why": name, name: [[name], {"x": name}]}
+    return AuditEntry.objects.create(
+        actor_email=name[:254], action="tool.updated", object_kind="tools", object_name=name, changes=changes
+    )
 
 
 def test_every_page_answers_with_a_title_one_heading_and_its_landmarks(admin: Visitor) -> None:
@@ -172,6 +184,8 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
         "/admin",
         *LISTS,
         *ACCESS,
+        "/admin/audit",
+        f"/admin/audit/{an_entry(HOSTILE).pk}",
         f"/admin/teams/{team.pk.hex}",
         f"/admin/roles/{role.pk}",
         f"/admin/servers/{server.pk.hex}/edit",

@@ -3,13 +3,17 @@
 import os
 import sys
 from argparse import ArgumentParser
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 
+from auth_app.audit import work as audit
+from auth_app.stamps import Stamp
 from auth_app.tokens import secrets as token_secrets
 from auth_app.tokens.work import ensure_token
 from auth_app.users.work import ensure_administrator, load_actor
@@ -20,6 +24,7 @@ from proxy_app.resealing import work as resealing
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
+LEAST_AUDIT_DAYS = 30
 # What a worker process may hold outside its pool: one follows changes, one listens for jobs, three serve them.
 LISTENER_CONNECTIONS, JOB_CONNECTIONS = 1, 4
 
@@ -36,6 +41,8 @@ class Command(BaseCommand):
         register = commands.add_parser("register-demo", help="register the demo upstream as a gateway")
         register.add_argument("--url", required=True)
         doctor.add_options(commands.add_parser("doctor", help="say what is wrong with this installation, and the cure"))
+        forget = commands.add_parser("forget-audit", help="delete old audit entries, which leaves an entry")
+        forget.add_argument("--older-than-days", type=int, required=True, metavar="DAYS", help="at least 30")
         commands.add_parser("reseal", help="seal stored credentials anew, with the first of ENCRYPTION_KEYS")
         attest.add_options(commands.add_parser("attest", help="watch how database connections are held, and sign it"))
 
@@ -49,6 +56,8 @@ class Command(BaseCommand):
                 self.register_demo(options["url"])
             case "doctor":
                 self.doctor(options)
+            case "forget-audit":
+                self.forget_audit(options["older_than_days"])
             case "reseal":
                 self.reseal()
             case "attest":
@@ -70,6 +79,13 @@ class Command(BaseCommand):
             secret = token_secrets.new_secret()
             ensure_token(user_id, FIRST_TOKEN, secret)
             self.stdout.write(f"API token (shown once): {secret}")
+
+    def forget_audit(self, days: int) -> None:
+        if days < LEAST_AUDIT_DAYS:
+            raise CommandError(f"The audit is kept for {LEAST_AUDIT_DAYS} days at least.")
+        before = timezone.now() - timedelta(days=days)
+        gone = audit.forget(before, Stamp(email=settings.ADMIN_EMAIL, via="command"))
+        self.stdout.write(f"audit: {gone} entries from before {before:%Y-%m-%d} are gone")
 
     def demo_upstream(self, host: str, port: int) -> None:
         """Becomes the server: one that has nothing to do with us would carry Django's 30 MB for nothing."""
