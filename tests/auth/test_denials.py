@@ -244,6 +244,7 @@ def test_an_administrator_asks_what_somebody_would_be_allowed(world: World) -> N
         False, "admin@example.com", world.tool.name
     )  # fmt: skip
     assert told["explanation"]["remedies"][0]["changes"] == ["Give viewer@example.com the role developer in team Blue"]
+    assert {"user_email", "permission", "granted", "checked_at", "checked_by"} <= told.keys()  # as clients know it
     told = check(admin, user_email="viewer@example.com", permission="tools.read", resource_id=world.tool.slug).json()
     assert (told["granted"], told["explanation"]["summary"], told["explanation"]["remedies"]) == (True, "", [])
 
