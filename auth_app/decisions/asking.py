@@ -11,7 +11,7 @@ from auth_app.decisions.reading import may_audit
 from auth_app.models import ApiToken, User
 from auth_app.policy import reach, require, sees
 from auth_app.tokens.entries import scope_of
-from auth_app.users.work import roles_and_grants_of
+from auth_app.users.work import standing_of
 from gatewaysite.validation import bad_field
 
 
@@ -29,8 +29,7 @@ def _person(email: str) -> Actor:
     user = User.objects.filter(email__iexact=email).first()
     if user is None:
         raise bad_field("user_email", "There is no such person", "unknown_person")
-    roles, grants = roles_and_grants_of(user.pk)
-    return Actor(user.pk, user.email, user.is_admin, roles, grants=grants)
+    return Actor(user.pk, user.email, user.is_admin, **standing_of(user.pk))
 
 
 def _token_actor(token_id: UUID) -> Actor:

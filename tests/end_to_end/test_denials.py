@@ -1,4 +1,4 @@
-"""Two workers: a refusal has one id whichever of them says no, one row however often, and a file of the audit is whole."""
+"""Two workers: a refusal has one id whichever says no, and one row; a file of the audit comes whole."""
 
 import asyncio
 import json
