@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from gatewaysite.context import Phase
 from gatewaysite.phases import during
 
-# What may wait for the mail server; see proxy_app.dataplane.router.line_of.
+# What may wait for the mail server; see proxy_app.dataplane.lines.line_of.
 SENDS_MAIL = re.compile(r"(/v1)?/(admin/)?teams(/new|/[^/]+/invitations)?/?")
 
 log = logging.getLogger(__name__)

@@ -126,6 +126,8 @@ def explain(actor: Actor, permission: str, item: Owned | None = None, *, hidden:
     found, steps = NOWHERE, []
     for rule in _rules(actor, permission):
         found = found | rule.gives
+        if rule.team_id == actor.personal_team_id and rule.team_id and not rule.gives.holds(item):
+            continue  # everybody has one, and it says what "one's own" says
         steps.append(Step(rule.id, rule.gives.holds(item), rule.names, rule.role, _hex(rule.team_id)))
     failed = "" if found.holds(item) else "roles"
     for limit in _limits(actor, permission):

@@ -16,7 +16,8 @@ from gatewaysite.control_plane import ControlPlane  # noqa: E402
 from gatewaysite.types import Message, Receive, Scope, Send  # noqa: E402
 from proxy_app import lifecycle  # noqa: E402
 from proxy_app.dataplane.limited import limited  # noqa: E402
-from proxy_app.dataplane.router import handler_for, line_of  # noqa: E402
+from proxy_app.dataplane.lines import line_of  # noqa: E402
+from proxy_app.dataplane.router import handler_for  # noqa: E402
 
 log = logging.getLogger(__name__)
 

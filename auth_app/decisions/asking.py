@@ -1,6 +1,5 @@
 """What a question to the policy is about: whose rights, and which item. For use inside units."""
 
-from dataclasses import replace
 from uuid import UUID
 
 from auth_app.actor import Actor
@@ -37,7 +36,7 @@ def _token_actor(token_id: UUID) -> Actor:
     if row is None:
         raise bad_field("token_id", "There is no such token", "unknown_token")
     person = _person(row.user.email)
-    return replace(person, token_id=row.pk, scope=scope_of(row.permissions, row.team_id, row.server_id), worked_out={})
+    return person.through(row.pk, scope_of(row.permissions, row.team_id, row.server_id))
 
 
 def item_of(actor: Actor, about: Actor, asked: PermissionCheck) -> Found | Wanted | None:

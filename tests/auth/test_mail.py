@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from auth_app import mail
 from gatewaysite import mailers
-from proxy_app.dataplane.router import line_of
+from proxy_app.dataplane.lines import line_of
 
 LETTER = {
     "team_name": "R&D", "invited_by": "ann@example.com", "role": "member", "site": "https://gateway.example.com",

@@ -21,7 +21,7 @@ from auth_app.current import actor_of
 from auth_app.recognition import ASKERS, COOKIE, FOLDER, SALT
 from gatewaysite.db import ledger
 from gatewaysite.errors import Denied, PoolFull
-from proxy_app.dataplane.router import line_of
+from proxy_app.dataplane.lines import line_of
 from tests.builders import an_admin
 from tests.pages.conftest import Visitor, admin, anonymous, guest
 

@@ -15,7 +15,7 @@ from gatewaysite.control_plane import ControlPlane
 from gatewaysite.db import ledger
 from gatewaysite.middleware import GetResponse
 from gatewaysite.phases import PhaseViolation
-from proxy_app.dataplane.router import line_of
+from proxy_app.dataplane.lines import line_of
 from tests.asgi_client import Visit, ask, begin, under_way
 from tests.control_plane.conftest import until
 from tests.control_plane.views import gate
