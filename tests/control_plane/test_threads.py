@@ -162,7 +162,7 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
     ],
 )
 def test_each_path_has_its_line(path: str, line: str) -> None:
-    assert line_of({"path": path, "headers": []}) == line
+    assert line_of({"method": "GET", "path": path, "query_string": b"", "headers": []}) == line
 
 
 async def test_made_up_sessions_and_a_slow_database_keep_nobody_from_the_files_and_the_page(
