@@ -47,6 +47,7 @@ class Actor:
     grants: frozenset[RoleGrant] = frozenset()  # beyond what memberships give
     scope: TokenScope = NO_SCOPE
     personal_team_id: UUID | None = None  # among `roles` as well, while it is switched on
+    is_session: bool = False  # the token is what a log-in by JSON gave
     # What the policy has worked out of the rest: see auth_app.policy.reach.
     worked_out: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     # Who it would be if a role that is being rehearsed were what it shall be. Empty for nearly everybody.
@@ -58,13 +59,18 @@ class Actor:
             shadows = tuple(Shadow(role_id, _as_rehearsed(self, role_id)) for role_id in sorted(roles))
             object.__setattr__(self, "shadows", shadows)
 
-    def through(self, token_id: UUID, scope: TokenScope) -> "Actor":
+    def through(self, token_id: UUID, scope: TokenScope, *, is_session: bool = False) -> "Actor":
         """The same person, by way of a token."""
-        return replace(self, token_id=token_id, scope=scope, worked_out={})
+        return replace(self, token_id=token_id, scope=scope, is_session=is_session, worked_out={})
 
     @property
     def team_ids(self) -> frozenset[UUID]:
         return frozenset(team_id for team_id, _role in self.roles)
+
+    @property
+    def is_signed_in(self) -> bool:
+        """A person in a browser, or one who has logged in by JSON a moment ago; not a program with an API token."""
+        return self.token_id is None or self.is_session
 
     @property
     def share(self) -> tuple[str, str]:

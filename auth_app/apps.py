@@ -21,11 +21,13 @@ class AuthAppConfig(AppConfig):
     def ready(self) -> None:
         from auth_app.decisions import recording
         from auth_app.decisions.finding import tokens_can_be_found
+        from auth_app.events import receivers
         from auth_app.permissions import catalogue
         from auth_app.roles.system import add_system_roles
 
         post_migrate.connect(add_system_roles, sender=self)
 
+        receivers.connect()
         for kind, verbs in PERMITTED.items():
             catalogue.add(kind, *verbs)
         tokens_can_be_found()

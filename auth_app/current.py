@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
 from auth_app.actor import Actor
 from auth_app.decisions.recording import note_stranger
+from auth_app.models import User
 from auth_app.tokens.entries import OutOfScope, TokenEntry, refused_use
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.uses import last_uses
 from auth_app.tokens.work import find_token
-from auth_app.users.work import load_actor
+from auth_app.users.work import load_actor, load_person
 from gatewaysite.context import Phase, set_who
-from gatewaysite.errors import NotSignedIn
+from gatewaysite.errors import Denied, NotSignedIn
 from gatewaysite.phases import during
 from gatewaysite.responses import wants_page
 
@@ -22,6 +24,20 @@ class InvalidCredential(NotSignedIn):
     """Invalid authentication credentials"""
 
     code = "invalid_token"
+
+
+class SessionRequired(Denied):
+    """Access denied: this is for signed-in people, not for API tokens"""
+
+    code = "session_required"
+
+
+class PasswordChangeRequired(Denied):
+    """Password change required: set a new one at /admin/profile/password, or with POST /auth/email/change-password"""
+
+    code = "password_change_required"
+    put_right_at = "account_change_password"
+    headers = {"X-Password-Change-Required": "true"}
 
 
 class TokenLookup:
@@ -39,7 +55,10 @@ def bearer_secret(authorization: str) -> str:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Who is asking. Raises NotSignedIn without a credential, InvalidCredential with a bad one."""
+    """Who is asking. Raises NotSignedIn without a credential, InvalidCredential with a bad one.
+
+    Raises PasswordChangeRequired for a session of somebody who has to do that first. API tokens go on working.
+    """
     known: Actor | None = getattr(request, "actor", None)
     if known is None:
         with during(Phase.AUTH):
@@ -60,6 +79,8 @@ def _find_actor(request: HttpRequest) -> Actor:
     user = request.user
     if not user.is_authenticated:
         raise NotSignedIn
+    if user.password_is_due(timezone.now(), lasts_days=settings.PASSWORD_MAX_AGE_DAYS):
+        raise PasswordChangeRequired
     return load_actor(user.pk, user.email, is_admin=user.is_admin)
 
 
@@ -81,3 +102,20 @@ def used(entry: TokenEntry | None, client: str | None, *, for_a_server: bool = F
     if entry.actor.token_id:
         last_uses.note(entry.actor.token_id, client)
     return entry.actor
+
+
+def person_of(request: HttpRequest) -> tuple[User, bool]:
+    """The person at a browser, or of a log-in by JSON, and whether it was a browser's cookie that said so.
+
+    Open to those who have to change their password first: for where they do. Raises NotSignedIn, and Denied for an API
+    token, which changes no password.
+    """
+    if "Authorization" not in request.headers:
+        if not isinstance(request.user, User):
+            raise NotSignedIn
+        set_who(request.user.email)
+        return request.user, True
+    actor = actor_of(request)
+    if not actor.is_signed_in:
+        raise SessionRequired
+    return load_person(actor.user_id), False

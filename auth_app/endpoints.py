@@ -1,6 +1,7 @@
 """What every JSON endpoint of the control plane has in common: who asks, by which method, with which body."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -12,18 +13,25 @@ from gatewaysite.bodies import parse_json
 from gatewaysite.errors import MethodNotAllowed, TooLarge, UnsupportedMediaType
 
 type Handler = Callable[[Actor], HttpResponse]
+type OpenHandler = Callable[[], HttpResponse]
 
 
 def answer(request: HttpRequest, handlers: Mapping[str, Handler], *, otherwise: str = "") -> HttpResponse:
     """Run the method's handler for whoever is signed in. HEAD is a GET whose body the server leaves out."""
     actor = actor_of(request)
+    bound = {method: partial(handler, actor) for method, handler in handlers.items()}
+    return answer_anybody(request, bound, otherwise=otherwise)
+
+
+def answer_anybody(request: HttpRequest, handlers: Mapping[str, OpenHandler], *, otherwise: str = "") -> HttpResponse:
+    """`answer`, for what is there for people who are not signed in."""
     method = "GET" if request.method == "HEAD" else request.method or ""
     allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     if method == "OPTIONS":
         return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
     if method not in handlers:
         raise MethodNotAllowed(otherwise, allowed=allowed)
-    return handlers[method](actor)
+    return handlers[method]()
 
 
 def json_body(request: HttpRequest) -> Any:

@@ -23,9 +23,15 @@ type View = Callable[..., HttpResponseBase]
 # What of allauth's context a page shows, as plain data.
 type Shown = Callable[[HttpRequest, Context], dict[str, Any]]
 
-# Found wrong by allauth's limits rather than by its rules: the time to come back after, in seconds.
 # Our words for allauth's controls.
-LABELS = {"login": "E-mail", "email": "E-mail"}
+LABELS = {
+    "login": "E-mail",
+    "email": "E-mail",
+    "oldpassword": "Present password",
+    "password1": "New password",
+    "password2": "New password again",
+}
+# Found wrong by allauth's limits rather than by its rules: the time to come back after, in seconds.
 TOO_MANY = {"too_many_login_attempts": 60, "rate_limited": 60}
 
 

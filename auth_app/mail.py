@@ -5,6 +5,7 @@ A letter that cannot be sent is no reason to undo anything: whoever asks for it 
 
 import logging
 import re
+from email.policy import default
 from typing import Any
 
 from django.core.mail import EmailMessage
@@ -15,8 +16,18 @@ from gatewaysite.phases import during
 
 # What may wait for the mail server; see proxy_app.dataplane.lines.line_of.
 SENDS_MAIL = re.compile(r"(/v1)?/(admin/)?teams(/new|/[^/]+/invitations)?/?")
+# Mail servers take 998 characters. Django breaks lines after 78, and links with them, which then cannot be copied from
+# the log of a process or from a file.
+LINE_LENGTH = 900
 
 log = logging.getLogger(__name__)
+
+
+class Letter(EmailMessage):
+    """One whose links stay in one piece."""
+
+    def message(self, *, policy: Any = default) -> Any:
+        return super().message(policy=policy.clone(max_line_length=LINE_LENGTH))
 
 
 def send(template: str, to: str, context: dict[str, Any]) -> bool:
@@ -25,7 +36,7 @@ def send(template: str, to: str, context: dict[str, Any]) -> bool:
     Blocks for as long as the mail server takes, or gatewaysite.mailers.TIMEOUT_S.
     """
     subject, _, body = render_to_string(f"mail/{template}.txt", context).partition("\n")
-    message = EmailMessage(subject.strip(), body.strip() + "\n", to=[to])
+    message = Letter(subject.strip(), body.strip() + "\n", to=[to])
     try:
         with during(Phase.UPSTREAM):
             message.send()

@@ -44,8 +44,13 @@ class Stamp:
 
 def stamp_of(request: HttpRequest, actor: Actor, *, via: str = "api") -> Stamp:
     """Whose write a request is and where it came from."""
+    return stamp_of_person(request, actor.email, via=via)
+
+
+def stamp_of_person(request: HttpRequest, email: str, *, via: str = "ui") -> Stamp:
+    """`stamp_of`, for who is not signed in yet: somebody who sets a password anew."""
     return Stamp(
-        email=actor.email,
+        email=email,
         ip=address_of(request.META.get("REMOTE_ADDR", "")),
         user_agent=NOT_IN_A_LINE.sub("", request.headers.get("User-Agent", "")),
         via=via,

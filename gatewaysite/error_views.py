@@ -5,7 +5,7 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 
-from gatewaysite.errors import BadBody, Denied, GatewayError, NotFound
+from gatewaysite.errors import BadBody, Denied, GatewayError, NotFound, RateLimited, spread
 from gatewaysite.middleware import answer_error, translate
 from gatewaysite.responses import plain_error
 
@@ -34,6 +34,10 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return answer_error(request, NotFound())
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return answer_error(request, RateLimited(retry_after_s=spread(60)))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

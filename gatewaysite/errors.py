@@ -43,6 +43,8 @@ class GatewayError(Exception):
     retry_after_s: int | None = None
     headers: Mapping[str, str] = {}
     decision_id: str | None = None  # by which it is explained
+    # The route of the page where somebody can put it right; whoever opens another is led there.
+    put_right_at: str = ""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])

@@ -99,6 +99,8 @@ def answer_error(request: HttpRequest, error: GatewayError) -> HttpResponse:
         return json_response(error_body(error), status=error.status, headers=error_headers(error))
     if isinstance(error, NotSignedIn):
         return redirect_after(f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}")
+    if error.put_right_at:
+        return redirect_after(error.put_right_at)
     response = render_page(request, "error.html", {"error": error_body(error)}, status=error.status)
     for name, value in error_headers(error).items():
         response[name] = value

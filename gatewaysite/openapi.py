@@ -18,6 +18,7 @@ REASONS = {
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Fields or parameters are wrong; all of them are named.",
+    429: "Too many of these; `Retry-After` says when to try again.",
     503: "The gateway is busy or its database is away; `Retry-After` says when to try again.",
 }
 ERROR: Json = {

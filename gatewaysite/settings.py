@@ -174,6 +174,19 @@ UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
 MAILERS = mailers_of(env.email_url("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="poolgate@localhost")
 
+# --- People ---------------------------------------------------------------------------------------------------------
+
+# Whether anybody may make an account, with an address at one of these domains (none named: at any); and whether an
+# administrator has to let them in then.
+ALLOW_SIGN_UP = env.bool("ALLOW_SIGN_UP", default=False)
+SIGN_UP_DOMAINS = [domain.lower() for domain in env.list("SIGN_UP_DOMAINS", default=[])]
+SIGN_UP_APPROVAL = env.bool("SIGN_UP_APPROVAL", default=True)
+# Days after which a password must be changed; 0: never, as NIST SP 800-63B advises.
+PASSWORD_MAX_AGE_DAYS = env.int("PASSWORD_MAX_AGE_DAYS", default=0)
+# Hours without a request, and in all, after which a session is over.
+SESSION_IDLE_HOURS = env.float("SESSION_IDLE_HOURS", default=24.0)
+SESSION_MAX_HOURS = env.float("SESSION_MAX_HOURS", default=168.0)
+
 # --- The process ---------------------------------------------------------------------------------------------------
 
 # Threads that run the control plane (pages and JSON endpoints), and requests that may wait for one before 503. Views
@@ -255,15 +268,31 @@ ACCOUNT_ADAPTER = "auth_app.login.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "optional"
+# Of those who sign up; whom somebody entered is believed, see auth_app.login.stages.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_FORMS = {
+    "reset_password": "auth_app.passwords.forms.ForgotForm",
+    "signup": "auth_app.login.forms.SignUpForm",
+    "add_email": "auth_app.login.forms.ChangeEmailForm",
+}
+# Nobody gets mail because somebody else typed an address that we do not know.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 # Whoever is signed in may sign in as somebody else.
 ACCOUNT_AUTHENTICATED_LOGIN_REDIRECTS = False
 # Our authorization server stands on its rows and its validator; it fetches no documents of clients itself.
 IDP_OIDC_ADAPTER = "auth_app.oauth.adapter.OAuthAdapter"
 IDP_OIDC_CIMD_ENABLED = False
-# An office behind one address logs in all at once in the morning; guessing is bounded by what fails.
-ACCOUNT_RATE_LIMITS = {"login": "300/m/ip", "login_failed": "30/m/ip,10/m/key"}
+# An office behind one address logs in all at once in the morning; guessing is bounded by what fails. A device that
+# somebody has logged in from before has a count of its own, see auth_app/login/devices.py.
+ACCOUNT_RATE_LIMITS = {
+    "login": "300/m/ip",
+    "login_failed": "30/m/ip,10/m/key,100/d/key",
+    "login_failed_on_a_known_device": "10/m/key",
+}
 
 FORM_RENDERER = "gatewaysite.templates.FormRenderer"
 TEMPLATES = [
@@ -305,6 +334,8 @@ SECURE_CSP = {
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "auth_app.sessions.store"
+SESSION_COOKIE_AGE = int(SESSION_MAX_HOURS * 3600)
 # In a signed cookie: the session, and so the database, is not asked on every page.
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]

@@ -22,4 +22,5 @@ urlpatterns = [
 handler400 = "gatewaysite.error_views.bad_request"
 handler403 = "gatewaysite.error_views.permission_denied"
 handler404 = "gatewaysite.error_views.page_not_found"
+handler429 = "gatewaysite.error_views.too_many_requests"  # django-allauth asks for it
 handler500 = "gatewaysite.error_views.server_error"

@@ -5,6 +5,7 @@ import gc
 import logging
 import sys
 
+from auth_app import outbox
 from auth_app.current import TokenLookup
 from auth_app.decisions.recording import writer as denials
 from auth_app.oauth.documents import Documents
@@ -65,6 +66,7 @@ async def stop() -> None:
     """The reverse: first whatever makes work, then whatever the work needs."""
     Draining.on = True
     Bridge.loop = None
+    await asyncio.to_thread(outbox.close)
     await teller.stop()
     await board.stop()
     await publisher.stop()

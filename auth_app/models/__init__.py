@@ -2,9 +2,10 @@
 
 from auth_app.models.audit import AuditEntry
 from auth_app.models.decisions import Denial
+from auth_app.models.events import AuthEvent
 from auth_app.models.joining import Invitation, JoinRequest
 from auth_app.models.oauth import ClientRecord, Consent, IssuerSubject, SpentSecret, TrustedIssuer
-from auth_app.models.people import User, UserManager
+from auth_app.models.people import PasswordHistory, User, UserManager
 from auth_app.models.rehearsal import RoleShadow, ShadowDifference
 from auth_app.models.roles import Role, RoleGrant
 from auth_app.models.teams import Membership, Team
@@ -14,6 +15,7 @@ from auth_app.models.versions import StateVersion
 __all__ = [
     "ApiToken",
     "AuditEntry",
+    "AuthEvent",
     "ClientRecord",
     "Consent",
     "Denial",
@@ -21,6 +23,7 @@ __all__ = [
     "IssuerSubject",
     "JoinRequest",
     "Membership",
+    "PasswordHistory",
     "Role",
     "RoleGrant",
     "RoleShadow",

@@ -1,6 +1,7 @@
 """People."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -30,6 +31,13 @@ class User(AbstractBaseUser):
     is_admin = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Who is entered by somebody who may do so is believed; who signs up is not until a mail has been answered.
+    email_verified_at = models.DateTimeField(null=True, blank=True, default=timezone.now, editable=False)
+    awaits_approval = models.BooleanField(default=False, editable=False)
+    auth_provider = models.CharField(max_length=50, default="local", editable=False)
+    # They get nowhere but to the page that changes it.
+    must_change_password = models.BooleanField(default=False)
+    password_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -50,3 +58,20 @@ class User(AbstractBaseUser):
             from auth_app.teams.personal import add_personal_team  # which knows teams, and so people
 
             add_personal_team(self)
+
+    def password_is_due(self, now: datetime, *, lasts_days: int) -> bool:
+        """Whether it must be changed before anything else. `lasts_days`: 0 for ever."""
+        if self.must_change_password or not lasts_days or not self.has_usable_password():
+            return self.must_change_password
+        return now - (self.password_changed_at or self.created_at) > timedelta(days=lasts_days)
+
+
+class PasswordHistory(models.Model):
+    """A password somebody had, as its hash, so that it does not come again."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="former_passwords")
+    password = models.CharField(max_length=128, editable=False)
+    until = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.until:%Y-%m-%d}"

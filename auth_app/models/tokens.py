@@ -16,7 +16,12 @@ class ApiToken(models.Model):
     What its scope allows its owner must be allowed too, now: see auth_app.policy. Null and empty mean no limit.
     """
 
+    class Kind(models.TextChoices):
+        API = "api"
+        SESSION = "session"  # what a log-in by JSON gives: for minutes, and in nobody's list
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.API, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=200)
     description = models.CharField(max_length=1000, blank=True)

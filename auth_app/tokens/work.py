@@ -24,7 +24,7 @@ from gatewaysite.validation import bad_field
 
 KIND = "tokens"
 OWNER_COLUMNS = ("user_id", "user__email", "user__is_admin")
-COLUMNS = ("id", *OWNER_COLUMNS, *SCOPE_COLUMNS, *USE_COLUMNS)
+COLUMNS = ("id", "kind", *OWNER_COLUMNS, *SCOPE_COLUMNS, *USE_COLUMNS)
 
 
 def find_token(secret_hash: bytes) -> TokenEntry | None:
@@ -38,7 +38,8 @@ def find_token(secret_hash: bytes) -> TokenEntry | None:
         user_id = row["user_id"]
         actor = Actor(
             user_id, row["user__email"], row["user__is_admin"], token_id=row["id"],
-            scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)), **standing_of(user_id),
+            scope=scope_of(*(row[name] for name in SCOPE_COLUMNS)), is_session=row["kind"] == ApiToken.Kind.SESSION,
+            **standing_of(user_id),
         )  # fmt: skip
         return entry_of(actor, row)
 
@@ -195,18 +196,18 @@ def revoke_token(actor: Actor, key: str, why: str, stamp: Stamp, *, anybodys: bo
 
 
 def _own(actor: Actor, verb: str) -> QuerySet[ApiToken]:
-    if actor.token_id is not None:
+    if not actor.is_signed_in:
         raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
     if reach(actor, f"{KIND}.{verb}").own is None:
         raise denied(actor, f"{KIND}.{verb}", Wanted(KIND, "private", None))
-    return ApiToken.objects.filter(user_id=actor.user_id)
+    return ApiToken.objects.filter(kind=ApiToken.Kind.API, user_id=actor.user_id)
 
 
 def _everybodys(actor: Actor, verb: str) -> QuerySet[ApiToken]:
-    if actor.token_id is not None:
+    if not actor.is_signed_in:
         raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
     require(actor, f"{KIND}.{verb}")
-    return ApiToken.objects.all()
+    return ApiToken.objects.filter(kind=ApiToken.Kind.API)
 
 
 def _one(rows: QuerySet[ApiToken], key: str) -> ApiToken:

@@ -126,15 +126,22 @@ def load_actor(user_id: UUID, email: str, *, is_admin: bool) -> Actor:
         return Actor(user_id, email, is_admin, **standing_of(user_id))
 
 
-def ensure_administrator(email: str, password: str) -> tuple[UUID, bool]:
-    """The first administrator's id, and whether it was made now. An existing person's password is left alone."""
+def ensure_administrator(email: str, password: str, *, generated: bool = False) -> tuple[UUID, bool]:
+    """The first administrator's id, and whether it was made now. An existing person's password is left alone.
+
+    One that was `generated` was printed somewhere, so it is changed at the first log-in.
+    """
     password_hash = make_password(password)  # slow on purpose: before the block, not in it
     with transaction.atomic(durable=True):
         email = User.objects.normalize_email(email)
-        user, created = User.objects.get_or_create(
-            email__iexact=email, defaults={"email": email, "is_admin": True, "password": password_hash}
-        )
+        new = {"email": email, "is_admin": True, "password": password_hash, "must_change_password": generated}
+        user, created = User.objects.get_or_create(email__iexact=email, defaults=new)
         if not user.is_admin:
             user.is_admin = True
             user.save(update_fields=["is_admin"])
         return user.pk, created
+
+
+def load_person(user_id: UUID) -> User:
+    """The row, for rules that look at it. A single query needs no block."""
+    return User.objects.get(pk=user_id)

@@ -5,6 +5,7 @@ import re
 from django.http import parse_cookie
 
 from auth_app.mail import sends_mail
+from auth_app.passwords.paths import is_slow
 from auth_app.recognition import is_opened_so, is_recognised
 from gatewaysite.types import Scope
 
@@ -22,7 +23,7 @@ def line_of(scope: Scope) -> str:
     same threads.
     """
     path = scope["path"]
-    if path == "/login":
+    if is_slow(scope["method"], path):
         return "slow"
     if path.startswith("/static/"):
         return "files"

@@ -16,6 +16,7 @@ from prometheus_client.registry import REGISTRY
 
 from auth_app.decision import on_decision
 from auth_app.rehearsal.tally import on_difference
+from auth_app.signals import letter, signed_in
 from gatewaysite.context import Phase
 from gatewaysite.db import ledger
 from gatewaysite.db.units import take_back_from_the_dead
@@ -68,6 +69,24 @@ _decided = cache(POLICY.labels)
 ALLOWED = POLICY.labels("allow", "enforce", "")
 on_decision.append(count_decision)
 on_difference.append(count_difference)
+
+
+SIGN_INS = Counter(
+    "gateway_sign_ins_total",
+    "Log-ins and what else people did to their way in, by how it ended: success, failure, limited.",
+    ["event", "outcome"],
+)
+LETTERS = Counter("gateway_letters_total", "Letters that nobody waited for: sent, failed, dropped.", ["outcome"])
+
+
+@receiver(signed_in)
+def count_sign_in(event: str, outcome: str, **_signal: Any) -> None:
+    SIGN_INS.labels(event, outcome).inc()
+
+
+@receiver(letter)
+def count_letter(outcome: str, **_signal: Any) -> None:
+    LETTERS.labels(outcome).inc()
 
 
 @receiver(refused)

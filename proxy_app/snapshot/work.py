@@ -66,7 +66,9 @@ def load_access() -> Access:
     }  # fmt: skip
     tokens = {}
     for row in rows:
-        actor = people[row["user_id"]].through(row["id"], scope_of(*(row[name] for name in SCOPE_COLUMNS)))
+        actor = people[row["user_id"]].through(
+            row["id"], scope_of(*(row[name] for name in SCOPE_COLUMNS)), is_session=row["kind"] == ApiToken.Kind.SESSION
+        )
         actor = with_rates(actor, row["rate_limit"], team_limits)
         if entry := entry_of(actor, row):
             tokens[bytes(row["secret_hash"])] = entry

@@ -31,6 +31,7 @@ def test_a_first_start_makes_an_administrator_and_tells_the_password_and_a_token
     user = User.objects.get()
     assert (user.email, user.is_admin) == ("admin@example.com", True)
     assert user.check_password(told["password (shown once)"])
+    assert user.must_change_password, "it was printed"
     found = find_token(hash_secret(told["API token (shown once)"]))
     assert found is not None
     assert found.actor.is_admin
@@ -44,6 +45,7 @@ def test_a_password_that_was_given_is_used_and_not_repeated(settings: Settings) 
     assert "password (shown once)" not in told
     assert "given by the operator" not in str(told)
     assert User.objects.get().check_password("given by the operator")
+    assert not User.objects.get().must_change_password
     settings.ADMIN_PASSWORD = "another"
     bootstrap()
     assert User.objects.get().check_password("given by the operator")

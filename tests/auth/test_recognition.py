@@ -245,7 +245,7 @@ def test_only_those_recognised_get_the_threads_that_are_spared(admin: Visitor) -
     def line(**changed: str) -> str:
         cookies = {name: morsel.value for name, morsel in admin.client.cookies.items()} | changed
         header = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        return line_of({"path": PAGE, "headers": [(b"cookie", header.encode())]})
+        return line_of({"method": "GET", "path": PAGE, "headers": [(b"cookie", header.encode())]})
 
     assert line() == "main"
     assert status(admin) == 200
@@ -261,7 +261,7 @@ def test_having_been_on_one_of_these_pages_opens_the_others(admin: Visitor, data
     database.fails(RuntimeError("asked"))
     assert admin.get(other).status_code in {200, 404}
     cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in admin.client.cookies.items())
-    assert line_of({"path": other, "headers": [(b"cookie", cookies.encode())]}) == "spare"
+    assert line_of({"method": "GET", "path": other, "headers": [(b"cookie", cookies.encode())]}) == "spare"
 
 
 def test_who_was_not_here_before_waits_for_the_database(admin: Visitor, database: Database) -> None:

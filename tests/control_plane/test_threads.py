@@ -150,19 +150,29 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
 
 
 @pytest.mark.parametrize(
-    ("path", "line"),
+    ("method", "path", "line"),
     [
-        ("/admin/connections", "main"),  # until somebody is recognised
-        ("/admin/upstreams/x/recreate", "waiting"),
-        ("/static/poolgate.css", "files"),
-        ("/login", "slow"),
-        ("/admin/tools/x/call", "waiting"),
-        ("/admin/tools", "main"),
-        ("/tools", "main"),
+        ("GET", "/admin/connections", "main"),  # until somebody is recognised
+        ("POST", "/admin/upstreams/x/recreate", "waiting"),
+        ("GET", "/static/poolgate.css", "files"),
+        ("GET", "/login", "slow"),
+        ("POST", "/login/reset/abc-def", "slow"),
+        ("POST", "/login/sign-up", "slow"),
+        ("POST", "/admin/profile/password", "slow"),
+        ("GET", "/admin/profile/password", "main"),
+        ("POST", "/v1/auth/email/login", "slow"),
+        ("POST", "/auth/login", "slow"),
+        ("PATCH", "/auth/email/admin/users/ann@example.com", "slow"),
+        ("GET", "/auth/email/admin/users/ann@example.com", "main"),
+        ("POST", "/auth/email/admin/users/ann@example.com/unlock", "main"),
+        ("POST", "/admin/users/new", "slow"),
+        ("POST", "/admin/tools/x/call", "waiting"),
+        ("GET", "/admin/tools", "main"),
+        ("GET", "/tools", "main"),
     ],
 )
-def test_each_path_has_its_line(path: str, line: str) -> None:
-    assert line_of({"method": "GET", "path": path, "query_string": b"", "headers": []}) == line
+def test_each_path_has_its_line(method: str, path: str, line: str) -> None:
+    assert line_of({"method": method, "path": path, "query_string": b"", "headers": []}) == line
 
 
 async def test_made_up_sessions_and_a_slow_database_keep_nobody_from_the_files_and_the_page(

@@ -53,6 +53,14 @@ def every_path() -> list[str]:
         "/admin/audit",
         f"/admin/audit/{an_entry().pk}",
         f"/admin/roles/{Role.objects.get(name='platform_viewer').pk}/rehearsal",
+        "/admin/users",
+        "/admin/users/new",
+        f"/admin/users/{a_user().pk.hex}",
+        f"/admin/users/{a_user().pk.hex}/delete",
+        "/admin/profile",
+        "/admin/profile/password",
+        "/admin/profile/email",
+        "/admin/profile/sessions",
     ]
     team = a_team("Blue", owner=a_user(), description="What it is")
     for slug, key in (*((slug, item.pk) for slug, item in items), ("teams", team.pk)):

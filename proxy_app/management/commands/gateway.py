@@ -68,10 +68,11 @@ class Command(BaseCommand):
         if 0 < len(settings.GATEWAY_BOOTSTRAP_TOKEN) < token_secrets.MIN_LENGTH:
             raise CommandError(f"GATEWAY_BOOTSTRAP_TOKEN must have at least {token_secrets.MIN_LENGTH} characters.")
         password = settings.ADMIN_PASSWORD or get_random_string(20)
-        user_id, created = ensure_administrator(settings.ADMIN_EMAIL, password)
+        generated = not settings.ADMIN_PASSWORD
+        user_id, created = ensure_administrator(settings.ADMIN_EMAIL, password, generated=generated)
         remark = "" if created else " (since an earlier start, whose password stays)"
         self.stdout.write(f"administrator: {settings.ADMIN_EMAIL}{remark}")
-        if created and not settings.ADMIN_PASSWORD:
+        if created and generated:
             self.stdout.write(f"password (shown once): {password}")
         if settings.GATEWAY_BOOTSTRAP_TOKEN:
             ensure_token(user_id, BOOTSTRAP_TOKEN, settings.GATEWAY_BOOTSTRAP_TOKEN)

@@ -1,0 +1,19 @@
+"""Where people are administered."""
+
+from django.urls import path
+
+from auth_app.people import api, pages
+
+api_urlpatterns = [
+    path("auth/email/admin/users", api.users, name="api-users"),
+    path("auth/email/admin/users/<key>", api.user, name="api-users-item"),
+    path("auth/email/admin/users/<key>/unlock", api.unlock, name="api-users-unlock"),
+    path("auth/email/admin/events", api.events, name="api-users-events"),
+]
+page_urlpatterns = [
+    path("admin/users", pages.people, name="page-people"),
+    path("admin/users/new", pages.new, name="page-people-new"),
+    path("admin/users/<key>", pages.person, name="page-person"),
+    path("admin/users/<key>/delete", pages.delete, name="page-person-delete"),
+    path("admin/users/<key>/<action>", pages.act, name="page-person-act"),
+]
