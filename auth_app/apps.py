@@ -8,6 +8,7 @@ PERMITTED = {
     "issuers": ("read", "create", "update", "delete"),
     "oauth_clients": ("read", "create", "update", "delete"),
     "roles": ("read", "create", "update", "delete", "grant"),
+    "sso": ("read", "create", "update", "delete", "approve"),
     "teams": ("read", "create", "update", "delete", "join", "manage_members"),
     "tokens": ("read", "create", "update", "revoke"),
     "users": ("read", "create", "update", "delete"),
@@ -24,6 +25,7 @@ class AuthAppConfig(AppConfig):
         from auth_app.events import receivers
         from auth_app.permissions import catalogue
         from auth_app.roles.system import add_system_roles
+        from auth_app.second_factor import events
 
         post_migrate.connect(add_system_roles, sender=self)
 
@@ -32,3 +34,4 @@ class AuthAppConfig(AppConfig):
             catalogue.add(kind, *verbs)
         tokens_can_be_found()
         recording.connect()
+        events.connect()

@@ -9,6 +9,7 @@ from django.utils import timezone
 from auth_app.actor import Actor
 from auth_app.decisions.recording import note_stranger
 from auth_app.models import User
+from auth_app.second_factor.required import check_second_factor
 from auth_app.tokens.entries import OutOfScope, TokenEntry, refused_use
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.uses import last_uses
@@ -81,7 +82,9 @@ def _find_actor(request: HttpRequest) -> Actor:
         raise NotSignedIn
     if user.password_is_due(timezone.now(), lasts_days=settings.PASSWORD_MAX_AGE_DAYS):
         raise PasswordChangeRequired
-    return load_actor(user.pk, user.email, is_admin=user.is_admin)
+    actor = load_actor(user.pk, user.email, is_admin=user.is_admin)
+    check_second_factor(actor)
+    return actor
 
 
 def used(entry: TokenEntry | None, client: str | None, *, for_a_server: bool = False) -> Actor:

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods
 
 from gatewaysite.controls import Field, control
-from gatewaysite.errors import spread
+from gatewaysite.errors import RateLimited, spread
 from gatewaysite.responses import render_page
 
 type Context = Mapping[str, Any]
@@ -42,6 +42,8 @@ def hosted(view: View, template: str, shown: Shown) -> View:
     @wraps(view)
     def page(request: HttpRequest, **values: Any) -> HttpResponseBase:
         response = view(request, **values)
+        if response.status_code == 429:
+            raise RateLimited("Too many attempts; try again in a minute.", retry_after_s=60)
         if isinstance(response, TemplateResponse) and not response.is_rendered:
             return _shown(request, response, template, shown)
         if isinstance(response, HttpResponseRedirect) and request.method == "POST":

@@ -7,7 +7,9 @@ from auth_app.oauth.openapi import ISSUERS
 from auth_app.people.openapi import PEOPLE
 from auth_app.rehearsal.openapi import REHEARSALS
 from auth_app.roles.openapi import ROLES
+from auth_app.second_factor.openapi import SECOND_FACTOR
+from auth_app.sso.openapi import SSO
 from auth_app.teams.openapi import TEAMS
 from auth_app.tokens.openapi import TOKENS
 
-ROOMS = (ACCOUNT, PEOPLE, TOKENS, TEAMS, ROLES, REHEARSALS, DECISIONS, AUDIT, ISSUERS)
+ROOMS = (ACCOUNT, PEOPLE, SECOND_FACTOR, TOKENS, TEAMS, ROLES, REHEARSALS, SSO, ISSUERS, DECISIONS, AUDIT)

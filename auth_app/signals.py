@@ -6,3 +6,5 @@ from django.dispatch import Signal
 signed_in = Signal()
 # A letter that nobody waits for was sent, was not, or found the outbox full: `outcome`.
 letter = Signal()
+# Somebody signed in through a provider, or tried to: `provider` is its short name, `outcome` one word.
+sso_signed_in = Signal()

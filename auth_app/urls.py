@@ -9,6 +9,8 @@ from auth_app.people import urls as people
 from auth_app.profile.urls import page_urlpatterns as profile
 from auth_app.rehearsal import urls as rehearsal
 from auth_app.roles import urls as roles
+from auth_app.second_factor import urls as second_factor
+from auth_app.sso import urls as sso
 from auth_app.teams import urls as teams
 from auth_app.tokens import urls as tokens
 
@@ -22,6 +24,8 @@ api_urlpatterns = [
     *decisions.api_urlpatterns,
     *audit.api_urlpatterns,
     *rehearsal.api_urlpatterns,
+    *second_factor.api_urlpatterns,
+    *sso.api_urlpatterns,
 ]
 page_urlpatterns = [
     *login_urls,
@@ -34,4 +38,6 @@ page_urlpatterns = [
     *decisions.page_urlpatterns,
     *audit.page_urlpatterns,
     *rehearsal.page_urlpatterns,
+    *second_factor.page_urlpatterns,
+    *sso.page_urlpatterns,
 ]

@@ -42,6 +42,13 @@ ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
 # An administrator's API token with exactly this secret exists; at least 32 characters.
 GATEWAY_BOOTSTRAP_TOKEN = env.str("GATEWAY_BOOTSTRAP_TOKEN", default="")
 
+# Who needs a second factor to go on after logging in: nobody, administrators, everybody.
+REQUIRE_SECOND_FACTOR = env.str("REQUIRE_SECOND_FACTOR", default="nobody")
+if REQUIRE_SECOND_FACTOR not in ("nobody", "administrators", "everybody"):
+    raise ImproperlyConfigured(
+        f"REQUIRE_SECOND_FACTOR is nobody, administrators or everybody, not {REQUIRE_SECOND_FACTOR!r}"
+    )
+
 # --- Database doorway ----------------------------------------------------------------------------------------------
 
 # Connections one worker process may hold in its pool; up to 5 more are outside it:
@@ -293,6 +300,24 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "30/m/ip,10/m/key,100/d/key",
     "login_failed_on_a_known_device": "10/m/key",
 }
+
+# Providers are rows (auth_app/sso). What they say of people counts as far as those say; none of their tokens is kept.
+SOCIALACCOUNT_ADAPTER = "auth_app.sso.adapter.SocialAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+
+MFA_ADAPTER = "auth_app.second_factor.adapter.MFAAdapter"
+MFA_FORMS = {
+    "add_webauthn": "auth_app.second_factor.forms.Add",
+    "login_webauthn": "auth_app.second_factor.forms.Login",
+    "authenticate_webauthn": "auth_app.second_factor.forms.Authenticate",
+    "reauthenticate_webauthn": "auth_app.second_factor.forms.Reauthenticate",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# A passkey cannot be guessed; the limit of an address is that of log-ins.
+MFA_RATE_LIMITS = {"webauthn_login": ACCOUNT_RATE_LIMITS["login"]}
 
 FORM_RENDERER = "gatewaysite.templates.FormRenderer"
 TEMPLATES = [

@@ -22,6 +22,8 @@ class ProxyAppConfig(AppConfig):
         """Constructs only: this runs before gunicorn forks, so no loop, thread or socket may exist yet."""
         from auth_app.decisions.finding import can_be_found
         from auth_app.permissions import catalogue
+        from auth_app.sso.outgoing import Outgoing
+        from proxy_app.dataplane import outside
         from proxy_app.registry.kinds import KINDS
         from proxy_app.upstream.client import install
 
@@ -31,6 +33,7 @@ class ProxyAppConfig(AppConfig):
         for name, verbs in OPERATIONS.items():
             catalogue.add(name, *verbs)
         install(settings)
+        Outgoing.send, Outgoing.check = staticmethod(outside.ask), staticmethod(outside.check)
 
 
 async def open_upstreams() -> None:

@@ -26,8 +26,12 @@ from auth_app.models import User
 from auth_app.passwords.rules import check_new
 from auth_app.passwords.work import store_password
 from auth_app.profile.work import is_taken
-from auth_app.stamps import stamp_of_person
+from auth_app.sso.sessions.work import note_session
+from auth_app.stamps import Stamp, address_of, stamp_of_person
 from gatewaysite.responses import redirect_after
+
+# What a session keeps of the provider it began at.
+FROM_PROVIDER = "from_provider"
 
 
 class Backend(AuthenticationBackend):
@@ -72,15 +76,30 @@ class AccountAdapter(DefaultAccountAdapter):
         return [ours if stage == theirs else stage for stage in super().get_login_stages()]
 
     def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **values: Any) -> HttpResponse | None:
-        """Who waits to be let in still has to answer our letter; without an account that is on, nobody gets further."""
-        if values["signup"] and not user.is_active:
+        """Every way in comes through here, before its stages.
+
+        Who waits to be let in still has to answer our letter; without an account that is on, nobody gets further. Of
+        somebody who comes from a provider the session keeps what ends it there.
+        """
+        request.session.pop(FROM_PROVIDER, None)
+        if (login := (values.get("signal_kwargs") or {}).get("sociallogin")) is not None:
+            request.session[FROM_PROVIDER] = login.arrival.session
+        elif values["signup"] and not user.is_active:
             return None
         return super().pre_login(request, user, **values)
 
     def post_login(self, request: HttpRequest, user: AbstractBaseUser, **values: Any) -> HttpResponse:
-        response = super().post_login(request, user, **values)
-        remember_device(request, response, user.email)  # type: ignore[attr-defined]
+        """After the last stage."""
+        assert isinstance(user, User)  # noqa: S101 (there is no other model)
+        response: HttpResponse = super().post_login(request, user, **values)
+        remember_device(request, response, user.email)
+        if facts := request.session.get(FROM_PROVIDER):
+            note_session(user, request.session.session_key or "", facts, _stamp(request, user))
         return response
+
+    def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
+        """Says no more than a wrong password does."""
+        return redirect_after("login")
 
     # --- Passwords and accounts
 
@@ -156,6 +175,15 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Our pages say themselves what has happened."""
+
+
+def _stamp(request: HttpRequest, user: AbstractBaseUser) -> Stamp:
+    return Stamp(
+        email=user.get_username(),
+        ip=address_of(request.META.get("REMOTE_ADDR", "")),
+        via="sso",
+        request_id=getattr(request, "request_id", ""),
+    )
 
 
 def safe_target(target: str) -> str:

@@ -12,8 +12,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from auth_app.hosted import Context, errors_of, fields_of, hosted
-from auth_app.login.adapter import safe_target
+from auth_app.login.adapter import FROM_PROVIDER, safe_target
 from auth_app.recognition import forget
+from auth_app.sso.leaving import end_there
+from auth_app.sso.work import offers
 from gatewaysite.errors import NotFound
 from gatewaysite.responses import render_page
 
@@ -28,6 +30,8 @@ def _login(request: HttpRequest, context: Context) -> dict[str, Any]:
         "email": request.POST.get("login", ""),
         "next": safe_target(asked.get(REDIRECT_FIELD_NAME, "")),
         "sign_up": settings.ALLOW_SIGN_UP,
+        "providers": offers(),
+        "passkey_failed": request.GET.get("passkey") == "failed",
     }
 
 
@@ -36,8 +40,15 @@ login = hosted(views.login, "login.html", _login)
 
 
 def logout(request: HttpRequest) -> HttpResponse:
-    """Log out, and be recognised no more."""
+    """Log out, and be recognised no more. Whoever came from a provider that can end its session too is sent there.
+
+    By a page of ours: a form of ours may lead nowhere else, redirects included.
+    """
+    leaving = request.session.get(FROM_PROVIDER, {}) if request.method == "POST" else {}
     response = LogoutView.as_view()(request)
+    if url := end_there(leaving):
+        response = render_page(request, "logged_out.html", {"url": url})
+        response["Cache-Control"] = "no-store"
     forget(response)
     return response
 

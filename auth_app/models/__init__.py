@@ -8,6 +8,7 @@ from auth_app.models.oauth import ClientRecord, Consent, IssuerSubject, SpentSec
 from auth_app.models.people import PasswordHistory, User, UserManager
 from auth_app.models.rehearsal import RoleShadow, ShadowDifference
 from auth_app.models.roles import Role, RoleGrant
+from auth_app.models.sso import SsoApproval, SsoProvider, SsoSession
 from auth_app.models.teams import Membership, Team
 from auth_app.models.tokens import ApiToken
 from auth_app.models.versions import StateVersion
@@ -29,6 +30,9 @@ __all__ = [
     "RoleShadow",
     "ShadowDifference",
     "SpentSecret",
+    "SsoApproval",
+    "SsoProvider",
+    "SsoSession",
     "StateVersion",
     "Team",
     "TrustedIssuer",

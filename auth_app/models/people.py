@@ -29,6 +29,8 @@ class User(AbstractBaseUser):
     email = models.EmailField(unique=True)
     full_name = models.CharField(max_length=200, blank=True)
     is_admin = models.BooleanField(default=False)
+    # The provider whose rules made this person an administrator, and take it away again; none: by hand.
+    admin_by = models.ForeignKey("auth_app.SsoProvider", models.SET_NULL, null=True, blank=True, related_name="+")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Who is entered by somebody who may do so is believed; who signs up is not until a mail has been answered.

@@ -43,7 +43,9 @@ class RoleGrant(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     granted_by = models.CharField(max_length=254, blank=True)
     granted_at = models.DateTimeField(default=timezone.now, editable=False)
+    # manual, or sso: then by the rules of that provider, which take it away again.
     source = models.CharField(max_length=20, default="manual")
+    sso_provider = models.ForeignKey("auth_app.SsoProvider", models.CASCADE, null=True, blank=True, related_name="+")
 
     class Meta:
         constraints = [

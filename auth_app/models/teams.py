@@ -51,6 +51,9 @@ class Membership(models.Model):
     role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     invited_by = models.CharField(max_length=254, blank=True)
+    # manual, or sso: then by the rules of that provider, which take it away again.
+    source = models.CharField(max_length=20, default="manual")
+    sso_provider = models.ForeignKey("auth_app.SsoProvider", models.CASCADE, null=True, blank=True, related_name="+")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once")]

@@ -3,7 +3,7 @@
 import re
 
 # With and without /v1, as the JSON endpoints are. Deciding takes a look at each request's path, before Django sees it.
-ANYBODYS = r"/login|/login/(sign-up|reset/.*)|/admin/profile/(password(/set)?|email)"
+ANYBODYS = r"/login|/login/(sign-up|reset/.*)|/admin/profile/(password(/set)?|email|confirm)"
 JSON = r"(/v1)?/auth/(login|email/(login|register|change-password|reset-password/.*|admin/users(/[^/]+)?))"
 PEOPLE = r"/admin/users/(new|[^/]+/password)"
 WHERE = re.compile(f"{ANYBODYS}|{JSON}|{PEOPLE}")

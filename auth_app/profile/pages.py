@@ -30,6 +30,8 @@ NAME_LENGTH = 200
 WAYS_IN = (
     ("account_change_password", "Change the password", "It ends every other session; API tokens go on working."),
     ("account_email", "Change the e-mail address", "The new one counts once you have opened the link we send to it."),
+    ("mfa_index", "Second factor", "An app or a passkey beside the password, and codes for when you have lost it."),
+    ("page-apps", "Connected apps", "Programs that act for you, what each may do, and a button to end it."),
     ("page-sessions", "See where you are signed in", "Every browser, since when, and a button to end it."),
 )
 

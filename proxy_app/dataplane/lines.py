@@ -9,18 +9,21 @@ from auth_app.passwords.paths import is_slow
 from auth_app.recognition import is_opened_so, is_recognised
 from gatewaysite.types import Scope
 
-# Views that call an upstream.
-WAITING = re.compile(r"/admin/(tools/.*/call|routes/.*/try|upstreams/.*/recreate)")
+# Views that call an upstream, or ask a provider people sign in at.
+WAITING = re.compile(
+    r"/admin/(tools/.*/call|routes/.*/try|upstreams/.*/recreate|sso/[^/]+/test)"
+    r"|(/v1)?/auth/sso/(login|callback|logout)/.*|/login/sso/.*"
+)
 
 
 def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
-    Forms that call an upstream show its answer, letters wait for the mail server, and a client of OAuth may be
-    described by a document that is fetched first. A log-in computes for as long as it takes to make guessing
-    expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is asked when all threads
-    hang: those pages can do without the database for whoever is recognised, and nobody else may wait for it on the
-    same threads.
+    Forms that call an upstream show its answer, a provider is asked who somebody is, letters wait for the mail server,
+    and a client of OAuth may be described by a document that is fetched first. A log-in computes for as long as it
+    takes to make guessing expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is
+    asked when all threads hang: those pages can do without the database for whoever is recognised, and nobody else may
+    wait for it on the same threads.
     """
     path = scope["path"]
     if is_slow(scope["method"], path):

@@ -16,7 +16,7 @@ from prometheus_client.registry import REGISTRY
 
 from auth_app.decision import on_decision
 from auth_app.rehearsal.tally import on_difference
-from auth_app.signals import letter, signed_in
+from auth_app.signals import letter, signed_in, sso_signed_in
 from gatewaysite.context import Phase
 from gatewaysite.db import ledger
 from gatewaysite.db.units import take_back_from_the_dead
@@ -47,6 +47,16 @@ REJECTIONS = Counter(
     "Requests refused at once because of a limit or trouble of ours.",
     ["reason", "route_kind"],
 )
+SSO_LOG_INS = Counter(
+    "gateway_sso_logins_total",
+    "Log-ins through a provider, by how they ended.",
+    ["provider", "outcome"],
+)
+
+
+@receiver(sso_signed_in)
+def count_sso_log_in(provider: str, outcome: str, **_signal: Any) -> None:
+    SSO_LOG_INS.labels(provider, outcome).inc()
 
 
 POLICY = Counter(

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from itertools import batched
 from typing import Any
-from uuid import UUID
 
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Model
 
-from proxy_app.upstream.secrets import CannotUnseal, open_sealed, seal
+from gatewaysite.secrets import CannotUnseal, open_sealed, seal
 
 ROWS_PER_UNIT = 50  # nobody who saves one of these rows waits for longer than these take
 
@@ -17,35 +18,47 @@ ROWS_PER_UNIT = 50  # nobody who saves one of these rows waits for longer than t
 def reseal() -> tuple[int, list[str]]:
     """How many credentials were sealed anew, and where one is that none of the present keys opens."""
     done, unreadable = 0, []
-    for model, column in sealed_columns():
+    for model, column, members in sealed_places():
         for ids in batched(_filled(model, column), ROWS_PER_UNIT):
-            resealed, closed = _reseal_rows(model, column, ids)
+            resealed, closed = _reseal_rows(model, column, members, ids)
             done += resealed
             unreadable += [f"{model._meta.db_table}.{column} {id}" for id in closed]
     return done, unreadable
 
 
-def sealed_columns() -> Iterator[tuple[type[Model], str]]:
-    """A column that holds something sealed is called so."""
-    for model in apps.get_app_config("proxy_app").get_models():
-        yield from ((model, field.name) for field in model._meta.concrete_fields if field.name.startswith("sealed_"))
+def sealed_places() -> Iterator[tuple[type[Model], str, tuple[str, ...]]]:
+    """Columns that hold something sealed, and which members of theirs do; ours are called so, and hold nothing else."""
+    for app in ("auth_app", "proxy_app"):
+        for model in apps.get_app_config(app).get_models():
+            names = (field.name for field in model._meta.concrete_fields if field.name.startswith("sealed_"))
+            yield from ((model, name, ()) for name in names)
+    yield Authenticator, "data", ("secret", "seed")
+    yield SocialAccount, "extra_data", ("sealed",)
 
 
-def _filled(model: type[Model], column: str) -> list[UUID]:
+def _filled(model: type[Model], column: str) -> list[Any]:
     return list(model._default_manager.exclude(**{column: ""}).values_list("pk", flat=True))
 
 
-def _reseal_rows(model: type[Model], column: str, ids: tuple[UUID, ...]) -> tuple[int, list[UUID]]:
+def _reseal_rows(
+    model: type[Model], column: str, members: tuple[str, ...], ids: tuple[Any, ...]
+) -> tuple[int, list[Any]]:
     """With the rows locked, so that a credential somebody saves meanwhile is not overwritten with the old one."""
     resealed: list[Any] = []
-    closed: list[UUID] = []
+    closed: list[Any] = []
     with transaction.atomic(durable=True):
         rows = model._default_manager.select_for_update().filter(pk__in=ids).only("pk", column).order_by("pk")
         for row in rows:
             try:
-                setattr(row, column, seal(open_sealed(getattr(row, column))))
+                setattr(row, column, _resealed(getattr(row, column), members))
                 resealed.append(row)
             except CannotUnseal:
                 closed.append(row.pk)
         model._default_manager.bulk_update(resealed, [column])
     return len(resealed), closed
+
+
+def _resealed(value: Any, members: tuple[str, ...]) -> Any:
+    if not members:
+        return seal(open_sealed(value))
+    return value | {name: seal(open_sealed(value[name])) for name in members if value.get(name)}

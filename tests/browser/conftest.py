@@ -53,7 +53,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "SECRET_KEY": "only-for-browser-tests",
             "PORT": str(port),
             "WORKERS": "1",
-            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            # A name, as passkeys want one.
+            "PUBLIC_URL": f"http://localhost:{port}",
             "ADMIN_EMAIL": EMAIL,
             "ADMIN_PASSWORD": PASSWORD,
             "UPSTREAM_ALLOWED_NETWORKS": "127.0.0.0/8",
@@ -64,7 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         demo = ["manage.py", "gateway", "demo-upstream", "--port", str(demo_port)]
         stack.enter_context(running(demo, environment))
         stack.enter_context(running(["-m", "gunicorn", "--config", "gunicorn.conf.py"], environment))
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://localhost:{port}"
         wait_until(lambda: accepts(demo_port), "the demo upstream")
         wait_until(lambda: is_ready(url), "the gateway")
         yield Site(url, f"http://127.0.0.1:{demo_port}/mcp", run_folder)
@@ -104,7 +105,7 @@ def log_in(page: Page) -> None:
     page.goto("/login")
     page.fill("#login", EMAIL)
     page.fill("#password", PASSWORD)
-    page.click("text=Log in >> nth=-1")
+    page.click("button:text-is('Log in')")
     page.wait_for_url("**/admin")
 
 

@@ -169,6 +169,14 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
         ("POST", "/admin/tools/x/call", "waiting"),
         ("GET", "/admin/tools", "main"),
         ("GET", "/tools", "main"),
+        ("GET", "/login/sso/main", "waiting"),
+        ("GET", "/auth/sso/login/main", "waiting"),
+        ("GET", "/v1/auth/sso/login/main", "waiting"),
+        ("GET", "/auth/sso/callback/main", "waiting"),
+        ("GET", "/auth/sso/logout/main", "waiting"),
+        ("GET", "/admin/sso/main", "main"),
+        ("POST", "/admin/sso/main/test", "waiting"),
+        ("POST", "/admin/profile/confirm", "slow"),
     ],
 )
 def test_each_path_has_its_line(method: str, path: str, line: str) -> None:

@@ -254,7 +254,7 @@ def test_a_gateway_shows_why_it_fails_what_it_offers_and_what_was_not_taken(admi
     assert "The upstream refused the credential. <code>upstream_auth</code>" in page
     assert f'<a href="/admin/tools?gateway_id={gateway.pk.hex}"><b>1</b> tool</a>' in page
     assert '<th scope="row">bad tool</th><td>Its name has a blank</td>' in page
-    assert '<span>prompts</span><span>tools</span>' in page
+    assert "<span>prompts</span><span>tools</span>" in page
     assert "Be kind" in page
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection, models, transaction
 
-from auth_app.models import ApiToken, Membership, Role, RoleGrant, RoleShadow, StateVersion, Team, User
+from auth_app.models import ApiToken, Membership, Role, RoleGrant, RoleShadow, SsoProvider, StateVersion, Team, User
 from proxy_app.models import Call, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
 from tests.builders import (
     a_gateway,
@@ -39,7 +39,7 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
     Role: ("access", {"name", "permissions", "inherits_id"}),
     RoleGrant: (
         "access",
-        {"user_id", "role_id", "team_id", "expires_at", "granted_by", "granted_at", "source"},
+        {"user_id", "role_id", "team_id", "expires_at", "granted_by", "granted_at", "source", "sso_provider_id"},
     ),
     Gateway: (
         "registry",
@@ -111,6 +111,7 @@ def another(row: models.Model, column: str) -> Any:
     if isinstance(field, models.ForeignKey):
         makers: dict[Any, Callable[[], models.Model]] = {
             User: a_user, Team: a_team, Role: a_role, Gateway: a_gateway, Tool: a_tool, Server: a_server,
+            SsoProvider: lambda: SsoProvider.objects.create(slug="main"),
         }  # fmt: skip
         return makers[field.related_model]().pk
     if column == "visibility":
