@@ -20,12 +20,16 @@ class AuthAppConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
+        from allauth.mfa.models import Authenticator
+        from allauth.socialaccount.models import SocialAccount
+
         from auth_app.decisions import recording
         from auth_app.decisions.finding import tokens_can_be_found
         from auth_app.events import receivers
         from auth_app.permissions import catalogue
         from auth_app.roles.system import add_system_roles
         from auth_app.second_factor import events
+        from gatewaysite.secrets import SEALED_INSIDE
 
         post_migrate.connect(add_system_roles, sender=self)
 
@@ -34,4 +38,6 @@ class AuthAppConfig(AppConfig):
             catalogue.add(kind, *verbs)
         tokens_can_be_found()
         recording.connect()
+        SEALED_INSIDE.append((Authenticator, "data", ("secret", "seed")))
+        SEALED_INSIDE.append((SocialAccount, "extra_data", ("sealed",)))
         events.connect()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +11,14 @@ from auth_app.actor import Actor
 from auth_app.current import actor_of
 from gatewaysite.bodies import parse_json
 from gatewaysite.errors import MethodNotAllowed, TooLarge, UnsupportedMediaType
+
+
+class Done(TypedDict):
+    """An answer that has nothing to tell but that it went well, by the names of the existing system."""
+
+    success: Literal[True]
+    message: str
+
 
 type Handler = Callable[[Actor], HttpResponse]
 type OpenHandler = Callable[[], HttpResponse]

@@ -12,7 +12,7 @@ from gatewaysite.context import Phase
 from gatewaysite.errors import BadInput, GatewayError, MethodNotAllowed
 from gatewaysite.phases import during
 
-PAGE_PREFIXES = ("/admin", "/login", "/logout", "/oauth/authorize", "/auth/sso/callback/")
+PAGE_PREFIXES = ("/admin", "/login", "/logout", "/oauth/authorize", "/oauth/callback", "/auth/sso/callback/")
 
 
 def render_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from auth_app.urls import api_urlpatterns as access_api
 from auth_app.urls import page_urlpatterns as access_pages
+from proxy_app.oauth.urls import api_urlpatterns as oauth_api
+from proxy_app.oauth.urls import page_urlpatterns as oauth_pages
 from proxy_app.observe.attest.urls import urlpatterns as attestations
 from proxy_app.observe.page_urls import urlpatterns as observe_pages
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
@@ -12,11 +14,13 @@ from proxy_app.registry.urls import api_urlpatterns as registry_api
 urlpatterns = [
     *registry_api,
     *access_api,
+    *oauth_api,
     *registry_pages,
     *access_pages,
+    *oauth_pages,
     *observe_pages,
     *attestations,
-    path("v1/", include(([*registry_api, *access_api], "v1"))),
+    path("v1/", include(([*registry_api, *access_api, *oauth_api], "v1"))),
 ]
 
 handler400 = "gatewaysite.error_views.bad_request"

@@ -11,6 +11,7 @@ OPERATIONS = {
     "calls": ("read",),
     "connections": ("read",),
     "metrics": ("read",),
+    "upstream_clients": ("read", "delete"),
     "upstreams": ("read", "recreate"),
 }
 

@@ -22,6 +22,7 @@ class Call:
     body: bytes
     _writer: asyncio.StreamWriter
     _reader: asyncio.StreamReader
+    path: str = "/mcp"
 
     @property
     def message(self) -> dict[str, Any]:
@@ -123,7 +124,8 @@ class ScriptedMcp:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
         body = await _body(reader, headers)
-        call = Call(head[0].split(" ")[0], headers, body, writer, reader)
+        method, path, _version = head[0].split(" ")
+        call = Call(method, headers, body, writer, reader, path)
         self.calls.append(call)
         if not (self.handshake and await _shake_hands(call)):
             await self.script(call)

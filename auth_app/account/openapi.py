@@ -15,8 +15,9 @@ from auth_app.account.bodies import (
     Registration,
     SessionState,
 )
+from auth_app.endpoints import Done
 from auth_app.events.work import EventData
-from auth_app.people.bodies import Done, EventParameters, UserData
+from auth_app.people.bodies import EventParameters, UserData
 from gatewaysite.openapi import Good, Room, operation, ref
 
 KEYS = {"key": "The end of the link in the letter: `<person>-<token>`."}

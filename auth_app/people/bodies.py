@@ -34,11 +34,6 @@ class UserPage(TypedDict):
     nextCursor: str | None
 
 
-class Done(TypedDict):
-    success: Literal[True]
-    message: str
-
-
 class UserCreate(Plain):
     """Without a password: a letter with a link to set one."""
 

@@ -21,7 +21,7 @@ COLUMNS = {
 }
 
 
-class RuleData(TypedDict):
+class ClaimRuleData(TypedDict):
     claim: str
     op: str
     value: str
@@ -51,7 +51,7 @@ class ProviderData(TypedDict):
     link_by_email: bool
     trusts_email_addresses: bool
     requires_at_hash: bool
-    rules: list[RuleData]
+    rules: list[ClaimRuleData]
     is_enabled: bool
     callback_url: str
     trusted_for_api_auth: bool

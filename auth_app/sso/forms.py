@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from auth_app.sso.bodies import RuleData
+from auth_app.sso.bodies import ClaimRuleData
 from auth_app.sso.mapping import STRONGEST
 from auth_app.sso.presets import PRESETS
 from gatewaysite.controls import Field, Texts, choices, control, fold, with_messages
@@ -118,7 +118,7 @@ def messages_of(error: GatewayError) -> dict[str, str]:
 # --- Rules ------------------------------------------------------------------------------------------------------------
 
 
-def rule_rows(rules: Sequence[RuleData], groups: str) -> list[Plain]:
+def rule_rows(rules: Sequence[ClaimRuleData], groups: str) -> list[Plain]:
     """The rules there are, and empty ones to fill in."""
     empty: Plain = {"claim": groups, "op": "contains", "value": "", "gives": "", "team": ""}
     rows: list[Plain] = [{**rule, "gives": _gives(rule)} for rule in rules]
@@ -144,7 +144,7 @@ def _rule(form: Mapping[str, str], number: int) -> Plain:
     return said | {"gives": gives, "role": role, "team": "" if gives == "administrator" else said["team"]}
 
 
-def _gives(rule: RuleData) -> str:
+def _gives(rule: ClaimRuleData) -> str:
     return f"{rule['gives']}:{rule['role']}" if rule["role"] else rule["gives"]
 
 

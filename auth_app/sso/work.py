@@ -15,9 +15,9 @@ from auth_app.actor import Actor
 from auth_app.models import AuditEntry, Role, SsoProvider, Team, User
 from auth_app.policy import require
 from auth_app.sso.bodies import (
+    ClaimRuleData,
     ProviderData,
     ProviderOffer,
-    RuleData,
     SsoProviderCreate,
     SsoProviderUpdate,
     SsoRule,
@@ -197,14 +197,14 @@ def _check(row: SsoProvider) -> None:
         raise bad_field("scopes", "Without the scope openid there is no ID token")
 
 
-def _settled(rules: Sequence[SsoRule]) -> list[RuleData]:
+def _settled(rules: Sequence[SsoRule]) -> list[ClaimRuleData]:
     """The rules with their teams by id, all of which there must be. For use inside a unit."""
     roles = dict(Role.objects.values_list("name", "scope"))
     teams = {key: pk.hex for pk, slug in Team.objects.values_list("pk", "slug") for key in (pk.hex, str(pk), slug)}
     return [_settle(number, rule, roles, teams) for number, rule in enumerate(rules)]
 
 
-def _settle(number: int, rule: SsoRule, roles: Mapping[str, str], teams: Mapping[str, str]) -> RuleData:
+def _settle(number: int, rule: SsoRule, roles: Mapping[str, str], teams: Mapping[str, str]) -> ClaimRuleData:
     where = f"rules.{number}"
     if rule.team and rule.team not in teams:
         raise bad_field(f"{where}.team", f"There is no team {rule.team}", "unknown_team")

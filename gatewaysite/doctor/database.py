@@ -20,6 +20,7 @@ from gatewaysite.db.options import DEAD_AFTER
 from gatewaysite.doctor.findings import NotSeen
 from gatewaysite.doctor.installation import Direct, Route, Server
 from gatewaysite.doctor.secrecy import quote
+from gatewaysite.secrets import SEALED, SEALED_INSIDE
 
 CHANNEL = "poolgate_doctor"
 HEARD_WITHIN_S = 2.0
@@ -45,6 +46,14 @@ ROLE = """
             AND coalesce(backend_type, 'client backend') = 'client backend'
             AND (usename <> current_user OR datname <> current_database()))
     FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()
+"""
+SEALED_COLUMNS = """
+    SELECT table_name, column_name FROM information_schema.columns
+    WHERE table_schema = ANY(current_schemas(false)) AND column_name LIKE %s
+"""
+KEY_IDS = """
+    SELECT CASE WHEN {column} LIKE '%:%' THEN split_part({column}, ':', 1) ELSE '' END
+    FROM {table} WHERE {column} <> ''
 """
 type Session = psycopg.Connection[Any]
 
@@ -103,6 +112,7 @@ def _server(connection: Any, route: Route) -> Server:
         clock_ahead_s=_clock_ahead_s(connection),
         unapplied=unapplied,
         unknown=unknown,
+        sealed=_sealed(connection),
     )
 
 
@@ -110,6 +120,32 @@ def _settings(connection: Any) -> dict[str, str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(SETTINGS)])
         return dict(cursor.fetchall())
+
+
+def _sealed(connection: Any) -> dict[str, int]:
+    """Secrets by the id of their key, which stands before the colon. Of tables as they are, whatever the models say."""
+    with connection.cursor() as cursor:
+        cursor.execute(SEALED_COLUMNS, [f"{SEALED}%".replace("_", r"\_")])
+        names: list[list[sql.Composable]] = [[sql.Identifier(name) for name in row] for row in cursor.fetchall()]
+        counts = [
+            sql.SQL(KEY_IDS).format(table=table, column=column) for table, column in names + _sealed_inside(cursor)
+        ]
+        cursor.execute(sql.SQL("SELECT id, count(*) FROM ({}) AS s (id) GROUP BY id").format(
+            sql.SQL(" UNION ALL ").join([sql.SQL("SELECT NULL::text WHERE false"), *counts])
+        ))  # fmt: skip
+        return dict(cursor.fetchall())
+
+
+def _sealed_inside(cursor: Any) -> list[list[sql.Composable]]:
+    """Members of JSON columns, of those tables that are there."""
+    cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = ANY(current_schemas(false))")
+    there = {name for (name,) in cursor.fetchall()}
+    return [
+        [sql.Identifier(model._meta.db_table), sql.SQL("({}->>{})").format(sql.Identifier(column), sql.Literal(member))]
+        for model, column, members in SEALED_INSIDE
+        if model._meta.db_table in there
+        for member in members
+    ]
 
 
 def _clock_ahead_s(connection: Any) -> float:

@@ -24,6 +24,7 @@ class Server:
     """The database as a session of the gateway sees it.
 
     `settings` are PostgreSQL's own, in its base units. `others` are clients with another role or in another database.
+    `sealed`: how many secrets are stored under which key, by its id.
     """
 
     version: int
@@ -38,6 +39,7 @@ class Server:
     clock_ahead_s: float
     unapplied: tuple[str, ...]
     unknown: tuple[str, ...]
+    sealed: dict[str, int]
 
     def number(self, name: str) -> int:
         """One of `settings`; 0 for one this version does not have."""

@@ -26,6 +26,14 @@ class NoEventLoop(Refused):
     reason = "no_data_plane"
 
 
+def in_background(call: Coroutine[Any, Any, None]) -> None:
+    """Let the loop do it, and nobody wait. Where there is no loop it is not done."""
+    if Bridge.loop is None:
+        call.close()
+        return
+    asyncio.run_coroutine_threadsafe(call, Bridge.loop)
+
+
 def wait_for[T](call: Coroutine[Any, Any, T], within_s: float) -> T:
     """Let the loop do it. Blocks the calling thread, which must hold no connection.
 

@@ -8,6 +8,7 @@ from auth_app.mail import sends_mail
 from auth_app.passwords.paths import is_slow
 from auth_app.recognition import is_opened_so, is_recognised
 from gatewaysite.types import Scope
+from proxy_app.oauth.terms import AUTHORIZE, CALLBACK
 
 # Views that call an upstream, or ask a provider people sign in at.
 WAITING = re.compile(
@@ -19,11 +20,11 @@ WAITING = re.compile(
 def line_of(scope: Scope) -> str:
     """Which threads of the control plane a request is served by.
 
-    Forms that call an upstream show its answer, a provider is asked who somebody is, letters wait for the mail server,
-    and a client of OAuth may be described by a document that is fetched first. A log-in computes for as long as it
-    takes to make guessing expensive, and anybody may ask for it. Who holds the connections, and how upstreams are, is
-    asked when all threads hang: those pages can do without the database for whoever is recognised, and nobody else may
-    wait for it on the same threads.
+    Forms that call an upstream show its answer, providers are asked who somebody is or let them connect, letters wait
+    for the mail server, and a client of OAuth may be described by a document that is fetched first. A log-in computes
+    for as long as it takes to make guessing expensive, and anybody may ask for it. Who holds the connections, and how
+    upstreams are, is asked when all threads hang: those pages can do without the database for whoever is recognised,
+    and nobody else may wait for it on the same threads.
     """
     path = scope["path"]
     if is_slow(scope["method"], path):
@@ -39,6 +40,8 @@ def _waits(scope: Scope, path: str) -> bool:
     """Whether its view waits for somebody else."""
     if path == "/oauth/authorize":
         return b"client_id=https" in scope["query_string"]
+    if path.startswith((AUTHORIZE, CALLBACK)):
+        return True
     return WAITING.fullmatch(path) is not None or sends_mail(scope["method"], path)
 
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -14,10 +16,14 @@ from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
 from proxy_app.federation.work import Found
+from proxy_app.oauth.live.calling import as_somebody
+from proxy_app.oauth.live.work import who_is_checked_as
+from proxy_app.oauth.terms import Who
 from proxy_app.observe.board import board
 from proxy_app.upstream import mcp
 from proxy_app.upstream.client import client
 from proxy_app.upstream.errors import (
+    UpstreamAuth,
     UpstreamCut,
     UpstreamError,
     UpstreamPoolFull,
@@ -26,6 +32,7 @@ from proxy_app.upstream.errors import (
 )
 from proxy_app.upstream.health import State
 from proxy_app.upstream.mcp import Endpoint
+from proxy_app.upstream.oauth.errors import NotConnected
 
 LEASE = "prober"
 ANSWER_WITHIN_S = 5.0
@@ -34,6 +41,8 @@ AT_ONCE = 10
 AGAIN_SOONER = 6
 GONE_AFTER = 2
 SILENT = (UpstreamUnreachable, UpstreamTimeout, UpstreamCut)
+
+type Question = Callable[[Endpoint], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +74,7 @@ class Prober:
         """Ask those whose time has come, and write down what changed."""
         now, every = time.monotonic(), settings.HTTP_HEALTH_INTERVAL
         gateways = dict(await run_unit(work.gateways_to_check))
+        connections = await run_unit(who_is_checked_as, gateways)
         self._due = {key: at for key, at in self._due.items() if key in gateways}
         due = [key for key in gateways if self._due.get(key, 0.0) <= now]
         found: dict[UUID, Found] = {}
@@ -72,7 +82,7 @@ class Prober:
 
         async def check(key: UUID) -> None:
             async with one_of_few:
-                verdict = await self._check(key, gateways[key])
+                verdict = await self._check(key, gateways[key], _question(key, connections))
             self._due[key] = now + (every / AGAIN_SOONER if self._silent[key] else every)
             if verdict is not None:
                 found[key] = verdict
@@ -93,11 +103,11 @@ class Prober:
             except Exception as error:
                 log.warning("upstreams were not checked", extra={"error": str(error)}, exc_info=not is_trouble(error))
 
-    async def _check(self, key: UUID, endpoint: Endpoint) -> Found | None:
+    async def _check(self, key: UUID, endpoint: Endpoint, question: Question) -> Found | None:
         """The state and its reason; None when our own limits kept us from finding out."""
         began = time.monotonic()
         try:
-            await ask(endpoint)
+            await question(endpoint)
         except UpstreamPoolFull:
             return None
         except UpstreamError as error:
@@ -124,6 +134,18 @@ class Prober:
         if pool is not None:
             took_ms = round((time.monotonic() - began) * 1000, 1)
             pool.last_check = {"at": time.time(), "ok": not trouble, "ms": took_ms, "trouble": trouble}
+
+
+def _question(key: UUID, connections: Mapping[UUID, Who | None]) -> Question:
+    """Where people connect themselves nobody's own token is used to look: to be asked for one is an answer, too."""
+    if key not in connections:
+        return ask
+
+    async def ask_with_oauth(endpoint: Endpoint) -> None:
+        with suppress(UpstreamAuth, NotConnected):
+            await as_somebody(connections[key], endpoint, ask)
+
+    return ask_with_oauth
 
 
 async def ask(endpoint: Endpoint) -> None:

@@ -3,17 +3,21 @@
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError
 
 from gatewaysite.db.units import run_unit
+from gatewaysite.secrets import CannotUnseal
 from proxy_app.federation import work
 from proxy_app.federation.offer import Offer, read_offer
+from proxy_app.oauth.live import work as oauth
+from proxy_app.oauth.live.calling import as_somebody
 from proxy_app.upstream import mcp
 from proxy_app.upstream.errors import UpstreamError, UpstreamTimeout
 from proxy_app.upstream.mcp import Discovery, Endpoint
-from proxy_app.upstream.secrets import CannotUnseal
+from proxy_app.upstream.oauth.errors import NotConnected
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +26,10 @@ SYNC_WITHIN_S = 300.0
 LISTS = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
 
 
-async def sync_gateway(gateway_id: UUID) -> None:
+async def sync_gateway(gateway_id: UUID, user_id: UUID | None = None) -> None:
     """Bring a gateway's row and items up to date with its upstream. Trouble of the upstream ends up on the row.
+
+    With OAuth it is asked with the connection of this person, or of whoever there is.
 
     Nothing is half-imported: items change in one transaction, after everything was fetched.
     """
@@ -36,11 +42,15 @@ async def sync_gateway(gateway_id: UUID) -> None:
         return
     try:
         async with asyncio.timeout(SYNC_WITHIN_S):
-            discovery = await mcp.detect(endpoint)
-            offer = await _fetch(gateway_id, replace(endpoint, era=discovery.era), discovery)
+            await run_unit(oauth.try_again, gateway_id)
+            who = await run_unit(oauth.lister_of, gateway_id, user_id)
+            discovery, offer = await as_somebody(who, endpoint, partial(_ask, gateway_id))
     except TimeoutError:
         message = f"The upstream took more than {SYNC_WITHIN_S:g} seconds to say what it offers."
         await run_unit(work.fail_sync, gateway_id, UpstreamTimeout.code, message)
+        return
+    except NotConnected as error:
+        await run_unit(work.await_connection, gateway_id, error.code, error.message)
         return
     except UpstreamError as error:
         log.info("gateway not reached", extra={"gateway": gateway_id.hex, "code": error.code})
@@ -51,6 +61,11 @@ async def sync_gateway(gateway_id: UUID) -> None:
     except IntegrityError:
         message = "Another item took one of the names at the same moment. Refresh again."
         await run_unit(work.fail_sync, gateway_id, "name_taken", message)
+
+
+async def _ask(gateway_id: UUID, endpoint: Endpoint) -> tuple[Discovery, Offer]:
+    discovery = await mcp.detect(endpoint)
+    return discovery, await _fetch(gateway_id, replace(endpoint, era=discovery.era), discovery)
 
 
 async def _fetch(gateway_id: UUID, endpoint: Endpoint, discovery: Discovery) -> Offer:

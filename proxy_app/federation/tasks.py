@@ -33,11 +33,11 @@ class AfterTrouble(BaseRetryStrategy):
 
 
 @app.task(queue="gateway", name="sync_gateway", retry=AfterTrouble())
-async def sync_gateway_job(gateway_id: str) -> None:
+async def sync_gateway_job(gateway_id: str, user_id: str | None = None) -> None:
     """A bug must not leave the row "Connecting" for ever: it says so, and the job fails with its traceback."""
     begin_background("job-sync-gateway")
     try:
-        await sync_gateway(UUID(gateway_id))
+        await sync_gateway(UUID(gateway_id), UUID(user_id) if user_id else None)
     except Exception:
         await run_unit(work.fail_sync, UUID(gateway_id), "internal_error", "Something went wrong on our side.")
         raise

@@ -13,28 +13,28 @@ from procrastinate.contrib.django import app as jobs
 from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.stamps import Stamp, audit
+from gatewaysite.secrets import CannotUnseal
 from proxy_app.federation.offer import Item, Offer, storable
 from proxy_app.models import Gateway, Lease, Prompt, Registered, Resource, Tool, Visibility
 from proxy_app.names import display_name, free_name, public_tool_name
 from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.wire import Era
-from proxy_app.upstream.secrets import CannotUnseal
 
 VIA = "federation"
 UNREACHABLE = "unreachable"
 
 
-def defer_sync(gateway_id: UUID) -> bool:
+def defer_sync(gateway_id: UUID, user_id: UUID | None = None) -> bool:
     """Enqueue a registration or refresh, in the caller's transaction. False when one waits already.
 
-    Jobs of one gateway run one after the other, on whichever worker is free.
+    Jobs of one gateway run one after the other, on whichever worker is free. With OAuth, with this person's connection.
     """
     key = f"gateway:{gateway_id.hex}"
     try:
         with transaction.atomic():  # a savepoint: the clash must not spoil the caller's transaction
             jobs.configure_task("sync_gateway", queue="gateway", lock=key, queueing_lock=key).defer(
-                gateway_id=str(gateway_id)
+                gateway_id=str(gateway_id), user_id=str(user_id) if user_id else None
             )
     except AlreadyEnqueued:
         return False
@@ -79,6 +79,19 @@ def fail_sync(gateway_id: UUID, code: str, message: str) -> None:
                 "status", "reachable", "last_error", "status_message", "sync_step", "sync_done", "sync_total"
             ]
         )  # fmt: skip
+
+
+def await_connection(gateway_id: UUID, code: str, message: str) -> None:
+    """Nobody has let us in. What was imported before stays, and so does whether it answers: that was not asked."""
+    with transaction.atomic(durable=True):
+        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
+        if gateway is None:
+            return
+        if gateway.last_refresh_at is None:
+            gateway.status = Gateway.Status.UNCONNECTED
+        gateway.last_error, gateway.status_message = code, message
+        gateway.sync_step, gateway.sync_done, gateway.sync_total = "", 0, 0
+        gateway.save(update_fields=["status", "last_error", "status_message", "sync_step", "sync_done", "sync_total"])
 
 
 def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> None:

@@ -5,6 +5,7 @@ from proxy_app.models.called import Called
 from proxy_app.models.calls import Call
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.lease import Lease
+from proxy_app.models.oauth import OAuthClient, OAuthConnection, OAuthFlow
 from proxy_app.models.prompt import Prompt
 from proxy_app.models.rate_count import RateCount
 from proxy_app.models.registered import Registered, Visibility
@@ -19,6 +20,9 @@ __all__ = [
     "Called",
     "Gateway",
     "Lease",
+    "OAuthClient",
+    "OAuthConnection",
+    "OAuthFlow",
     "Prompt",
     "RateCount",
     "Registered",

@@ -13,9 +13,10 @@ class Called(Registered):
         BEARER = "bearer"
         BASIC = "basic"
         HEADERS = "authheaders"
+        OAUTH = "oauth"  # of gateways
 
     auth_type = models.CharField(max_length=20, choices=AuthType, default=AuthType.NONE, blank=True)
-    # The headers that carry the credential, sealed (proxy_app.upstream.secrets); empty without one.
+    # The headers that carry the credential, sealed (gatewaysite.secrets); empty without one.
     sealed_headers = models.TextField(blank=True)
 
     # Limits, time-outs and checks where they differ from the gateway's own settings, as the JSON body names them: see

@@ -14,6 +14,7 @@ class Gateway(Called):
         PENDING = "pending"
         ACTIVE = "active"
         FAILED = "failed"
+        UNCONNECTED = "unconnected"  # nobody has let us in yet: see proxy_app.oauth
 
     class Transport(models.TextChoices):
         STREAMABLE_HTTP = "STREAMABLEHTTP"
@@ -22,7 +23,13 @@ class Gateway(Called):
     url = models.CharField(max_length=2000)
     transport = models.CharField(max_length=20, choices=Transport, default=Transport.STREAMABLE_HTTP)
 
-    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    # With OAuth: what was said of it, by the names of the JSON body, and the secret of a client that was made by hand.
+    oauth = models.JSONField(default=dict, blank=True)
+    sealed_oauth_secret = models.TextField(blank=True)
+    # The authorization server such a secret was first used at; no other is ever told it.
+    oauth_issuer = models.CharField(max_length=2000, blank=True)
+
+    status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     status_message = models.TextField(null=True, blank=True)
     last_error = models.TextField(null=True, blank=True)
     registration_attempts = models.PositiveIntegerField(default=0)

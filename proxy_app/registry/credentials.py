@@ -2,14 +2,15 @@
 
 import base64
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from gatewaysite.secrets import seal
 from gatewaysite.validation import MASK, Body, not_the_mask, plain_text
+from proxy_app.oauth.bodies import OAuthConfig
 from proxy_app.registry.kind import Values
-from proxy_app.upstream.secrets import seal
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # Headers that belong to the connection or to MCP itself: as a credential they could only break every call.
@@ -19,13 +20,15 @@ RESERVED = frozenset(
     | {"transfer-encoding", "upgrade", "last-event-id"}
 )
 type AuthType = Literal["", "none", "bearer", "basic", "authheaders"]
-KINDS: dict[AuthType, set[str]] = {
+type GatewayAuthType = AuthType | Literal["oauth"]
+KINDS: dict[GatewayAuthType, set[str]] = {
     "bearer": {"auth_token"},
     "basic": {"auth_username", "auth_password"},
     "authheaders": {"auth_headers", "auth_header_key", "auth_header_value"},
 }
 PAIRS = (KINDS["basic"], {"auth_header_key", "auth_header_value"})
 FIELDS = frozenset({"auth_type"}).union(*KINDS.values())
+OF_GATEWAYS: dict[GatewayAuthType, set[str]] = {**KINDS, "oauth": {"oauth_config"}}
 
 
 def sendable(text: str) -> str:
@@ -74,6 +77,8 @@ class Header(Body):
 class Credential(Body):
     """What the gateway sends to be let in. `authType` may be left out where the other fields tell it."""
 
+    kinds: ClassVar[dict[GatewayAuthType, set[str]]] = KINDS
+
     auth_type: AuthType | None = Field(None, description="none or null: no credential.")
     auth_token: Secret = Field("", description="With bearer.")
     auth_username: UserName = Field("", description="With basic.")
@@ -86,16 +91,25 @@ class Credential(Body):
 
     @model_validator(mode="after")
     def _of_one_kind(self) -> Self:
-        given = self.model_fields_set & FIELDS - {"auth_type"}
-        kinds = [kind for kind, fields in KINDS.items() if given & fields]
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        kinds = [kind for kind, fields in self.kinds.items() if given & fields]
         if "auth_type" not in self.model_fields_set and len(kinds) == 1:
-            self.auth_type = kinds[0]
+            self.auth_type = cast(AuthType, kinds[0])
         said = [] if self.auth_type in {"", "none", None} else [self.auth_type]
         if kinds != said:
             raise PydanticCustomError("credential", "authType and the credential's other fields do not fit together")
         if any(given & pair and not given >= pair for pair in PAIRS):
             raise PydanticCustomError("credential", "Half of the credential is missing")
         return self
+
+
+class GatewayCredential(Credential):
+    """Of a gateway: also OAuth, with people's own tokens or with one for all."""
+
+    kinds = OF_GATEWAYS
+
+    auth_type: GatewayAuthType | None = Field(None, description="none or null: no credential.")  # type: ignore[assignment]
+    oauth_config: OAuthConfig | None = Field(None, description="With oauth; {} to find everything out.")
 
 
 def sealed(values: Values) -> dict[str, Any]:
@@ -124,7 +138,7 @@ def masked(auth_type: str) -> dict[str, str | None]:
     """What answers show of a credential: that there is one, and of which kind."""
     return {
         "authType": auth_type or None,
-        "authValue": MASK if auth_type else None,
+        "authValue": MASK if auth_type and auth_type != "oauth" else None,
         "authToken": MASK if auth_type == "bearer" else None,
         "authUsername": MASK if auth_type == "basic" else None,
         "authPassword": MASK if auth_type == "basic" else None,

@@ -8,6 +8,8 @@ from uuid import UUID
 from django.urls import reverse
 
 from auth_app.actor import Actor
+from proxy_app.oauth.showing import connection_context
+from proxy_app.oauth.work import read_status
 from proxy_app.observe.work import calls_through
 from proxy_app.registry import route_trial, schema_form
 from proxy_app.registry.access import may_do_item
@@ -104,6 +106,14 @@ def gateway_context(item: Item, *, waiting: bool) -> Plain:
         "skipped": json.loads(item["skippedTools"]),
         "instructions": item["instructions"],
     }
+
+
+def connection_box(actor: Actor, item: Item) -> Plain:
+    """How whoever looks is connected to the server of a gateway with OAuth."""
+    if item["authType"] != "oauth":
+        return {}
+    may_change = may_do_item(actor, "update", "gateways", item)
+    return {"connection": connection_context(actor, read_status(actor, item["id"]), may_connect_shared=may_change)}
 
 
 def _offer(gateway: Item, noun: str) -> Plain:

@@ -19,6 +19,7 @@ from proxy_app.proxy_rules import (
     DEFAULT_REQUEST_HEADERS,
     DEFAULT_RESPONSE_HEADERS,
 )
+from proxy_app.registry.oauth_form import BLANK_OAUTH, OAUTH, OAUTH_SAME_AS, oauth_body, oauth_fields, oauth_texts
 from proxy_app.registry.pool_form import pool_body, pool_fields, pool_texts
 
 KEEP = "keep"
@@ -30,6 +31,7 @@ CREDENTIALS = (
     ("authheaders", "A header of its own"),
 )
 QUERIES = (("pass", "Passes as it is"), ("listed", "May have these parameters only"), ("refuse", "Is refused"))
+BLANK_GATEWAY = {"auth_type": "none", **BLANK_OAUTH}
 BLANK_ROUTE = {
     "auth_type": "none",
     "methods": ", ".join(DEFAULT_METHODS),
@@ -64,7 +66,7 @@ def fields_for(slug: str, texts: Texts, scope: Scope, *, item: Item | None) -> l
 def blank_texts(slug: str, scope: Scope) -> Texts:
     """What an empty form holds."""
     texts = {"visibility": "public" if scope.may_publish else "private"}
-    return texts | {"gateways": {"auth_type": "none"}, "routes": BLANK_ROUTE}.get(slug, {})
+    return texts | {"gateways": BLANK_GATEWAY, "routes": BLANK_ROUTE}.get(slug, {})
 
 
 def texts_of(slug: str, item: Item) -> Texts:
@@ -79,6 +81,8 @@ def texts_of(slug: str, item: Item) -> Texts:
     if slug in {"gateways", "routes"}:
         texts["auth_type"] = KEEP if item["authType"] else "none"
         texts |= pool_texts(item)
+    if slug == "gateways":
+        texts |= oauth_texts(item)
     if slug == "routes":
         texts |= _route_texts(item)
     if slug == "tools":
@@ -107,7 +111,7 @@ def body_of(slug: str, post: QueryDict) -> dict[str, Any]:
 
 def _typed(name: str, text: str) -> str:
     """A text as it was meant: browsers end lines with CR LF, people leave blanks. A secret is left as it is."""
-    return text if name.startswith("auth_") else text.replace("\r\n", "\n").strip()
+    return text if name.startswith(("auth_", "oauth_client_secret")) else text.replace("\r\n", "\n").strip()
 
 
 def with_errors(fields: Sequence[Field], error: GatewayError) -> tuple[list[Field], list[dict[str, str]]]:
@@ -132,6 +136,8 @@ def _field_name(loc: Sequence[str | int]) -> str:
     """The control a complaint belongs to: `("body", "authToken")` is about `auth_token`; each option has one too."""
     of_options = len(loc) > 2 and loc[1] in {"poolOptions", "pool_options"}
     name = str(loc[2 if of_options else 1]) if len(loc) > 1 else ""
+    if name in {"oauthConfig", "oauth_config"} and len(loc) > 2:
+        name = f"oauth_{loc[2]}"
     return SAME_AS.get(snake := re.sub(r"([A-Z])", r"_\1", name).lower(), snake)
 
 
@@ -154,14 +160,16 @@ def _gateway_fields(texts: Texts, item: Item | None) -> list[Field]:
         control("url", "URL", texts, "url", required=True, placeholder="https://mcp.example.com/mcp",
                  help="Its MCP endpoint, over streamable HTTP."),
         control("description", "Description", texts, "long"),
-        *_credential_fields(texts, item),
+        *_credential_fields(texts, item, OAUTH),
+        *oauth_fields(texts, item),
         *pool_fields("gateways", texts, item),
     ]  # fmt: skip
 
 
-def _credential_fields(texts: Texts, item: Item | None) -> list[Field]:
+def _credential_fields(texts: Texts, item: Item | None, more: Sequence[tuple[str, str]] = ()) -> list[Field]:
     stored = item["authType"] if item else None
-    credentials = [(KEEP, "Keep the stored one"), *CREDENTIALS] if stored else CREDENTIALS
+    credentials = [(KEEP, "Keep the stored one")] if stored not in {None, "oauth"} else []
+    credentials += [*CREDENTIALS, *more]
     secret = {"kind": "password", "autocomplete": "new-password"}
     return [
         control("auth_type", "Credential", texts, "select", required=True, chooses=True,
@@ -279,11 +287,11 @@ MEMBERS: dict[str, dict[str, str]] = {
 }
 NEEDED = frozenset({"name", "custom_name", "url", "upstream_url"})
 # Fields of a body that have no control of their own.
-SAME_AS = {"associated_tools": "tools", "tool_aliases": "tools", "credential": "auth_type"}
+SAME_AS = {"associated_tools": "tools", "tool_aliases": "tools", "credential": "auth_type", **OAUTH_SAME_AS}
 
 
 def _gateway_body(texts: Texts, post: QueryDict) -> dict[str, Any]:
-    return _credential_body(texts) | pool_body("gateways", texts)
+    return _credential_body(texts) | oauth_body(texts) | pool_body("gateways", texts)
 
 
 def _credential_body(texts: Texts) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from auth_app.endpoints import answer
 from auth_app.oauth import openapi as oauth
-from auth_app.openapi import ROOMS
+from auth_app.openapi import ROOMS as ACCESS
 from gatewaysite import __version__
 from gatewaysite.openapi import (
     ERROR,
@@ -25,6 +25,7 @@ from gatewaysite.openapi import (
     responses,
 )
 from gatewaysite.responses import json_response
+from proxy_app.oauth.openapi import OAUTH
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.upstream_shapes import Recreated, Upstreams
@@ -33,6 +34,7 @@ from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters
 
+ROOMS = (*ACCESS, OAUTH)
 READ = (401, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 ANY: Json = {"content": {"application/json": {"schema": {}}}}

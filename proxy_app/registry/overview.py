@@ -93,6 +93,8 @@ def _about(gateway: Item, state: Item) -> Plain:
     cause = (gateway["statusMessage"] or "")[:160]
     if state["word"] == "Failed":
         return _sentence(f"{name} could not be registered", "bad", url, aside=cause)
+    if gateway["status"] == "unconnected":
+        return _sentence(f"{name} waits for somebody to connect", "warn", url)
     return _sentence(f"{name} cannot be reached", "bad", url, since=gateway["lastSeen"], aside=cause)
 
 

@@ -56,6 +56,7 @@ def detail(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     item = work.read_item(kind, actor, key)
     if kind is GATEWAYS:
         own = details.gateway_context(item, waiting=_is_waiting(request, item))
+        own |= details.connection_box(actor, item)
     else:
         own = details.own_context(kind.slug, actor, item)
     context = item_context(kind, actor, item) | own

@@ -11,13 +11,14 @@ from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
 from gatewaysite.rates import rates_of
+from gatewaysite.secrets import CannotUnseal, open_sealed, seal
 from gatewaysite.validation import MASK, Body, not_the_mask, plain_text
 from proxy_app.models import Called
 from proxy_app.registry.data import AnyObject, as_text
 from proxy_app.registry.kind import Source, Values
 from proxy_app.upstream import tls
 from proxy_app.upstream.limits import NO_OPTIONS, Counts
-from proxy_app.upstream.secrets import CLIENT_KEY, CannotUnseal, open_sealed, seal
+from proxy_app.upstream.stored import CLIENT_KEY
 
 DAY_S = 86_400
 TOGETHER = "A client certificate and its key go together"

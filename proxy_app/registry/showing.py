@@ -37,6 +37,8 @@ def _gateway_state(item: Item) -> Plain:
         return _state("Off", "off")
     if is_syncing(item):
         return _state("Refreshing" if item["lastRefreshAt"] else "Registering", "busy", item["syncStep"])
+    if item["status"] == "unconnected":
+        return _state("Not connected", "warn", item["statusMessage"] or "")
     if item["status"] == "failed":
         return _state("Failed", "bad", item["statusMessage"] or "")
     if not item["reachable"]:
@@ -189,7 +191,13 @@ OWN_FACTS: dict[str, Callable[[Item], list[Plain]]] = {
     "servers": _server_facts,
     "routes": _route_facts,
 }
-CREDENTIALS = {"": "none", "bearer": "bearer token", "basic": "user and password", "authheaders": "headers"}
+CREDENTIALS = {
+    "": "none",
+    "bearer": "bearer token",
+    "basic": "user and password",
+    "authheaders": "headers",
+    "oauth": "OAuth",
+}
 
 
 def visible_to_whom(item: Item) -> str:

@@ -17,6 +17,7 @@ from auth_app.policy import require_create, require_to, visible_to
 from auth_app.stamps import Stamp
 from gatewaysite.cursors import sign_cursor
 from gatewaysite.errors import Conflict
+from gatewaysite.secrets import sealed_anew
 from gatewaysite.validation import bad_field
 from proxy_app.federation.work import defer_sync
 from proxy_app.registry.kind import Change, Kind, PlainRow, Values
@@ -169,7 +170,9 @@ def _update(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp, ac
             _set(row, {**columns, **stamp.modified(), "version": row.version + 1, "updated_at": timezone.now()})
             if before.keys() & {"visibility", "team_id"}:
                 _require_scope(actor, row)
-            row.save(update_fields=[*before, *stamp.modified(), "version", "updated_at"])
+            fresh = sealed_anew(row)
+            _set(row, fresh)
+            row.save(update_fields=[*before, *fresh, *stamp.modified(), "version", "updated_at"])
             links = links_of(kind, row) if values.keys() - columns.keys() else {}
             _finish(kind, Change(actor=actor, row=row, values=values, before=before), action, stamp, links)
         return _reread(kind, actor, row)

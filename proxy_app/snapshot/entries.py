@@ -11,6 +11,7 @@ from auth_app.oauth.entries import AccessToken, Issuer
 from auth_app.policy import CLOSENESS, sees
 from auth_app.tokens.entries import TokenEntry
 from gatewaysite.rates import Rate
+from proxy_app.oauth.terms import Who
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
 from proxy_app.upstream.passing import Base
@@ -37,6 +38,14 @@ class GatewayEntry(Entry):
     slug: str
     endpoint: Endpoint
     rates: tuple[Rate, ...] = ()
+    # Whose OAuth connection calls are made with: "person", "everybody"; empty without OAuth.
+    connection: str = ""
+
+    def who(self, user_id: UUID) -> Who | None:
+        """With whose connection this person calls; None with none."""
+        if not self.connection:
+            return None
+        return Who(self.id, user_id if self.connection == "person" else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +174,15 @@ def closest[E: Entry](actor: Actor, entries: tuple[E, ...]) -> E | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Connections:
+    """Who is connected to upstreams, as of one version: only that it has changed. Tokens are looked up when needed."""
+
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     access: Access = Access()
     registry: Registry = Registry()
     oauth: OAuthTokens = OAuthTokens()
+    connections: Connections = Connections()

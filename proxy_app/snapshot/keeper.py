@@ -29,7 +29,7 @@ from proxy_app.observe import activity
 from proxy_app.observe.board import CHANNEL as BOARD_CHANNEL
 from proxy_app.observe.board import board
 from proxy_app.snapshot import work
-from proxy_app.snapshot.entries import Snapshot
+from proxy_app.snapshot.entries import Connections, Snapshot
 
 CHANNEL = "poolgate"
 POLL_S = 2.0
@@ -111,7 +111,11 @@ class Keeper:
 
     async def _catch_up(self, versions: dict[str, int]) -> None:
         asked_at = time.monotonic()
-        stale = {part for part, version in versions.items() if version != getattr(self.snapshot, part).version}
+        # Of connections only the version is held, so there is nothing to load; of parts we do not know, nothing at all.
+        connections = Connections(max(versions.get("connections", 0), self.snapshot.connections.version))
+        self.snapshot = replace(self.snapshot, connections=connections)
+        known = {part: version for part, version in versions.items() if part in LOADERS}
+        stale = {part for part, version in known.items() if version != getattr(self.snapshot, part).version}
         if (ends_at := self.snapshot.access.ends_at) and ends_at <= datetime.now(UTC):
             stale.add("access")  # a role has expired, which moves no row
         await asyncio.gather(*(self._load(part) for part in stale))

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from gatewaysite.rates import Rate
+from gatewaysite.secrets import CannotUnseal, open_sealed
 from proxy_app.names import ROUTE_KEY
 from proxy_app.proxy_rules import ALWAYS, never_to_upstream
 from proxy_app.snapshot.entries import NameList, RouteEntry
@@ -14,7 +15,6 @@ from proxy_app.upstream import stored
 from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.passing import base_of
 from proxy_app.upstream.pool import Upstream
-from proxy_app.upstream.secrets import CannotUnseal, open_sealed
 from proxy_app.upstream.stored import upstream_of
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,9 @@ from auth_app.tokens.entries import SCOPE_COLUMNS, entry_of, scope_of
 from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
 from auth_app.users.work import live_memberships, load_grants
 from gatewaysite.rates import Rate
+from gatewaysite.secrets import CannotUnseal
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
+from proxy_app.oauth.terms import whose
 from proxy_app.snapshot import routes
 from proxy_app.snapshot.entries import Access, GatewayEntry, OAuthTokens, Registry, RouteEntry, ServerEntry, ToolEntry
 from proxy_app.snapshot.limits import readable, with_rates
@@ -26,10 +28,9 @@ from proxy_app.snapshot.oauth import tokens_now
 from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
-from proxy_app.upstream.secrets import CannotUnseal
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
-REACHED_BY = ("url", "era", "rate_limit", *stored.COLUMNS)
+REACHED_BY = ("url", "era", "rate_limit", "auth_type", "oauth", *stored.COLUMNS)
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +174,7 @@ def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
         slug=row["slug"],
         endpoint=endpoint,
         rates=_rates_of_all("upstream", row, settings.RATE_LIMIT_UPSTREAM),
+        connection=whose(row["auth_type"], row["oauth"]),
     )
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gatewaysite.secrets import fingerprint, open_sealed
 from proxy_app.upstream.limits import Counts, options_of
 from proxy_app.upstream.pool import Upstream
-from proxy_app.upstream.secrets import CLIENT_KEY, fingerprint, open_sealed
 
+# Under which name the key of a client certificate is sealed.
+CLIENT_KEY = "client_key"
 # The columns that gateways and proxy routes have for it.
 COLUMNS = (
     "sealed_headers", "version", "pool_epoch", "pool_options",

@@ -177,6 +177,9 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
         ("GET", "/admin/sso/main", "main"),
         ("POST", "/admin/sso/main/test", "waiting"),
         ("POST", "/admin/profile/confirm", "slow"),
+        ("GET", "/oauth/authorize/x", "waiting"),
+        ("GET", "/oauth/callback", "waiting"),
+        ("GET", "/oauth/status/x", "main"),
     ],
 )
 def test_each_path_has_its_line(method: str, path: str, line: str) -> None:

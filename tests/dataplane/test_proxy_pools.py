@@ -10,10 +10,11 @@ import pytest
 import trustme
 from pytest_django import Settings
 
+from gatewaysite.secrets import seal
 from proxy_app.names import ROUTE_KEY
 from proxy_app.upstream.client import UpstreamClient
 from proxy_app.upstream.pool import Pool
-from proxy_app.upstream.secrets import CLIENT_KEY, seal
+from proxy_app.upstream.stored import CLIENT_KEY
 from tests.asgi_client import Answer, under_way
 from tests.dataplane.proxying import a_visit, ask
 from tests.dataplane.test_leaving import eventually

@@ -11,6 +11,7 @@ from auth_app.oauth.scopes import SUPPORTED
 from auth_app.tokens.entries import TokenEntry
 from auth_app.tokens.secrets import hash_secret
 from gatewaysite.rates import Rate
+from gatewaysite.secrets import seal
 from proxy_app.proxy_rules import (
     BODY_LIMIT_BYTES,
     DEFAULT_METHODS,
@@ -20,7 +21,6 @@ from proxy_app.proxy_rules import (
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Access, OAuthTokens, Snapshot
 from proxy_app.snapshot.keeper import keeper
-from proxy_app.upstream.secrets import seal
 
 Row = dict[str, Any]
 GATEWAY = "http://127.0.0.1:8000"
@@ -91,7 +91,7 @@ class World:
     ) -> Row:
         name = row.pop("name", f"gw{len(self.gateways)}")
         values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
-        values |= UNPOOLED
+        values |= UNPOOLED | {"auth_type": "", "oauth": {}}
         self.gateways.append(_owned(name) | values | row)
         return self.gateways[-1]
 

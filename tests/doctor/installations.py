@@ -33,6 +33,7 @@ SERVER = Server(
     clock_ahead_s=0.0,
     unapplied=(),
     unknown=(),
+    sealed={},
 )
 DIRECT = Direct(route=Route.STRAIGHT, heard_after_s=0.003, idle_session_timeout_ms=0)
 REHEARSAL = Rehearsal(

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from auth_app.models import User
-from proxy_app.upstream.secrets import seal
+from gatewaysite.secrets import seal
 from tests.builders import a_gateway, a_tool, a_user
 from tests.end_to_end.raw import json_of, request_bytes, talk
 from tests.gateway_process import GatewayProcess

@@ -6,11 +6,11 @@ from uuid import uuid4
 import pytest
 
 from auth_app.models import AuditEntry
+from gatewaysite.secrets import CannotUnseal, seal
 from proxy_app.federation.offer import Offer, read_offer
 from proxy_app.federation.work import begin_sync, fail_sync, finish_sync, report_step
 from proxy_app.models import Gateway, Prompt, Resource, Server, Tool
 from proxy_app.upstream.mcp import Discovery
-from proxy_app.upstream.secrets import CannotUnseal, seal
 from tests.builders import a_gateway, a_server, a_team, a_tool, a_user
 
 pytestmark = pytest.mark.django_db

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from gatewaysite.secrets import seal
 from proxy_app.federation import sync, work
 from proxy_app.federation.sync import sync_gateway
 from proxy_app.models import Gateway, Prompt, Resource, Tool
-from proxy_app.upstream.secrets import seal
 from tests.builders import a_gateway
 from tests.federation.offering import a_tool, offering
 from tests.scripted_mcp import Call, Script, ScriptedMcp

@@ -35,6 +35,7 @@ def every_path() -> list[str]:
     server.resources.add(resource)
     server.prompts.add(prompt)
     items = [("gateways", gateway), ("tools", tool), ("resources", resource), ("prompts", prompt), ("servers", server)]
+    items.append(("gateways", a_gateway("vault", auth_type="oauth", oauth={"grant_type": "authorization_code"})))
     items.append(("routes", a_route("orders", description="What it is", added_headers={"x-tenant": "blue"})))
     paths = [
         "/admin",
@@ -43,6 +44,7 @@ def every_path() -> list[str]:
         "/admin/profile/apps",
         "/admin/oauth-clients",
         "/admin/oauth-clients/new",
+        "/admin/connected",
         *LISTS,
         "/admin/gateways/new",
         "/admin/servers/new",

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from auth_app.models import AuditEntry
+from gatewaysite.secrets import open_sealed
 from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
-from proxy_app.upstream.secrets import open_sealed
 from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_tool, a_user
 from tests.pages.conftest import Visitor
 

@@ -7,8 +7,9 @@ import pytest
 from pytest_django import Settings
 
 from auth_app.models import AuditEntry
+from gatewaysite.secrets import open_sealed
 from proxy_app.models import Called
-from proxy_app.upstream.secrets import CLIENT_KEY, open_sealed
+from proxy_app.upstream.stored import CLIENT_KEY
 from tests.pages.conftest import Visitor
 from tests.pages.test_forms import GATEWAY, ROUTE, errors
 from tests.registry.test_pooling import AUTHORITY, CERTIFICATE, KEY, MODELS, NO_CERTIFICATE, OTHER_CERTIFICATE, SECRET

@@ -8,8 +8,8 @@ from django.db import connection
 from django.test import Client
 
 from auth_app.models import AuditEntry
+from gatewaysite.secrets import open_sealed
 from proxy_app.models import Gateway, Prompt, Resource, Tool
-from proxy_app.upstream.secrets import open_sealed
 from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_tool
 from tests.registry.conftest import Caller, People
 from tests.registry.test_bodies import fields
@@ -132,7 +132,14 @@ def test_a_credential_is_replaced_kept_and_taken_away(admin: Caller) -> None:
         {"auth_type": "authheaders", "auth_header_key": "X-One"},
         {"auth_type": "oauth"},
         {"auth_type": "query_param"},
-        {"oauth_config": {}},
+        {"auth_type": "bearer", "auth_token": "t", "oauth_config": {}},
+        {"oauth_config": {"grant_type": "password"}},
+        {"oauth_config": {"client_secret": "of nobody"}},
+        {"oauth_config": {"grant_type": "client_credentials", "client_id": "c"}},
+        {"oauth_config": {"parameters": {"State": "mine"}}},
+        {"oauth_config": {"token_url": "https://login.example.com/token", "client_id": "c"}},
+        {"oauth_config": {"issuer": "http://169.254.169.254/"}},
+        {"oauth_config": {"redirect_uri": "https://evil.example.com/callback"}},
         {"passthrough_headers": ["X-Tenant"]},
     ],
 )

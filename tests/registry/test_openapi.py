@@ -9,6 +9,7 @@ from django.urls import URLPattern
 from jsonschema import Draft202012Validator
 
 from auth_app.urls import api_urlpatterns as access_urlpatterns
+from proxy_app.oauth.urls import api_urlpatterns as oauth_urlpatterns
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.openapi import OTHERS, build
@@ -51,7 +52,7 @@ def path_of(route: URLPattern) -> str:
 
 
 def test_every_route_is_documented_and_every_documented_path_is_a_route() -> None:
-    routes = {path_of(route) for route in (*api_urlpatterns, *access_urlpatterns)}
+    routes = {path_of(route) for route in (*api_urlpatterns, *access_urlpatterns, *oauth_urlpatterns)}
     twins = {path for path in routes if path.endswith("/")}
     assert twins == {f"{path.rstrip('/')}/" for path in twins}
     assert routes - twins == build()["paths"].keys() - OTHERS.keys()

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from gatewaysite.secrets import open_sealed
 from proxy_app.models import Route
 from proxy_app.proxy_rules import DEFAULT_METHODS, DEFAULT_REQUEST_HEADERS
-from proxy_app.upstream.secrets import open_sealed
 from tests.builders import a_route
 from tests.registry.conftest import Caller
 from tests.upstream.test_addresses import REFUSED_HOSTS

@@ -22,6 +22,7 @@ from gatewaysite.context import Phase, begin_background, phase, route_now
 from gatewaysite.db import units
 from gatewaysite.errors import Refused
 from gatewaysite.phases import during
+from gatewaysite.secrets import seal
 from proxy_app.models import Gateway, Server, Tool
 from proxy_app.observe import activity
 from proxy_app.observe.board import CHANNEL as BOARD_CHANNEL
@@ -31,7 +32,6 @@ from proxy_app.snapshot import keeper as keeper_module
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Snapshot
 from proxy_app.snapshot.keeper import Keeper
-from proxy_app.upstream.secrets import seal
 from tests.builders import a_gateway, a_membership, a_server, a_team, a_token, a_tool, a_user
 
 pytestmark = pytest.mark.anyio

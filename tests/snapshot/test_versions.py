@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, models, transaction
 
 from auth_app.models import ApiToken, Membership, Role, RoleGrant, RoleShadow, SsoProvider, StateVersion, Team, User
-from proxy_app.models import Call, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
+from proxy_app.models import Call, Gateway, OAuthConnection, Prompt, Resource, Route, Server, ServerTool, Tool
 from tests.builders import (
     a_gateway,
     a_grant,
@@ -44,7 +44,7 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
     Gateway: (
         "registry",
         OWNERSHIP
-        | {"url", "sealed_headers", "era", "pool_options", "pool_epoch", "rate_limit"}
+        | {"url", "sealed_headers", "era", "pool_options", "pool_epoch", "rate_limit", "auth_type", "oauth"}
         | {"ca_certificate", "client_certificate", "sealed_client_key"},
     ),
     Route: (
@@ -62,6 +62,8 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         | {"meta", "icons", "timeout_ms"},
     ),
     Server: ("registry", OWNERSHIP | {"description"}),
+    # A new token moves nothing: the one before is used until it ends, or is refused.
+    OAuthConnection: ("connections", {"gateway_id", "user_id", "status"}),
     ServerTool: ("registry", {"server_id", "tool_id", "alias", "position"}),
 }
 COLUMNS = [
@@ -94,6 +96,7 @@ def rows() -> dict[type[models.Model], models.Model]:
     tool = a_tool(gateway=gateway)
     a_server(tools=(tool,), visibility="team", team=team, owner=user)
     a_route(visibility="team", team=team, owner=user)
+    OAuthConnection.objects.create(gateway=gateway, user=user)
     role = a_role("releaser", scope="team")
     a_grant(user, role, team)
     Membership.objects.exclude(team=team).delete()

@@ -33,6 +33,7 @@ CHECKS: dict[str, Callable[[Installation], Verdict]] = {
     "debug": exposure.debug,
     "secret-key": exposure.secret_key,
     "encryption-keys": exposure.encryption_keys,
+    "sealed-keys": exposure.sealed_keys,
     "first-admin": exposure.first_admin,
     "db-password": exposure.db_password,
     "db-embedded": exposure.db_embedded,

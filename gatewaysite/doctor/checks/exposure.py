@@ -12,6 +12,7 @@ from django.http.request import validate_host
 from gatewaysite.doctor.findings import Verdict, error, ok, plural, warning
 from gatewaysite.doctor.installation import Installation, is_production
 from gatewaysite.doctor.installation import public_url as shown
+from gatewaysite.secrets import key_ids
 
 NEW_KEY = "`python3 -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one."
 PLACEHOLDERS = ("change-me", "changeme", "change_me", "django-insecure", "example", "nothing", "secret-key", "your-")
@@ -64,6 +65,29 @@ def encryption_keys(it: Installation) -> Verdict:
     own = "is SECRET_KEY, which will do on this machine" if key == settings.SECRET_KEY else "is a key of its own"
     behind = f"; {plural(len(older), 'older key')} behind it open what they sealed" if older else ""
     return ok(f"The first of ENCRYPTION_KEYS {own}{behind}.")
+
+
+def sealed_keys(it: Installation) -> Verdict:
+    """Whether the keys of stored secrets are all there, and whether those behind the first can go."""
+    sealed, ids = it.server.sealed, key_ids()
+    missing = {id: count for id, count in sealed.items() if id and id not in ids}
+    if missing:
+        return error(
+            f"{_under(missing)}, no longer in ENCRYPTION_KEYS: nobody can read that.",
+            "Put it back behind the first, or enter again what `manage.py gateway rotate-keys` names.",
+        )
+    behind = {id: count for id, count in sealed.items() if id not in ids[:1]}
+    if behind:
+        return warning(
+            f"{_under(behind)}, not the first of ENCRYPTION_KEYS.",
+            "`manage.py gateway rotate-keys` seals all with the first; then those behind it can go.",
+        )
+    return ok(f"{plural(sum(sealed.values()), 'stored secret')}, all under the first of ENCRYPTION_KEYS.")
+
+
+def _under(counts: dict[str, int]) -> str:
+    keys = " and ".join(f"key {id}" if id else "a key that is not named" for id in sorted(counts))
+    return f"{plural(sum(counts.values()), 'stored secret')} under {keys}"
 
 
 def first_admin(it: Installation) -> Verdict:
@@ -175,8 +199,8 @@ def _another_seal() -> str:
     """How the key that seals is replaced, and nothing lost that the old one sealed."""
     old = "the present SECRET_KEY" if settings.ENCRYPTION_KEYS == [settings.SECRET_KEY] else "the present ones"
     return (
-        f"Set ENCRYPTION_KEYS to another new key, a comma and {old}; restart; then `manage.py gateway reseal` seals"
-        " stored credentials with the new one, and those behind it can go."
+        f"Set ENCRYPTION_KEYS to another new key, a comma and {old}; restart; then `manage.py gateway rotate-keys`"
+        " seals stored secrets with the new one, and those behind it can go."
     )
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 
@@ -14,6 +15,7 @@ from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool, hidden_tool
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
+from proxy_app.oauth.live.calling import as_somebody
 from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
 from proxy_app.snapshot.keeper import current, keeper
 from proxy_app.upstream import mcp
@@ -21,6 +23,10 @@ from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamU
 from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, Message
 from proxy_app.upstream.mcp.param_headers import headers_for
 from proxy_app.upstream.mcp.wire import META_CAPABILITIES, META_LOG_LEVEL
+from proxy_app.upstream.oauth.errors import NotConnected
+
+# Where a person connects, beside the sentence that says so.
+CONNECT_URL = "poolgate/connectUrl"
 
 
 class ResultPeek(msgspec.Struct):
@@ -93,11 +99,10 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
     await exchange.admitted.count(gateway.rates)
     params = join(exchange.request.members | {"name": msgspec.Raw(msgspec.json.encode(tool.original_name))})
-    began = time.perf_counter()
-    answer = await mcp.call(
-        _endpoint(gateway, tool),
-        "tools/call",
-        params,
+    ask = partial(
+        mcp.call,
+        method="tools/call",
+        params=params,
         name=tool.original_name,
         param_headers=_param_headers(exchange, tool),
         # What the client can be asked for on the way; only the modern era carries that through (MRTR).
@@ -105,7 +110,21 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         share=exchange.actor.share[1],
         idempotent=tool.idempotent,
     )
+    began = time.perf_counter()
+    try:
+        answer = await as_somebody(gateway.who(exchange.actor.user_id), _endpoint(gateway, tool), ask)
+    except NotConnected as error:
+        return _connect_first(exchange, error)
     return Relay(exchange, answer, began) if isinstance(answer, AnswerStream) else finish(exchange, answer, began)
+
+
+def _connect_first(exchange: Exchange, error: NotConnected) -> bytes:
+    """A result of the tool, so that it reaches whoever talks to the model: only a person can mend this."""
+    exchange.outcome = error.code
+    complete = {"resultType": "complete"} if exchange.modern else {}
+    content = [{"type": "text", "text": error.message}]
+    meta = {CONNECT_URL: error.url}
+    return msgspec.json.encode({**complete, "content": content, "isError": True, "_meta": meta})
 
 
 def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:

@@ -18,9 +18,11 @@ from auth_app.tokens import secrets as token_secrets
 from auth_app.tokens.work import ensure_token
 from auth_app.users.work import ensure_administrator, load_actor
 from gatewaysite.doctor import command as doctor
+from gatewaysite.doctor.findings import plural
 from gatewaysite.errors import BadInput
+from gatewaysite.keyring import work as keyring
+from gatewaysite.secrets import first_key_id
 from proxy_app.observe.attest import command as attest
-from proxy_app.resealing import work as resealing
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
@@ -43,7 +45,7 @@ class Command(BaseCommand):
         doctor.add_options(commands.add_parser("doctor", help="say what is wrong with this installation, and the cure"))
         forget = commands.add_parser("forget-audit", help="delete old audit entries, which leaves an entry")
         forget.add_argument("--older-than-days", type=int, required=True, metavar="DAYS", help="at least 30")
-        commands.add_parser("reseal", help="seal stored credentials anew, with the first of ENCRYPTION_KEYS")
+        commands.add_parser("rotate-keys", help="seal stored secrets anew, with the first of ENCRYPTION_KEYS")
         attest.add_options(commands.add_parser("attest", help="watch how database connections are held, and sign it"))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
@@ -58,8 +60,8 @@ class Command(BaseCommand):
                 self.doctor(options)
             case "forget-audit":
                 self.forget_audit(options["older_than_days"])
-            case "reseal":
-                self.reseal()
+            case "rotate-keys":
+                self.rotate_keys()
             case "attest":
                 sys.exit(attest.run(options, self.stdout, self.stderr))
 
@@ -105,12 +107,18 @@ class Command(BaseCommand):
         except BadInput as error:  # UPSTREAM_ALLOWED_NETWORKS may leave this machine out
             self.stderr.write(f"The demo gateway is not registered: {error.message}")
 
-    def reseal(self) -> None:
-        done, unreadable = resealing.reseal()
-        self.stdout.write(f"{done} credential{'' if done == 1 else 's'} sealed with the first of ENCRYPTION_KEYS.")
-        for place in unreadable:
-            self.stdout.write(f"None of ENCRYPTION_KEYS opens {place}: enter that credential again.")
-        if unreadable:
+    def rotate_keys(self) -> None:
+        """Says how many there were under which key, by its id; the keys themselves are never shown."""
+        done, first = keyring.rotate_keys(), first_key_id()
+        for id, count in sorted(done.found.items()):
+            under = f"key {id}" if id else "a key that is not named"
+            self.stdout.write(f"{plural(count, 'secret')} under {under}{', the first' if id == first else ''}.")
+        self.stdout.write(
+            f"{plural(done.moved, 'secret')} sealed anew, with key {first}, the first of ENCRYPTION_KEYS."
+        )
+        for place in done.closed:
+            self.stdout.write(f"None of ENCRYPTION_KEYS opens {place}: enter that secret again.")
+        if done.closed:
             sys.exit(1)
 
     def doctor(self, options: dict[str, Any]) -> None:

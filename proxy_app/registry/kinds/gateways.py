@@ -4,15 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
-from django.db.models import Count, Manager, Model, OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Manager, Model, OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Coalesce, NullIf
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from proxy_app.federation.work import defer_sync
-from proxy_app.models import Gateway, Prompt, Resource, Tool
+from proxy_app.models import Gateway, OAuthFlow, Prompt, Resource, Tool
 from proxy_app.names import public_tool_name
-from proxy_app.registry.credentials import Credential, masked, sealed
+from proxy_app.oauth.bodies import columns_of, keep_secret
+from proxy_app.registry.credentials import GatewayCredential, masked, sealed
 from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
 from proxy_app.registry.pooling import POOL_MEMBERS, PooledData, Pooling, PoolOptions, check_pair, pooled
@@ -24,7 +25,10 @@ CHILDREN = (Tool, Resource, Prompt)
 # A change of any of these is a new connection: what was learned from the old one proves nothing.
 CONNECTION = frozenset(
     {"url", "transport", "auth_type", "sealed_headers", "ca_certificate", "client_certificate", "sealed_client_key"}
+    | {"oauth", "sealed_oauth_secret"}
 )
+# With another of these, tokens that people were given for the gateway are for something else.
+GRANTED_FOR = frozenset({"url", "auth_type", "oauth"})
 SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 
 
@@ -70,7 +74,7 @@ class GatewayData(RegisteredData, PooledData):
     authHeaderValueUnmasked: Absent
     authQueryParamKey: Absent
     authQueryParamValueMasked: Absent
-    oauthConfig: Absent
+    oauthConfig: AnyObject | None
     identityPropagation: Absent
     passthroughHeaders: Absent
     caCertificateSig: Absent
@@ -107,13 +111,13 @@ class GatewayPooling(Pooling):
     )
 
 
-class GatewayCreate(Scoped, Credential, GatewayPooling):
+class GatewayCreate(Scoped, GatewayCredential, GatewayPooling):
     name: GatewayName
     url: Url
     transport: Transport = "STREAMABLEHTTP"
 
 
-class GatewayUpdate(Scoped, Credential, GatewayPooling):
+class GatewayUpdate(Scoped, GatewayCredential, GatewayPooling):
     """A new name renames its tools and prompts too; a new URL or credential starts a new registration."""
 
     name: GatewayName = ""
@@ -123,20 +127,26 @@ class GatewayUpdate(Scoped, Credential, GatewayPooling):
 
 def complete(item: PlainRow) -> None:
     item.update(masked(item["authType"]))
-    embed(item, "capabilities", "skippedTools", "poolOptions")
+    embed(item, "capabilities", "skippedTools", "poolOptions", "oauthConfig")
 
 
 def prepare(values: Values) -> Values:
     """Judge the URL and seal the credential, with no transaction open."""
     if "url" in values:
         check_url(values["url"], settings.UPSTREAM_ALLOWED_NETWORKS)
-    return pooled(sealed(values))
+    columns = sealed({name: value for name, value in values.items() if name != "oauth_config"})
+    if "auth_type" in columns:
+        columns |= columns_of(values.get("oauth_config"))
+    return pooled(columns)
 
 
 def store(row: Gateway, values: Values) -> Values:
-    columns = dict(named(row, values))
+    columns = keep_secret(row, dict(named(row, values)))
     check_pair(row, columns)
-    if any(getattr(row, name) != value for name, value in columns.items() if name in CONNECTION):
+    changed = {name for name, value in columns.items() if getattr(row, name) != value}
+    if changed & GRANTED_FOR:
+        columns["oauth_issuer"] = ""
+    if changed & CONNECTION:
         columns |= {"status": Gateway.Status.PENDING, "last_refresh_at": None, "registration_attempts": 0}
     return columns
 
@@ -147,6 +157,9 @@ def saved(change: Change) -> None:
         _rename_children(change.row, change.before["slug"])
     if change.before.keys() & {"visibility", "team_id"}:
         _move_children(change.row, change.before)
+    if change.before.keys() & GRANTED_FOR:
+        change.row.oauth_connections.all().delete()
+        OAuthFlow.objects.filter(gateway=change.row).delete()
     switched_on = change.values.get("enabled") and "enabled" in change.before
     if change.is_new or switched_on or change.before.keys() & CONNECTION:
         defer_sync(change.row.pk)
@@ -212,6 +225,7 @@ GATEWAYS = Kind(
         "promptCount": _count(Prompt),
         "skippedTools": as_text("skipped"),
         "authType": "auth_type",
+        "oauthConfig": NullIf(as_text("oauth"), Value("{}", output_field=TextField())),
     },
     constants={"gatewayMode": "cache"},
     complete=complete,
@@ -227,7 +241,14 @@ GATEWAYS = Kind(
         Column(key="lastSeen", label="Last seen", sort="last_seen", template="registry/cells/time.html"),
     ),
     search=("name", "description", "url"),
-    filters=(Filter(param="status", lookup="status", choices=("pending", "active", "failed"), label="Registration"),),
+    filters=(
+        Filter(
+            param="status",
+            lookup="status",
+            choices=("pending", "active", "failed", "unconnected"),
+            label="Registration",
+        ),
+    ),
     prepare=prepare,
     store=store,
     saved=saved,

@@ -1,7 +1,7 @@
 """The MCP client side: own code, both eras, streamable HTTP. These names are all that others need."""
 
 from proxy_app.upstream.mcp.calls import call, list_all
-from proxy_app.upstream.mcp.discovery import detect
+from proxy_app.upstream.mcp.discovery import challenge_of, detect
 from proxy_app.upstream.mcp.endpoint import Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.exchange import Answer, AnswerStream, complete
 from proxy_app.upstream.mcp.messages import Message
@@ -14,6 +14,7 @@ __all__ = [
     "Endpoint",
     "Message",
     "call",
+    "challenge_of",
     "close_sessions",
     "complete",
     "detect",

@@ -55,6 +55,19 @@ async def detect(endpoint: Endpoint) -> Discovery:
     return discovery
 
 
+async def challenge_of(endpoint: Endpoint) -> str | None:
+    """The WWW-Authenticate with which it refuses somebody without a credential, if it does. Raises UpstreamError."""
+    try:
+        await _ask(endpoint)
+    except UpstreamAuth as refused:
+        return refused.challenge
+    except (UpstreamUnreachable, UpstreamPoolFull, UpstreamBusy, UpstreamTimeout):
+        raise
+    except UpstreamError:  # it answers, in another era
+        return None
+    return None
+
+
 async def era_of(endpoint: Endpoint) -> Era:
     """The era of an endpoint nobody recorded one for; asked once per process, however many want to know."""
     name = (endpoint.key, endpoint.url)

@@ -9,11 +9,11 @@ from uuid import UUID
 import httpx
 from django.conf import settings
 
+from gatewaysite.secrets import open_sealed
 from proxy_app.upstream import client
 from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.mcp.wire import Era
 from proxy_app.upstream.pool import Upstream
-from proxy_app.upstream.secrets import open_sealed
 from proxy_app.upstream.stored import upstream_of
 
 # Set by this client for every message; a stored credential may not replace them.

@@ -1,0 +1,21 @@
+"""What somebody who comes back from a provider may have done wrong, or somebody else to them."""
+
+from gatewaysite.errors import BadInput, Denied
+
+
+class InvalidState(BadInput):
+    """This way back is not one that was begun here a moment ago, or it was taken before. Begin again with Connect."""
+
+    status, code = 400, "invalid_state"
+
+
+class WrongIssuer(BadInput):
+    """This answer comes from another provider than the one that was asked. Nothing was sent to either."""
+
+    status, code = 400, "invalid_issuer"
+
+
+class NotInteractive(Denied):
+    """Access denied: people connect with a browser in which they are signed in; an API token cannot"""
+
+    code = "session_required"
