@@ -25,6 +25,7 @@ from auth_app.people.rows import STATES, after, changes_of, cursor_of, matching,
 from auth_app.policy import require
 from auth_app.sessions.work import end_sessions
 from auth_app.stamps import Stamp, audit
+from auth_app.users.administrators import lock_administrators
 from gatewaysite.errors import Conflict
 
 KIND = "users"
@@ -198,10 +199,7 @@ def _locked_out() -> list[UUID]:
 def _locked(key: str) -> tuple[User, bool]:
     """The person, until the end of the unit, and whether they are the last administrator there is."""
     row = one(User.objects.all(), key)
-    administrators = User.objects.filter(is_admin=True, is_active=True)
-    all_of_them: list[UUID] = []
-    if row.is_admin:
-        all_of_them = list(administrators.order_by("pk").select_for_update().values_list("pk", flat=True))
+    all_of_them = lock_administrators() if row.is_admin else []
     row = one(User.objects.select_for_update(), row.pk.hex)
     return row, row.is_admin and row.is_active and all_of_them == [row.pk]
 

@@ -29,6 +29,7 @@ from auth_app.sso.errors import SsoUnavailable
 from auth_app.sso.outgoing import Outgoing
 from auth_app.sso.provider import ProviderEntry, callback_url_of
 from auth_app.stamps import Stamp, audit
+from auth_app.users.administrators import lock_administrators
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.secrets import CannotUnseal, open_sealed, seal
 from gatewaysite.validation import NOT_IN_A_LINE, bad_field
@@ -110,11 +111,17 @@ def update_provider(actor: Actor, slug: str, body: SsoProviderUpdate, stamp: Sta
 
 
 def delete_provider(actor: Actor, slug: str, stamp: Stamp) -> None:
-    """With what its rules have given. People stay; who has no other way in has none."""
+    """With what its rules have given. People stay; who has no other way in has none.
+
+    Raises Conflict when no administrator would be left.
+    """
     require(actor, "sso.delete")
     with transaction.atomic(durable=True):
         row = _one_locked(slug)
-        User.objects.filter(admin_by=row).update(is_admin=False)
+        made = set(User.objects.filter(admin_by=row).values_list("pk", flat=True))
+        if made and made.issuperset(lock_administrators()):
+            raise Conflict("Every administrator there is was made one by this provider's rules: make somebody else one")
+        User.objects.filter(pk__in=made).update(is_admin=False)
         if not SsoProvider.objects.filter(issuer=row.issuer).exclude(pk=row.pk).exists():
             SocialAccount.objects.filter(provider=row.issuer).delete()
         row.delete()

@@ -14,6 +14,7 @@ from auth_app.sso.errors import SsoPending, SsoRejected
 from auth_app.sso.mapping import Given, given_by, rules_of
 from auth_app.sso.provider import Arrival
 from auth_app.stamps import Stamp, audit
+from auth_app.users.administrators import lock_administrators
 from gatewaysite.errors import GatewayError
 
 WAITS_FOR = timedelta(days=30)
@@ -123,6 +124,7 @@ def _regrant(provider: SsoProvider, person: User, given: Given, stamp: Stamp) ->
 
 
 type Grant = tuple[str, tuple[str, str]]
+ADMINISTRATOR: Grant = ("administrator", ("", ""))
 
 
 def plan_for(provider: SsoProvider, person: User, given: Given) -> dict[str, list[Grant]]:
@@ -133,6 +135,8 @@ def plan_for(provider: SsoProvider, person: User, given: Given) -> dict[str, lis
     # A place in a team is changed by giving another one.
     replaced = {key[0] for kind, key in gives if kind == "membership"}
     takes = {one for one in here - wanted if not (one[0] == "membership" and one[1][0] in replaced)}
+    if ADMINISTRATOR in takes and lock_administrators() == [person.pk]:
+        takes.remove(ADMINISTRATOR)  # the last one stays, until somebody else is one
     return {"gives": sorted(gives), "takes": sorted(takes)}
 
 
@@ -141,7 +145,7 @@ def _standing(provider: SsoProvider, person: User) -> tuple[set[Grant], set[Gran
     here: set[Grant] = set()
     elsewhere: set[Grant] = set()
     if person.is_admin:
-        (here if person.admin_by_id == provider.pk else elsewhere).add(("administrator", ("", "")))
+        (here if person.admin_by_id == provider.pk else elsewhere).add(ADMINISTRATOR)
     grants: Any = RoleGrant.objects.filter(user=person).values_list("role__name", "team_id", "sso_provider_id")
     for role, team_id, by in grants:
         (here if by == provider.pk else elsewhere).add(("role", (role, team_id.hex if team_id else "")))
@@ -158,7 +162,7 @@ def _existing(given: Given) -> set[Grant]:
     teams = {"", *(pk.hex for pk in Team.objects.filter(pk__in=map(UUID, named)).values_list("pk", flat=True))}
     found: set[Grant] = {("role", key) for key in given.roles if key[0] in roles and key[1] in teams}
     found |= {("membership", key) for key in given.memberships if key[0] in teams}
-    return found | ({("administrator", ("", ""))} if given.administrator else set())
+    return found | ({ADMINISTRATOR} if given.administrator else set())
 
 
 def _has_place(one: Grant, elsewhere: set[Grant]) -> bool:

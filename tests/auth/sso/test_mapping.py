@@ -7,7 +7,7 @@ from auth_app.models import AuditEntry, Membership, Role, RoleGrant, SsoProvider
 from auth_app.sso.mapping import Rule, matches
 from tests.auth.sso.conftest import Wanderer, a_provider
 from tests.auth.sso.op import OpenIdProvider
-from tests.builders import a_membership, a_team
+from tests.builders import a_membership, a_team, an_admin
 
 
 def rule(gives: str, role: str = "", team: str = "", value: str = "admins", **more: str) -> dict[str, str]:
@@ -30,7 +30,32 @@ def test_nobody_becomes_an_administrator_without_a_rule(op: OpenIdProvider, wand
     assert held(User.objects.get()) == (False, set(), set())
 
 
+def test_the_last_administrator_stays_one_until_there_is_another(op: OpenIdProvider, wanderer: Wanderer) -> None:
+    a_provider(op, rules=[rule("administrator")])
+    op.claims["groups"] = ["admins"]
+    wanderer.sign_in(op)
+    person = User.objects.get()
+    op.claims["groups"] = []
+    Wanderer().sign_in(op)
+    assert held(person)[0] is True
+    an_admin()
+    Wanderer().sign_in(op)
+    assert held(person)[0] is False
+
+
+def test_a_provider_that_made_every_administrator_is_kept(op: OpenIdProvider, wanderer: Wanderer) -> None:
+    row = a_provider(op, rules=[rule("administrator")])
+    op.claims["groups"] = ["admins"]
+    wanderer.sign_in(op)
+    boss = Client()
+    boss.force_login(User.objects.get())
+    answer = boss.delete(f"/auth/sso/admin/providers/{row.slug}")
+    assert (answer.status_code, "administrator" in answer.json()["detail"]) == (409, True)
+    assert held(User.objects.get())[0] is True
+
+
 def test_rules_give_and_take_at_every_log_in(op: OpenIdProvider, wanderer: Wanderer) -> None:
+    an_admin()
     blue, red = a_team("Blue"), a_team("Red")
     a_provider(op, rules=[
         rule("administrator"),
@@ -41,7 +66,7 @@ def test_rules_give_and_take_at_every_log_in(op: OpenIdProvider, wanderer: Wande
     ])  # fmt: skip
     op.claims["groups"] = ["admins", "makers"]
     wanderer.sign_in(op)
-    person = User.objects.get()
+    person = User.objects.get(email="ann@example.com")
     assert held(person) == (True, {"platform_viewer", "developer"}, {("red", "owner")})
     assert set(RoleGrant.objects.values_list("source", flat=True)) == {"sso"}
 
