@@ -24,8 +24,8 @@ from .symbols import Function, Module, Program, matches, room_to_recurse
 from .values import CALLABLE, Arguments, FunctionRef, Value, flat, join, news
 
 # How often one function is walked with different arguments; more often where it is given something to call.
-MAX_CONTEXTS = 10
-MAX_CONTEXTS_WITH_CALLABLES = 100
+MAX_CONTEXTS = 100
+MAX_CONTEXTS_WITH_CALLABLES = 1000
 MAX_CHAIN = 50
 MAX_PASSES = 8
 
