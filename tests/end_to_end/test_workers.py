@@ -19,7 +19,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.models import ApiToken, User
 from proxy_app.models import Tool
-from tests.builders import a_gateway, a_server, a_token, a_tool, a_user
+from tests.builders import a_gateway, a_server, a_token, a_tool, a_user, an_admin
 from tests.end_to_end.conftest import registered
 from tests.federation.offering import a_tool as offered
 from tests.federation.offering import offering
@@ -87,20 +87,37 @@ def test_a_revoked_token_is_refused_by_every_worker(gateway: GatewayProcess) -> 
     assert all(client.get("/tools", headers=bearer(token)).status_code == 401 for client in clients)
 
 
-def test_a_token_revoked_while_the_listeners_die_is_refused_within_five_seconds(gateway: GatewayProcess) -> None:
-    clients = list(gateway.workers().values())
-    token = a_token(a_user())
-    assert not all_refuse(clients, token)
-    with connection.cursor() as cursor:
+def change_while_the_listeners_die(change: str) -> None:
+    """Both in one transaction: nobody is told of it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(change)
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE application_name = 'poolgate listener' AND datname = current_database()"
         )
         assert cursor.fetchone()[0] == 2
-        cursor.execute("UPDATE auth_app_apitoken SET revoked_at = now()")
+
+
+def test_a_token_revoked_while_the_listeners_die_is_refused_within_five_seconds(gateway: GatewayProcess) -> None:
+    clients = list(gateway.workers().values())
+    token = a_token(a_user())
+    assert not all_refuse(clients, token)
+    change_while_the_listeners_die("UPDATE auth_app_apitoken SET revoked_at = now()")
     until(lambda: all_refuse(clients, token), 5)
     for client in clients:
         until(lambda client=client: client.get("/health").json()["snapshot"]["listening"], 5)  # type: ignore[misc]
+
+
+def test_an_administrator_demoted_while_the_listeners_die_is_none_within_five_seconds(gateway: GatewayProcess) -> None:
+    clients = list(gateway.workers().values())
+    token = a_token(an_admin())
+
+    def answers() -> set[int]:
+        return {client.get("/ops/connections", headers=bearer(token)).status_code for client in clients}
+
+    assert answers() == {200}
+    change_while_the_listeners_die("UPDATE auth_app_user SET is_admin = false")
+    until(lambda: answers() == {403}, 5)
 
 
 def test_a_locked_person_is_refused_by_every_worker(gateway: GatewayProcess) -> None:
