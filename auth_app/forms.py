@@ -19,10 +19,13 @@ def texts_of(request: HttpRequest) -> Texts:
 
 
 def done(request: HttpRequest, act: Callable[[], str], target: str, *args: Any) -> HttpResponse:
-    """Carry it out, and go to the target with what it says, or with why it was not done."""
+    """Carry it out, and go to the target with what it says, or with why it was not done.
+
+    A refusal is a page of its own: it is kept, and names the decision.
+    """
     try:
         said, tone = act(), "ok"
-    except (BadInput, Conflict, Denied) as error:
+    except (BadInput, Conflict) as error:
         said, tone = error.message, "bad"
     messages.info(request, said, tone)
     return redirect_after(target, *args)

@@ -1,5 +1,7 @@
 """Inviting and being invited, asking and being let in, as pages."""
 
+from uuid import UUID
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -13,7 +15,7 @@ from auth_app.joining.letters import deliver
 from auth_app.members.bodies import MemberAdd
 from auth_app.stamps import stamp_of
 from auth_app.teams.showing import WORDS
-from gatewaysite.errors import BadInput, Conflict, Denied
+from gatewaysite.errors import BadInput, Conflict
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
@@ -33,7 +35,7 @@ def invite(request: HttpRequest, key: str) -> HttpResponse:
     try:
         body = validated(MemberAdd, {name: texts.get(name, "") for name in ("email", "role")})
         made = work.invite(actor, key, body.email, body.role, stamp_of(request, actor, via="ui"))
-    except (BadInput, Conflict, Denied) as error:
+    except (BadInput, Conflict) as error:
         messages.error(request, error.message, "bad")
         return redirect_after(TEAM, key)
     (letter,) = deliver([made])
@@ -54,7 +56,15 @@ def cancel(request: HttpRequest, key: str) -> HttpResponse:
         gone = work.cancel_invitation(actor, key, stamp_of(request, actor, via="ui"))
         return f"You have turned down {gone['team_name']}." if mine else f"{gone['email']} is not invited any more."
 
-    return done(request, act, *((TEAMS,) if mine else (TEAM, request.POST.get("team", ""))))
+    return done(request, act, *_after_cancelling(request))
+
+
+def _after_cancelling(request: HttpRequest) -> tuple[str, ...]:
+    """The page of the team, where its people did it; else the list, which is there for everybody."""
+    try:
+        return TEAM, UUID(request.POST.get("team", "")).hex
+    except ValueError:
+        return (TEAMS,)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -19,10 +19,10 @@ from auth_app.people import work
 from auth_app.people.api import INVITATION, enter
 from auth_app.people.bodies import UserCreate, UserData, UserUpdate
 from auth_app.people.showing import event_row, person_row, state_of
-from auth_app.policy import may
+from auth_app.policy import may, require
 from auth_app.stamps import Stamp, stamp_of
 from gatewaysite.controls import Field, Texts, choices, control, with_messages
-from gatewaysite.errors import BadInput, Conflict, Denied, NotFound
+from gatewaysite.errors import BadInput, Conflict, NotFound
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
@@ -129,8 +129,7 @@ def act(request: HttpRequest, key: str, action: str) -> HttpResponse:
 def delete(request: HttpRequest, key: str) -> HttpResponse:
     """Asks once, and names what depends on it."""
     actor = actor_of(request)
-    if not may(actor, "users.delete"):
-        raise Denied("Access denied: this needs the permission users.delete")
+    require(actor, "users.delete")
     found = work.read_person(actor, key)
     problem = ""
     if request.method == "POST":

@@ -11,14 +11,14 @@ from auth_app.actor import Actor
 from auth_app.current import actor_of
 from auth_app.forms import Plain, done, texts_of, with_errors
 from auth_app.grants import work as grants
-from auth_app.policy import may, require
+from auth_app.policy import ExceedsGrantor, may, require
 from auth_app.roles import work
 from auth_app.roles.bodies import GrantData, RoleAssign, RoleCreate, RoleData, RoleUpdate
 from auth_app.roles.matrix import matrix
 from auth_app.stamps import stamp_of
 from auth_app.teams.work import teams_where
 from gatewaysite.controls import Field, Texts, choices, control
-from gatewaysite.errors import BadInput, Conflict, Denied
+from gatewaysite.errors import BadInput, Conflict
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import bad_field, validated
 
@@ -32,7 +32,7 @@ COMES_WITH = {
 }
 NAMED = 3
 
-type Wrong = BadInput | Conflict | Denied
+type Wrong = BadInput | Conflict | ExceedsGrantor
 
 
 @require_safe
@@ -54,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
     try:
         body = validated(RoleCreate, _body(texts, ticked) | {"scope": texts.get("scope", "")})
         made = work.create_role(actor, body, stamp_of(request, actor, via="ui"))
-    except (BadInput, Conflict, Denied) as error:
+    except (BadInput, Conflict, ExceedsGrantor) as error:
         return _new_form(request, actor, texts, ticked, error)
     messages.success(request, f"The role {made['name']} is there; give it to somebody here.", "ok")
     return redirect_after("page-roles-one", made["id"])
@@ -73,7 +73,7 @@ def role(request: HttpRequest, key: str) -> HttpResponse:
         changed = work.update_role(
             actor, key, validated(RoleUpdate, _body(texts, ticked)), stamp_of(request, actor, via="ui")
         )
-    except (BadInput, Conflict, Denied) as error:
+    except (BadInput, Conflict, ExceedsGrantor) as error:
         return _page(request, actor, found, texts, ticked, error)
     messages.success(request, f"{changed['name']} was changed. It counts at once.", "ok")
     return redirect_after("page-roles-one", found["id"])
@@ -84,7 +84,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
     actor = actor_of(request)
     try:
         gone = work.delete_role(actor, key, stamp_of(request, actor, via="ui"))
-    except (Conflict, Denied) as error:
+    except Conflict as error:
         messages.error(request, error.message, "bad")
         return redirect_after("page-roles-one", key)
     messages.success(request, f"The role {gone['name']} was deleted.", "ok")

@@ -14,7 +14,7 @@ from django.utils import timezone
 from auth_app.actor import Actor
 from auth_app.models import Role
 from auth_app.permissions import SYSTEM_ROLES
-from auth_app.policy import reach, require, require_to_grant
+from auth_app.policy import denied, reach, require, require_to_grant
 from auth_app.roles.bodies import RoleCreate, RoleData, RoleUpdate, role_data
 from auth_app.stamps import Stamp, audit
 from auth_app.users.work import permissions_of_roles
@@ -109,7 +109,7 @@ def require_to_see_roles(actor: Actor) -> None:
     """Whoever gives roles anywhere, or in one team, sees which there are. In a personal team none are given."""
     found = reach(actor, f"{KIND}.read")
     if not (found.everywhere or found.teams - {actor.personal_team_id}):
-        raise Denied(f"Access denied: this needs the permission {KIND}.read, everywhere or in a team")
+        raise denied(actor, f"{KIND}.read", place="everywhere, or in a team")
 
 
 def find_role(key: str | UUID, *, lock: bool = False) -> Role:

@@ -141,6 +141,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
     """Asks once, and says what goes with it."""
     actor = actor_of(request)
     found = work.read_team(actor, key)
+    require_in(actor, "teams.delete", UUID(found["id"]))
     if request.method != "POST":
         stays, goes = work.what_depends_on(actor, found["id"])
         context = {"section": "teams", "team": _named(found), "stays": stays, "goes": goes}

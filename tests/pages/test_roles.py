@@ -100,8 +100,10 @@ def test_who_looks_after_a_team_gives_roles_in_it_and_sees_no_more(guest: Visito
     form = {"email": ann.email, "team": team.pk.hex, "until": ""}
     assert "ann@example.com has the role runner now." in followed(guest, f"{page_of(role)}/give", form)
     wide = a_role("wide", ("connections.read",), scope="team")
-    assert "nobody gives, or takes away" in followed(guest, f"{page_of(wide)}/give", form)
-    assert guest.post(page_of(role), FORM | {"permissions": ["*"]}).status_code == 422
+    refused = guest.post(f"{page_of(wide)}/give", form)
+    assert (refused.status_code, "nobody gives, or takes away" in refused.content.decode()) == (403, True)
+    assert "/admin/explain/" in refused.content.decode(), "and it can be asked why"
+    assert guest.post(page_of(role), FORM | {"permissions": ["*"]}).status_code == 403
     assert guest.get("/admin/roles/new").status_code == 403
 
 

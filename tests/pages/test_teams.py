@@ -138,7 +138,9 @@ def test_what_one_may_not_do_is_there_and_says_why(guest: Visitor, admin: Visito
     assert ["Invite</button>" in page, "members/change" in page] == [False, False]
     assert "An administrator switches teams off and on." in guest.text(page_of(blue))
     assert ben.get(f"{page_of(blue)}/edit").status_code == 403
-    assert "Access denied" in followed(ben, f"{page_of(blue)}/members", {"email": "x@example.com", "role": "owner"})
+    refused = ben.post(f"{page_of(blue)}/members", {"email": "x@example.com", "role": "owner"})
+    assert (refused.status_code, "teams.manage_members" in refused.content.decode()) == (403, True)
+    assert "/admin/explain/" in refused.content.decode(), "and it can be asked why"
     assert "Switch off" in admin.text(page_of(blue))
 
 
