@@ -69,6 +69,20 @@ def actor_of(request: HttpRequest) -> Actor:
     return known
 
 
+def at_a_browser(request: HttpRequest) -> Actor:
+    """`actor_of`, for what only a person's own browser is for. Raises SessionRequired for whatever brings a token."""
+    actor = actor_of(request)
+    if actor.token_id is not None:
+        raise SessionRequired(decision=refused_use(actor, "token_session"))
+    return actor
+
+
+def require_signed_in(actor: Actor) -> None:
+    """For what no scope of a token names. Raises SessionRequired for an API token."""
+    if not actor.is_signed_in:
+        raise SessionRequired(decision=refused_use(actor, "token_session"))
+
+
 def _find_actor(request: HttpRequest) -> Actor:
     if authorization := request.headers.get("Authorization"):
         secret_hash, client = hash_secret(bearer_secret(authorization)), request.META.get("REMOTE_ADDR")
@@ -119,6 +133,5 @@ def person_of(request: HttpRequest) -> tuple[User, bool]:
         set_who(request.user.email)
         return request.user, True
     actor = actor_of(request)
-    if not actor.is_signed_in:
-        raise SessionRequired
+    require_signed_in(actor)
     return load_person(actor.user_id), False

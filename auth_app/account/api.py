@@ -23,7 +23,7 @@ from auth_app.account.bodies import (
 )
 from auth_app.account.signing_in import WrongCredentials, apart_from_the_session, check_credentials, pass_stages
 from auth_app.actor import Actor
-from auth_app.current import person_of
+from auth_app.current import SessionRequired, person_of
 from auth_app.endpoints import answer, answer_anybody, json_body
 from auth_app.events.receivers import tell
 from auth_app.events.work import list_own_events
@@ -83,7 +83,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
     def do(actor: Actor) -> HttpResponse:
         if not actor.is_signed_in:
-            raise Denied("Access denied: an API token is not logged out, but revoked: DELETE /tokens/{id}")
+            raise SessionRequired("Access denied: an API token is not logged out, but revoked: DELETE /tokens/{id}")
         if actor.token_id is None:
             end_session(request)
             response = json_response({"message": "Logged out successfully", "revoked_token": None})
@@ -135,7 +135,7 @@ def events(request: HttpRequest) -> HttpResponse:
 
     def list_them(actor: Actor) -> HttpResponse:
         asked = validated(EventParameters, request.GET.dict(), where="query")
-        return json_response(list_own_events(actor.user_id, limit=asked.limit, offset=asked.offset))
+        return json_response(list_own_events(actor, limit=asked.limit, offset=asked.offset))
 
     return answer(request, {"GET": list_them})
 

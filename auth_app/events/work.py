@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from auth_app.actor import Actor
 from auth_app.models import AuthEvent, User
-from auth_app.policy import require
+from auth_app.policy import require, require_alone
 from auth_app.stamps import address_of
 from gatewaysite.validation import NOT_IN_A_LINE
 
@@ -86,9 +86,10 @@ def forget_old_events(now: datetime) -> None:
     AuthEvent.objects.filter(at__lt=now - timedelta(days=KEPT_DAYS)).delete()
 
 
-def list_own_events(user_id: UUID, *, limit: int, offset: int = 0) -> list[EventData]:
+def list_own_events(actor: Actor, *, limit: int, offset: int = 0) -> list[EventData]:
     """A person's own, newest first. A single query needs no block."""
-    return _page(AuthEvent.objects.filter(user_id=user_id), limit, offset)
+    require_alone(actor, "audit.read")
+    return _page(AuthEvent.objects.filter(user_id=actor.user_id), limit, offset)
 
 
 def list_events(actor: Actor, *, email: str = "", limit: int, offset: int) -> list[EventData]:

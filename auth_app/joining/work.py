@@ -12,7 +12,7 @@ from auth_app.joining.bodies import InvitationData, JoinRequestData, invitation_
 from auth_app.joining.rows import add_invitation, settle_ways_in
 from auth_app.members.bodies import MemberData, data_of
 from auth_app.models import Invitation, JoinRequest, Membership, Team, User
-from auth_app.policy import may_in, require_alone
+from auth_app.policy import may_alone, may_in, require_alone, require_in
 from auth_app.stamps import Stamp, audit
 from auth_app.teams.limits import REQUEST_DAYS, REQUESTS_PENDING
 from auth_app.teams.rows import (
@@ -54,8 +54,8 @@ def list_invitations(actor: Actor, key: str) -> list[InvitationData]:
 
 
 def invitations_of(actor: Actor) -> list[InvitationData]:
-    """Those this actor can accept. A single query needs no block."""
-    require_alone(actor, "teams.join")
+    """Those this actor's person can accept. A single query needs no block."""
+    require_alone(actor, "teams.read")
     now = timezone.now()
     rows = Invitation.objects.select_related("team").filter(
         email__iexact=actor.email, status=Invitation.Status.PENDING, expires_at__gt=now, team__is_active=True
@@ -76,6 +76,7 @@ def invite(actor: Actor, key: str, email: str, role: str, stamp: Stamp) -> tuple
 
 def read_invitation(actor: Actor, key: str) -> InvitationData:
     """What somebody is invited to, by the secret of the link or, for whom it is meant, by its id."""
+    require_alone(actor, "teams.read")
     with transaction.atomic(durable=True):
         return invitation_data(_invitation(actor, key), now=timezone.now())
 
@@ -99,8 +100,10 @@ def cancel_invitation(actor: Actor, key: str, stamp: Stamp) -> InvitationData:
     pk = _id(key, NO_INVITATION)
     with transaction.atomic(durable=True):
         row = Invitation.objects.select_related("team").filter(pk=pk).first()
-        if row is None or not (_is_for(row, actor) or may_in(actor, MANAGE, row.team_id)):
+        if row is None or not (_is_for(row, actor) or may_in(actor, "teams.read", row.team_id)):
             raise NotFound(NO_INVITATION)
+        if not (_is_for(row, actor) and may_alone(actor, "teams.join")):
+            require_in(actor, MANAGE, row.team_id)
         lock_team(row.team_id)
         row.refresh_from_db(fields=["status"])
         if row.status != Invitation.Status.PENDING:

@@ -14,7 +14,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from auth_app.actor import Actor
-from auth_app.current import actor_of
+from auth_app.current import at_a_browser
 from auth_app.oauth import documents, work
 from auth_app.oauth.bodies import ManualClient
 from auth_app.oauth.clients import work as clients
@@ -26,19 +26,13 @@ from auth_app.oauth.server import REFRESH_FOR
 from auth_app.policy import require
 from auth_app.stamps import Stamp, stamp_of
 from gatewaysite.controls import Texts, control, with_messages
-from gatewaysite.errors import BadInput, Denied, RateLimited
+from gatewaysite.errors import BadInput, RateLimited
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
 FETCHES = {"document": "20/m/user"}
 
 type Plain = dict[str, Any]
-
-
-class PeopleOnly(Denied):
-    """Access denied: only a person who is signed in can let a client in"""
-
-    code = "session_required"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -76,20 +70,13 @@ def _visit(request: HttpRequest) -> Visit:
     parameters = (get_uri(request), "GET", "", extract_headers(request))
     resources = request.GET.getlist("resource")
     if documents.is_to_be_fetched(client_id := request.GET.get("client_id", "")):
-        actor = _person(request)  # first: nobody else makes us ask others
+        actor = at_a_browser(request)  # first: nobody else makes us ask others
         _fetch_document(request, client_id, actor)
     asked = work.read_request(parameters, resources, None)
     if not request.user.is_authenticated and "none" in asked.prompts:
         raise work.SentBack(asked.refusal("login_required"))
-    actor = _person(request)
+    actor = at_a_browser(request)
     return Visit(request, actor, work.read_request(parameters, resources, actor.user_id), parameters, resources)
-
-
-def _person(request: HttpRequest) -> Actor:
-    actor = actor_of(request)
-    if actor.token_id is not None:
-        raise PeopleOnly
-    return actor
 
 
 def _fetch_document(request: HttpRequest, client_id: str, actor: Actor) -> None:
@@ -158,13 +145,13 @@ def _consent_page(visit: Visit) -> HttpResponse:
 
 @require_safe
 def apps(request: HttpRequest) -> HttpResponse:
-    rows = [_app(row) for row in work.list_consents(_person(request))]
+    rows = [_app(row) for row in work.list_consents(at_a_browser(request))]
     return render_page(request, "oauth/apps.html", {"section": "apps", "rows": rows})
 
 
 @require_POST
 def withdraw(request: HttpRequest, key: str) -> HttpResponse:
-    actor = _person(request)
+    actor = at_a_browser(request)
     name = work.withdraw(actor, key, stamp_of(request, actor, via="ui"))
     messages.success(request, f"{name} is disconnected: its tokens let nobody in any more.", "ok")
     return redirect_after("page-apps")
@@ -186,7 +173,7 @@ ORIGINS = {"dcr": "registered itself", "cimd": "has a document", "manual": "ente
 
 @require_safe
 def client_list(request: HttpRequest) -> HttpResponse:
-    found, total = clients.list_clients(_person(request))
+    found, total = clients.list_clients(at_a_browser(request))
     rows = [_client(row) for row in found]
     context = {"section": "oauth-clients", "rows": rows, "left_out": total - len(rows)}
     return render_page(request, "oauth/clients.html", context | {"registration": settings.OAUTH_REGISTRATION})
@@ -195,7 +182,7 @@ def client_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_client(request: HttpRequest) -> HttpResponse:
     """The form, or the new client with its secret: the one answer that has it."""
-    actor = _person(request)
+    actor = at_a_browser(request)
     require(actor, "oauth_clients.create")
     texts = {name: text.strip() for name, text in request.POST.items() if isinstance(text, str)}
     if request.method != "POST":
@@ -233,7 +220,7 @@ def _client_form(request: HttpRequest, texts: Texts, error: BadInput | None = No
 
 @require_POST
 def switch_client(request: HttpRequest, on: bool) -> HttpResponse:
-    actor = _person(request)
+    actor = at_a_browser(request)
     key = request.POST.get("client", "")
     name = clients.switch(actor, key, on=on, stamp=stamp_of(request, actor, via="ui"))
     said = "may ask people again." if on else "is disabled: its tokens let nobody in any more."
@@ -243,7 +230,7 @@ def switch_client(request: HttpRequest, on: bool) -> HttpResponse:
 
 @require_POST
 def delete_client(request: HttpRequest) -> HttpResponse:
-    actor = _person(request)
+    actor = at_a_browser(request)
     name = clients.delete(actor, request.POST.get("client", ""), stamp_of(request, actor, via="ui"))
     messages.success(request, f"{name} was deleted, with its tokens and what people allowed it.", "ok")
     return redirect_after("page-oauth-clients")

@@ -21,7 +21,7 @@ from auth_app.models import User
 from auth_app.passwords.work import store_password
 from auth_app.people import belongings
 from auth_app.people.bodies import UserCreate, UserData, UserUpdate
-from auth_app.people.rows import STATES, after, changes_of, cursor_of, matching, one, told_of
+from auth_app.people.rows import STATES, after, changes_of, cursor_of, has_rights_everywhere, matching, one, told_of
 from auth_app.policy import require
 from auth_app.sessions.work import end_sessions
 from auth_app.stamps import Stamp, audit
@@ -206,7 +206,7 @@ def _locked(key: str) -> tuple[User, bool]:
 
 def _require_hand_on(actor: Actor, row: User, *, touches_rights: bool = False) -> None:
     """Whoever may not give rights must not get at them through the account of somebody who has them."""
-    if row.is_admin or touches_rights:
+    if touches_rights or has_rights_everywhere(row):
         require(actor, "roles.grant")
 
 

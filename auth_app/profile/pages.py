@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from auth_app.account.work import LASTS_S
-from auth_app.current import PasswordChangeRequired, actor_of
+from auth_app.current import PasswordChangeRequired, at_a_browser
 from auth_app.events.work import list_own_events
 from auth_app.hosted import Context, errors_of, fields_of, hosted
 from auth_app.login.pages import PASSWORD_HELP
@@ -39,7 +39,7 @@ WAYS_IN = (
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponse:
     """One's name, and what there is to know about one's account."""
-    actor = actor_of(request)
+    actor = at_a_browser(request)
     if request.method == "POST":
         name = request.POST.get("full_name", "").strip()
         if len(name) > NAME_LENGTH or NOT_IN_A_LINE.search(name):
@@ -55,7 +55,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "ways": [{"url": reverse(route), "words": words, "help": help} for route, words, help in WAYS_IN],
         "standings": work.teams_and_roles(actor.user_id),
         "address_to_come": work.address_to_come(actor.user_id),
-        "events": [event_row(event) for event in list_own_events(actor.user_id, limit=SHOWN_EVENTS)],
+        "events": [event_row(event) for event in list_own_events(actor, limit=SHOWN_EVENTS)],
     }
     return render_page(request, "profile/profile.html", context)
 
@@ -99,7 +99,7 @@ _change_email = hosted(views.email, "profile/form.html", _email)
 def password(request: HttpRequest) -> HttpResponseBase:
     """Also for those who get nowhere else before they have changed it: without the rail, which would lead them back."""
     try:
-        actor_of(request)
+        at_a_browser(request)
     except PasswordChangeRequired:
         request.password_is_due = True  # type: ignore[attr-defined]
     response = _change_password(request)
@@ -111,13 +111,13 @@ def password(request: HttpRequest) -> HttpResponseBase:
 
 def set_password(request: HttpRequest) -> HttpResponseBase:
     """For whoever came by single sign-on and has none."""
-    actor_of(request)
+    at_a_browser(request)
     return _set_password(request)
 
 
 def email(request: HttpRequest) -> HttpResponseBase:
     """One address; the form says `action_add` to django-allauth."""
-    actor = actor_of(request)
+    actor = at_a_browser(request)
     if request.method == "POST":
         if "action_add" not in request.POST:  # it also knows how to do without a password what nobody may here
             raise BadInput("This form changes the address, and nothing else.")
@@ -134,7 +134,7 @@ def email(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 def sessions(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)
+    actor = at_a_browser(request)
     rows = sessions_work.list_sessions(actor.user_id, request.session.session_key)
     context = {"section": "profile", "rows": rows, "minutes": LASTS_S // 60}
     return render_page(request, "profile/sessions.html", context)
@@ -142,7 +142,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end_session(request: HttpRequest, key: int) -> HttpResponse:
-    actor = actor_of(request)
+    actor = at_a_browser(request)
     sessions_work.end_session(actor.user_id, key, stamp_of(request, actor, via="ui"))
     messages.success(request, "That session has ended.", "ok")
     return redirect_after("page-sessions")
@@ -150,7 +150,7 @@ def end_session(request: HttpRequest, key: int) -> HttpResponse:
 
 @require_POST
 def end_other_sessions(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)
+    actor = at_a_browser(request)
     stamp = stamp_of(request, actor, via="ui")
     ended = sessions_work.end_other_sessions(actor.user_id, request.session.session_key, stamp)
     messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.", "ok")

@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Q
 
 from auth_app.actor import Actor
 from auth_app.models import User
+from auth_app.people.rows import has_rights_everywhere
 from auth_app.policy import require
 from auth_app.stamps import Stamp, audit
 from gatewaysite.errors import NotFound
@@ -57,6 +58,8 @@ def reset(actor: Actor, key: str, stamp: Stamp) -> str:
     require(actor, "users.update")
     with transaction.atomic(durable=True):
         person = _person(key)
+        if has_rights_everywhere(person):  # as with their password: it would be a way to get at them
+            require(actor, "roles.grant")
         gone, _by_model = Authenticator.objects.filter(user=person).delete()
         audit(stamp, "second_factor.reset", "users", person.pk.hex, person.email, {"factors": gone})
         return person.email

@@ -82,6 +82,26 @@ def test_names_stay_what_they_are_in_a_letter(ann: User, mailoutbox: list[Any]) 
     )
 
 
+def test_a_token_that_only_looks_sees_an_invitation_and_does_not_turn_it_down(ann: User, blue: Team) -> None:
+    invite(ann, blue, "ben@example.com")
+    ben = a_user("ben@example.com")
+    looks, key = with_token(a_token(ben, permissions=["*.read"])), Invitation.objects.get().pk.hex
+    assert [one["id"] for one in looks.get("/users/me/invitations").json()] == [key]
+    assert send(looks, "delete", f"/teams/invitations/{key}").status_code == 403
+    assert Invitation.objects.get().status == "pending"
+    assert send(signed_in(ben), "delete", f"/teams/invitations/{key}").status_code == 200
+
+
+def test_who_only_sees_an_invitation_is_told_what_is_missing_to_cancel_it(ann: User, blue: Team) -> None:
+    ben = a_user("ben@example.com")
+    a_membership(blue, ben)
+    invite(ann, blue, "new@example.com")
+    path = f"/teams/invitations/{Invitation.objects.get().pk.hex}"
+    refused = send(signed_in(ben), "delete", path)
+    assert (refused.status_code, "teams.manage_members" in refused.json()["detail"]) == (403, True)
+    assert send(signed_in(a_user()), "delete", path).status_code == 404
+
+
 @pytest.mark.parametrize("error", [ConnectionRefusedError(), TimeoutError(), smtplib.SMTPServerDisconnected("gone")])
 def test_a_mail_server_that_fails_loses_no_invitation(
     ann: User, blue: Team, monkeypatch: pytest.MonkeyPatch, error: Exception

@@ -21,7 +21,7 @@ from gatewaysite.errors import Conflict
 from proxy_app.models import Gateway, Tool
 from proxy_app.registry.openapi import build
 from tests.auth.conftest import NEW, PASSWORD, link_in, log_in
-from tests.builders import a_gateway, a_membership, a_team, a_token, a_tool, a_user, an_admin
+from tests.builders import a_gateway, a_grant, a_membership, a_team, a_token, a_tool, a_user, an_admin
 
 USERS = "/auth/email/admin/users"
 PERSON = f"{USERS}/person@example.com"
@@ -188,6 +188,7 @@ def test_whoever_may_change_people_gets_no_further_through_an_administrator(chie
     role = RoleRow.objects.create(name="people keeper", scope="global", permissions=["users.*"])
     keeper = a_user("keeper@example.com")
     RoleGrant.objects.create(user=keeper, role=role)
+    a_grant(a_user("granted@example.com"), "platform_admin")
     client = signed_in(keeper)
     assert patch(client, full_name="Renamed").status_code == 200
     for answer in (
@@ -199,6 +200,9 @@ def test_whoever_may_change_people_gets_no_further_through_an_administrator(chie
         client.delete(f"{USERS}/chief@example.com"),
         client.post(f"/admin/users/{chief.pk.hex}/password"),
         client.post(f"/admin/users/{chief.pk.hex}/invite"),
+        client.delete(f"{USERS}/chief@example.com/second-factor"),
+        patch(client, f"{USERS}/granted@example.com", password=NEW),
+        client.delete(f"{USERS}/granted@example.com/second-factor"),
     ):
         assert answer.status_code == 403
     chief.refresh_from_db()

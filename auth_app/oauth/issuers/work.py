@@ -7,11 +7,11 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Lower
 
 from auth_app.actor import Actor
+from auth_app.current import require_signed_in
 from auth_app.models import IssuerSubject, TrustedIssuer, User
 from auth_app.oauth.issuers.bodies import IssuerCreate, IssuerData, IssuerUpdate
 from auth_app.policy import require
 from auth_app.stamps import Stamp, audit
-from auth_app.tokens.work import NotInteractive
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.validation import bad_field
 
@@ -70,8 +70,7 @@ def delete_issuer(actor: Actor, key: str, stamp: Stamp) -> None:
 
 def _require(actor: Actor, verb: str) -> None:
     """Whoever is believed decides who gets in, so a token does not."""
-    if actor.token_id is not None:
-        raise NotInteractive
+    require_signed_in(actor)
     require(actor, f"{KIND}.{verb}")
 
 
