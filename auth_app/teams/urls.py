@@ -10,7 +10,7 @@ from auth_app.teams import api, pages
 
 api_urlpatterns = [
     path("teams", api.teams, name="api-teams"),
-    path("teams/", api.teams),
+    path("teams/", api.teams, name="api-teams"),
     path("teams/discover", api.discover, name="api-teams-discover"),
     path("teams/invitations/<key>", joining.invitation, name="api-teams-invitation"),
     path("teams/invitations/<key>/accept", joining.accept, name="api-teams-accept"),

@@ -22,10 +22,6 @@ EXACT: dict[str, AsgiApp] = {
 }
 # /servers/mcp is a server of that name in the registry.
 ONE_SERVER = re.compile(r"/servers/[^/]*/mcp/?")
-# Where a password is checked.
-SLOW = frozenset(("/login", "/admin/profile/confirm"))
-# Where a provider is asked who somebody is.
-SIGN_IN = re.compile(r"(/v1)?/auth/sso/(login|callback|logout)/|/login/sso/|/admin/sso/[^/]+/test$")
 
 
 def handler_for(path: str) -> AsgiApp | None:

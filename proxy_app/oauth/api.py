@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 from auth_app.actor import Actor
 from auth_app.endpoints import answer
@@ -58,6 +59,7 @@ def client(request: HttpRequest, key: str) -> HttpResponse:
     return answer(request, {"GET": lambda actor: _clients(actor, key), "DELETE": delete})
 
 
+@require_safe
 def metadata(request: HttpRequest) -> HttpResponse:
     """Who we are, for providers that take its URL as a client id. For everybody to read."""
     said = {"client_id": f"{settings.PUBLIC_URL}{DESCRIPTION}", "client_uri": settings.PUBLIC_URL}

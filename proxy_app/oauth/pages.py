@@ -112,6 +112,6 @@ def _result(request: HttpRequest, key: str, error: GatewayError | None, name: st
         "error": error.message if error else "",
         "code": error.code if error else "",
         "gateway_url": reverse("page-gateways-item", args=[key]),
-        "again_url": reverse("oauth-authorize", args=[key]),
+        "again_url": reverse("oauth-connect", args=[key]),
     }
     return render_page(request, "oauth/result.html", context, status=error.status if error else 200)

@@ -39,7 +39,7 @@ def connection_context(actor: Actor, one: ConnectionData, *, may_connect_shared:
         "error": one["last_error"] or "",
         "error_at": one["last_error_at"],
         "connect": {
-            "url": "" if comes_as_itself or not may else reverse("oauth-authorize", args=[one["gateway_id"]]),
+            "url": "" if comes_as_itself or not may else reverse("oauth-connect", args=[one["gateway_id"]]),
             "label": "Reconnect" if has_row else "Connect",
             "why_not": _why_not(one, may=may),
         },

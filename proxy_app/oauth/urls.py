@@ -14,7 +14,7 @@ api_urlpatterns = [
     path("oauth/registered-clients/<key>", api.client, name="api-oauth-clients-item"),
 ]
 page_urlpatterns = [
-    path(f"{AUTHORIZE[1:]}<str:key>", pages.authorize, name="oauth-authorize"),
+    path(f"{AUTHORIZE[1:]}<str:key>", pages.authorize, name="oauth-connect"),
     path(CALLBACK[1:], pages.callback, name="oauth-callback"),
     path(DESCRIPTION[1:], api.metadata, name="oauth-client-metadata"),
     path("admin/connected", pages.connections, name="page-connected"),

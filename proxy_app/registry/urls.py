@@ -11,7 +11,7 @@ api_urlpatterns = []
 for slug, kind in [*((kind.slug, kind) for kind in KINDS), ("mcp-servers", GATEWAYS)]:
     api_urlpatterns += [
         path(slug, api.collection, {"kind": kind}, name=f"api-{slug}"),
-        path(f"{slug}/", api.collection, {"kind": kind}),
+        path(f"{slug}/", api.collection, {"kind": kind}, name=f"api-{slug}"),
         path(f"{slug}/<key>", api.item, {"kind": kind}, name=f"api-{slug}-item"),
         path(f"{slug}/<key>/state", api.state, {"kind": kind}, name=f"api-{slug}-state"),
     ]
