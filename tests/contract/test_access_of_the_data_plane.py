@@ -39,6 +39,7 @@ SEE = TOKENS - {"red token"}
 USE = {"blue token", "member", "owner", "administrator"}
 OPERATE = {"administrator"}
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gw0-echo"}}
 
@@ -66,17 +67,26 @@ class Line:
 ANYBODY = Line(set(CALLERS))
 # Whatever the method, these say only how the process is.
 PUBLIC = ("/livez", "/readyz", "/ready", "/health", "/healthz")
+# How clients find out how to get a token: they have none yet. Of a server the same, whether there is one or not.
+DOCUMENTS = (
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/servers/desk/mcp",
+)
 # Who sees a server and may not use it is told so. By *.read one sees; a viewer may use a server.
 OF_A_SERVER = Line(USE | {"viewer"}, SEE, LIST)
 LINES: dict[tuple[str, str], Line] = {
     **{("GET", path): ANYBODY for path in PUBLIC},
+    **{("GET", path): ANYBODY for path in DOCUMENTS},
     **{("POST", path): Line(TOKENS, body=LIST) for path in ("/mcp", "/mcp/", "/rpc", "/rpc/")},
     ("POST", "/servers/desk/mcp"): OF_A_SERVER,
     ("POST", "/servers/desk/mcp/"): OF_A_SERVER,
-    ("GET", "/proxy/api/x"): Line(USE, SEE),
-    ("POST", "/proxy/api/x"): Line(USE, SEE, {}),
-    ("PUT", "/proxy/api/x"): Line(USE, SEE, {}),
-    ("DELETE", "/proxy/api/x"): Line(USE, SEE),
+    **{
+        (method, "/proxy/api/x"): Line(USE, SEE, {} if method in ("POST", "PUT", "PATCH") else None)
+        for method in METHODS
+    },
     ("GET", "/metrics"): Line(OPERATE),
     ("GET", "/ops/connections"): Line(OPERATE),
     ("GET", "/ops/upstreams"): Line(OPERATE),
@@ -92,7 +102,7 @@ def tokens(world: World, upstreams: UpstreamClient) -> Mapping[str, str]:
     world.gateway(**shared)
     tool = world.tool("echo", **shared)
     world.server("desk", tool, **shared)
-    world.route("api", methods=["GET", "POST", "PUT", "DELETE"], **shared)
+    world.route("api", methods=list(METHODS), **shared)
     made = {
         "made-up token": "nobodys",
         "read-only token": world.token(teams={blue: "member"}, scope=TokenScope(frozenset({"*.read"}))),
@@ -124,7 +134,8 @@ def test_everything_in_the_router_has_a_line() -> None:
     others = paths - set(router.EXACT)
     assert all(router.handler_for(path) for path in others)
     patterns = {name for name, value in vars(router).items() if isinstance(value, re.Pattern)}
-    assert patterns == {"ONE_SERVER"}  # beside /proxy/ and the one of ops; a new one needs its line here and above
+    # Beside /proxy/, documents and the one of ops; a new one needs its line here and above.
+    assert patterns == {"ONE_SERVER"}
 
 
 @pytest.mark.parametrize(("method", "path"), LINES)
@@ -138,7 +149,7 @@ async def test_everybody_gets_what_the_table_says(tokens: Mapping[str, str], met
 
 @pytest.mark.parametrize("path", sorted({path for _method, path in LINES} - set(PUBLIC)))
 async def test_other_methods_are_405(tokens: Mapping[str, str], path: str) -> None:
-    for method in {"GET", "POST", "PUT", "DELETE", "PATCH"} - {its for its, one in LINES if one == path}:
+    for method in set(METHODS) - {its for its, one in LINES if one == path}:
         if path != "/metrics":  # answers whatever the method, to who may read metrics
             assert (await asked(tokens, "administrator", method, path, {})).status == 405, method
 
@@ -156,6 +167,7 @@ async def test_a_tool_is_called_by_those_who_may_and_is_unknown_to_others(tokens
 FOREIGN = [
     ("POST", "/servers/desk/mcp", "/servers/none/mcp"),
     ("GET", "/proxy/api/x", "/proxy/none/x"),
+    ("PATCH", "/proxy/api/x", "/proxy/none/x"),
 ]
 
 

@@ -1,0 +1,63 @@
+"""What is registered: the same lines for every kind, and what single kinds have beside."""
+
+from typing import Any
+
+from proxy_app.registry.kinds import KINDS
+from tests.contract.access.table import CHANGE, SEE, Table, for_some, of_blue, public, signed_in
+
+CREATED: dict[str, dict[str, Any]] = {
+    "gateways": {"name": "new", "url": "https://mcp.example.com/mcp"},
+    "servers": {"server": {"name": "new"}},
+    "routes": {"name": "new", "upstreamUrl": "https://api.example.com"},
+}
+
+
+def of_kinds() -> Table:
+    table: Table = {}
+    for kind in KINDS:
+        slug, one = kind.slug, kind.slug
+        for name in (slug, *(["mcp-servers"] if slug == "gateways" else [])):
+            for path in (name, f"{name}/"):
+                table["GET", path] = signed_in()
+                if kind.create:
+                    wanted = CREATED[slug] | {"visibility": "team", "team_id": "{blue}"}
+                    table["POST", path] = for_some(CHANGE, body=wanted)
+            table |= {
+                ("GET", f"{name}/<key>"): of_blue(SEE, one),
+                ("PUT", f"{name}/<key>"): of_blue(CHANGE, one, body={"description": "x"}),
+                ("DELETE", f"{name}/<key>"): of_blue(CHANGE, one),
+                ("POST", f"{name}/<key>/state"): of_blue(CHANGE, one, query="activate=false"),
+            }
+        table |= {
+            ("GET", f"admin/{slug}"): signed_in(),
+            ("GET", f"admin/{slug}/<key>"): of_blue(SEE, one),
+            ("GET", f"admin/{slug}/<key>/edit"): of_blue(CHANGE, one),
+            ("POST", f"admin/{slug}/<key>/edit"): of_blue(CHANGE, one, body={"name": "n"}),
+            ("POST", f"admin/{slug}/<key>/state"): of_blue(CHANGE, one, body={"enabled": "no"}),
+            ("GET", f"admin/{slug}/<key>/delete"): of_blue(CHANGE, one),
+            ("POST", f"admin/{slug}/<key>/delete"): of_blue(CHANGE, one),
+        }
+        if kind.create:  # without a name nothing is made, and whoever is signed in may make something of their own
+            table |= {("GET", f"admin/{slug}/new"): signed_in(), ("POST", f"admin/{slug}/new"): signed_in()}
+    return table
+
+
+TABLE: Table = of_kinds() | {
+    ("GET", "openapi.json"): signed_in(),
+    ("GET", "resources/<key>/info"): of_blue(SEE, "resources"),
+    ("GET", "servers/<key>/tools"): of_blue(SEE, "servers"),
+    ("GET", "servers/<key>/resources"): of_blue(SEE, "servers"),
+    ("GET", "servers/<key>/prompts"): of_blue(SEE, "servers"),
+    ("POST", "gateways/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
+    ("POST", "mcp-servers/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
+    ("GET", ""): public(),
+    ("GET", "admin"): signed_in(),
+    ("POST", "admin/theme"): public(),
+    ("POST", "admin/gateways/<key>/refresh"): of_blue(CHANGE, "gateways"),
+    ("GET", "admin/gateways/<key>/progress"): of_blue(SEE, "gateways"),
+    # What may not be called says so under the form.
+    ("GET", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
+    ("POST", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
+    ("GET", "admin/routes/<key>/try"): of_blue(SEE, "routes"),
+    ("POST", "admin/routes/<key>/try"): of_blue(SEE, "routes"),
+}
