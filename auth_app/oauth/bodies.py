@@ -1,6 +1,6 @@
 """What clients send to be registered, and what is answered (RFC 7591); what a document of theirs may say."""
 
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -121,5 +121,3 @@ def is_document_url(client_id: str) -> bool:
         and not {".", ".."} & set(parts.path.split("/"))
     )
 
-
-type Plain = dict[str, Any]

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-OPERATIONS = ("contains", "starts_with", "ends_with")
-GIVES = ("administrator", "role", "membership")
 # Of two places in one team the first counts.
 STRONGEST = ("owner", "member", "viewer")
 

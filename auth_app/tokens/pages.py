@@ -27,7 +27,6 @@ MAY = {
     "read": ("Only look", ("*.read",)),
     "use": ("Look, and use tools, servers and routes", ("*.read", "*.execute", "*.use")),
 }
-DAYS_LEFT_WARN = 7
 
 
 @require_safe
