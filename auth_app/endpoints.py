@@ -11,12 +11,19 @@ from auth_app.actor import Actor
 from auth_app.current import actor_of
 from gatewaysite.bodies import parse_json
 from gatewaysite.errors import MethodNotAllowed, TooLarge, UnsupportedMediaType
+from gatewaysite.responses import json_response
 
 
 class Done(TypedDict):
     """An answer that has nothing to tell but that it went well, by the names of the existing system."""
 
     success: Literal[True]
+    message: str
+
+
+class Said(TypedDict):
+    """The same, where the existing system says it with a sentence alone."""
+
     message: str
 
 
@@ -40,6 +47,12 @@ def answer_anybody(request: HttpRequest, handlers: Mapping[str, OpenHandler], *,
     if method not in handlers:
         raise MethodNotAllowed(otherwise, allowed=allowed)
     return handlers[method]()
+
+
+def done(message: str, *, status: int = 200) -> HttpResponse:
+    """It went well, and there is nothing else to tell."""
+    told: Done = {"success": True, "message": message}
+    return json_response(told, status=status)
 
 
 def json_body(request: HttpRequest) -> Any:

@@ -43,13 +43,8 @@ FIELD_ERROR: Json = {
         "msg": {"type": "string"},
     },
 }
-KEY: Json = {
-    "name": "key",
-    "in": "path",
-    "required": True,
-    "description": "An id, with or without dashes, or a slug.",
-    "schema": {"type": "string"},
-}
+# What a room's endpoints answer to whoever is not let in, and, where something is sent, to what is wrong with it.
+ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +68,12 @@ def operation(
     query: type | None = None,
     keys: Mapping[str, str] | None = None,
     session: bool = False,
+    may_be_empty: bool = False,
 ) -> Json:
-    """One method of one path. `keys` are the path's parameters and what each is; `session`: not for tokens."""
+    """One method of one path. `keys` are the path's parameters and what each is; `session`: not for tokens.
+
+    `may_be_empty`: the body can be left out.
+    """
     found: Json = {
         "summary": summary,
         "tags": [tag],
@@ -84,7 +83,7 @@ def operation(
     if session:
         found["security"] = [{"session": []}]
     if body:
-        found["requestBody"] = {"required": True, "content": content(ref(body.__name__))}
+        found["requestBody"] = {"required": not may_be_empty, "content": content(ref(body.__name__))}
     return found
 
 
@@ -115,6 +114,10 @@ def an_object(members: Json) -> Json:
 
 def ref(model: str) -> Json:
     return {"$ref": REF.format(model=model)}
+
+
+def list_of(model: str) -> Json:
+    return {"type": "array", "items": ref(model)}
 
 
 def parameters(model: Any) -> list[Json]:

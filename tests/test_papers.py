@@ -1,4 +1,4 @@
-"""The papers that grow by a line with every change: no line is there twice, and a word is found where one looks for it."""
+"""The papers that grow by a line with every change: no line is there twice, and a word is where one looks for it."""
 
 import re
 from pathlib import Path

@@ -24,7 +24,7 @@ from auth_app.account.bodies import (
 from auth_app.account.signing_in import WrongCredentials, apart_from_the_session, check_credentials, pass_stages
 from auth_app.actor import Actor
 from auth_app.current import SessionRequired, person_of
-from auth_app.endpoints import answer, answer_anybody, json_body
+from auth_app.endpoints import answer, answer_anybody, done, json_body
 from auth_app.events.receivers import tell
 from auth_app.events.work import list_own_events
 from auth_app.login.devices import remember_device
@@ -158,7 +158,7 @@ def register(request: HttpRequest) -> HttpResponse:
             user, _already_there = form.try_save(request)
             if user is not None:
                 complete_signup(request, user=user)
-        return _done("We have sent a letter to this address. Answer it, then log in.", status=202)
+        return done("We have sent a letter to this address. Answer it, then log in.", status=202)
 
     return answer_anybody(request, {"POST": do})
 
@@ -178,7 +178,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
         if by_cookie:
             update_session_auth_hash(request, user)
         tell("password_change", user, request)
-        return _done("Password changed successfully. Every other session has ended; API tokens go on working.")
+        return done("Password changed successfully. Every other session has ended; API tokens go on working.")
 
     return answer_anybody(request, {"POST": do})
 
@@ -190,7 +190,7 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
         body = validated(PasswordForgotten, json_body(request))
         use_up(request, "reset_password", key=body.email.lower())
         write_link(body.email)
-        return _done("If this email is registered, you will receive a reset link.")
+        return done("If this email is registered, you will receive a reset link.")
 
     return answer_anybody(request, {"POST": do})
 
@@ -213,7 +213,7 @@ def reset_password(request: HttpRequest, key: str) -> HttpResponse:
         check_said(body.new_password, user, field="new_password")
         get_adapter().set_password(user, body.new_password)
         finalize_password_reset(request, user)
-        return _done("Password reset successfully. Every session has ended; API tokens go on working.")
+        return done("Password reset successfully. Every session has ended; API tokens go on working.")
 
     return answer_anybody(request, {"GET": look, "POST": do})
 
@@ -261,7 +261,3 @@ def _as_bad_input(form: SignUpForm) -> BadInput:
             for message in messages
         ]
     )
-
-
-def _done(message: str, *, status: int = 200) -> HttpResponse:
-    return json_response({"success": True, "message": message}, status=status)

@@ -18,13 +18,13 @@ from auth_app.account.bodies import (
 from auth_app.endpoints import Done
 from auth_app.events.work import EventData
 from auth_app.people.bodies import EventParameters, UserData
-from gatewaysite.openapi import Good, Room, operation, ref
+from gatewaysite.openapi import Good, Room, list_of, operation, ref
 
 KEYS = {"key": "The end of the link in the letter: `<person>-<token>`."}
 OPEN, ASKED = (400, 413, 415, 422, 429, 503), (401, 403, 503)
 IN: Good = {200: ("A token for a while, and whose it is.", ref("LoginData"))}
 DONE: Good = {200: ("It is done.", ref("Done"))}
-EVENTS: Good = {200: ("Newest first.", {"type": "array", "items": ref("EventData")})}
+EVENTS: Good = {200: ("Newest first.", list_of("EventData"))}
 
 one = partial(operation, tag="account")
 

@@ -3,9 +3,8 @@
 from functools import partial
 
 from auth_app.audit.bodies import AuditData, AuditList, AuditParameters, ExportParameters
-from gatewaysite.openapi import Good, Room, operation, ref
+from gatewaysite.openapi import ALWAYS, Good, Room, operation, ref
 
-ALWAYS = (401, 403, 503)
 LISTED: Good = {200: ("Newest first: everything, or what is about one's teams and oneself.", ref("AuditList"))}
 SENT: Good = {200: ("A file of any length, one entry in each line.", None)}
 

@@ -4,10 +4,9 @@ from functools import partial
 
 from auth_app.decisions.bodies import CheckData, DenialData, DenialList, DenialParameters, ItemsData, PermissionCheck
 from auth_app.decisions.words import ExplanationData, ObjectData, RemedyData, RuleData
-from gatewaysite.openapi import Good, Room, operation, ref
+from gatewaysite.openapi import ALWAYS, Good, Room, operation, ref
 
 KEYS = {"key": "The `decision_id` of a refusal."}
-ALWAYS = (401, 403, 503)
 LISTED: Good = {200: ("Newest first: everybody's, or those about one's teams and oneself.", ref("DenialList"))}
 TOLD: Good = {200: ("Every rule that was looked at, and what would change the answer.", ref("DenialData"))}
 CHECKED: Good = {200: ("Whether it would be allowed, and why.", ref("CheckData"))}

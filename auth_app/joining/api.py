@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from auth_app.actor import Actor
-from auth_app.endpoints import answer, json_body
+from auth_app.endpoints import answer, done, json_body
 from auth_app.joining import work
 from auth_app.joining.bodies import JoinAsk
 from auth_app.joining.letters import deliver
@@ -39,7 +39,7 @@ def accept(request: HttpRequest, key: str) -> HttpResponse:
 def invitation(request: HttpRequest, key: str) -> HttpResponse:
     def cancel(actor: Actor) -> HttpResponse:
         work.cancel_invitation(actor, key, stamp_of(request, actor))
-        return json_response({"success": True, "message": "Team invitation cancelled successfully"})
+        return done("Team invitation cancelled successfully")
 
     return answer(request, {"DELETE": cancel})
 
@@ -66,6 +66,6 @@ def approve(request: HttpRequest, key: str, request_key: str) -> HttpResponse:
 def join_request(request: HttpRequest, key: str, request_key: str) -> HttpResponse:
     def reject(actor: Actor) -> HttpResponse:
         work.reject_request(actor, key, request_key, stamp_of(request, actor))
-        return json_response({"success": True, "message": "Join request rejected successfully"})
+        return done("Join request rejected successfully")
 
     return answer(request, {"DELETE": reject})

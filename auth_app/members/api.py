@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from auth_app.actor import Actor
-from auth_app.endpoints import answer, json_body
+from auth_app.endpoints import answer, done, json_body
 from auth_app.members import work
 from auth_app.members.bodies import MemberAdd, MemberUpdate, TeamTransfer
 from auth_app.paging import CursorParameters, begins_at, next_cursor
@@ -37,7 +37,7 @@ def member(request: HttpRequest, key: str, email: str) -> HttpResponse:
 
     def remove(actor: Actor) -> HttpResponse:
         work.remove_member(actor, key, email, stamp_of(request, actor))
-        return json_response({"success": True, "message": "Team member removed successfully"})
+        return done("Team member removed successfully")
 
     return answer(request, {"PUT": change, "DELETE": remove})
 
@@ -45,7 +45,7 @@ def member(request: HttpRequest, key: str, email: str) -> HttpResponse:
 def leave(request: HttpRequest, key: str) -> HttpResponse:
     def go(actor: Actor) -> HttpResponse:
         work.leave_team(actor, key, stamp_of(request, actor))
-        return json_response({"success": True, "message": "Successfully left the team"})
+        return done("Successfully left the team")
 
     return answer(request, {"DELETE": go})
 

@@ -120,4 +120,3 @@ def is_document_url(client_id: str) -> bool:
         and not parts.query
         and not {".", ".."} & set(parts.path.split("/"))
     )
-

@@ -4,10 +4,9 @@ from functools import partial
 
 from auth_app.oauth.bodies import ClientMetadata, OAuthError, RegisteredClient, TokenAnswer
 from auth_app.oauth.issuers.bodies import IssuerCreate, IssuerData, IssuerList, IssuerUpdate
-from gatewaysite.openapi import Good, Json, Room, content, operation, path_parameter, ref, response
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, content, operation, path_parameter, ref, response
 
 KEYS = {"key": "The issuer's id, with or without dashes."}
-ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
 LISTED: Good = {200: ("By name.", ref("IssuerList"))}
 TOLD: Good = {200: ("The issuer.", ref("IssuerData"))}
 MADE: Good = {201: ("It is trusted.", ref("IssuerData"))}

@@ -4,7 +4,7 @@ from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 
 from auth_app.actor import Actor
-from auth_app.endpoints import answer, json_body
+from auth_app.endpoints import answer, done, json_body
 from auth_app.events.work import list_events
 from auth_app.passwords.forms import write_link
 from auth_app.passwords.rules import check_said
@@ -50,7 +50,7 @@ def user(request: HttpRequest, key: str) -> HttpResponse:
     def delete(actor: Actor) -> HttpResponse:
         asked = validated(UserDeleteParameters, request.GET.dict(), where="query")
         email = work.delete_person(actor, key, stamp_of(request, actor), heir=asked.heir)
-        return json_response({"success": True, "message": f"User {email} has been deleted"})
+        return done(f"User {email} has been deleted")
 
     return answer(request, {"GET": read, "PATCH": change, "PUT": change, "DELETE": delete})
 

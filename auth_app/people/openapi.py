@@ -11,18 +11,17 @@ from auth_app.people.bodies import (
     UserPage,
     UserUpdate,
 )
-from gatewaysite.openapi import Good, Room, operation, ref
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, list_of, operation, ref
 
 KEYS = {"key": "The e-mail address, in any case, or the id."}
-ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
-USERS = {"anyOf": [{"type": "array", "items": ref("UserData")}, ref("UserPage")]}
+USERS = {"anyOf": [list_of("UserData"), ref("UserPage")]}
 LISTED: Good = {200: ("Newest first.", USERS)}
 TOLD: Good = {200: ("The person.", ref("UserData"))}
 
 one = partial(operation, tag="people")
 
 
-def _change(summary: str) -> dict[str, object]:
+def _change(summary: str) -> Json:
     return one(summary, TOLD, *ALWAYS, *WRONG, 404, body=UserUpdate, keys=KEYS)
 
 

@@ -3,10 +3,9 @@
 from functools import partial
 
 from auth_app.rehearsal.bodies import DifferenceData, EffectData, RehearsalData, RehearsalStart
-from gatewaysite.openapi import Good, Room, operation, ref
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Room, operation, ref
 
 KEYS = {"key": "The role's id or name."}
-ALWAYS = (401, 403, 404, 503)
 TOLD: Good = {200: ("What would be decided otherwise, and for whom.", ref("RehearsalData"))}
 GONE: Good = {204: ("It is over, and nothing was changed.", None)}
 
@@ -15,12 +14,12 @@ one = partial(operation, tag="roles", keys=KEYS)
 REHEARSALS = Room(
     paths={
         "/rbac/roles/{key}/shadow": {
-            "get": one("What would this role's rehearsed permissions change?", TOLD, *ALWAYS),
-            "put": one("Rehearse a role's permissions", TOLD, *ALWAYS, 400, 409, 413, 415, 422, body=RehearsalStart),
-            "delete": one("Discard a role's rehearsal", GONE, *ALWAYS, 409),
+            "get": one("What would this role's rehearsed permissions change?", TOLD, *ALWAYS, 404),
+            "put": one("Rehearse a role's permissions", TOLD, *ALWAYS, *WRONG, 404, body=RehearsalStart),
+            "delete": one("Discard a role's rehearsal", GONE, *ALWAYS, 404, 409),
         },
         "/rbac/roles/{key}/shadow/promote": {
-            "post": one("Make a role what was rehearsed", TOLD, *ALWAYS, 409),
+            "post": one("Make a role what was rehearsed", TOLD, *ALWAYS, 404, 409),
         },
     },
     answers=(RehearsalData, DifferenceData, EffectData),

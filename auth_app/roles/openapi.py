@@ -2,16 +2,16 @@
 
 from functools import partial
 
+from auth_app.endpoints import Said
 from auth_app.roles.api import GrantParameters, RoleParameters, TeamParameters
 from auth_app.roles.bodies import CatalogueData, GrantData, RoleAssign, RoleCreate, RoleData, RoleUpdate
-from gatewaysite.openapi import Good, Room, an_object, operation, ref
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Room, list_of, operation, ref
 
 ROLE = {"key": "The role's id, with or without dashes."}
 PERSON = {"email": "Of the person."}
-ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
-DONE: Good = {200: ("Done.", an_object({"message": {"type": "string"}}))}
+DONE: Good = {200: ("Done.", ref("Said"))}
 TOLD: Good = {200: ("The role.", ref("RoleData"))}
-ROLES_OF: Good = {200: ("Granted ones, and those that come otherwise.", {"type": "array", "items": ref("GrantData")})}
+ROLES_OF: Good = {200: ("Granted ones, and those that come otherwise.", list_of("GrantData"))}
 NAMES: Good = {200: ("By name.", {"type": "array", "items": {"type": "string"}})}
 
 one = partial(operation, tag="roles")
@@ -19,7 +19,7 @@ one = partial(operation, tag="roles")
 ROLES = Room(
     paths={
         "/rbac/roles": {
-            "get": one("List roles", {200: ("By name.", {"type": "array", "items": ref("RoleData")})}, *ALWAYS, 422,
+            "get": one("List roles", {200: ("By name.", list_of("RoleData"))}, *ALWAYS, 422,
                        query=RoleParameters),
             "post": one("Make a role", {201: ("The role.", ref("RoleData"))}, *ALWAYS, *WRONG, body=RoleCreate),
         },
@@ -47,6 +47,6 @@ ROLES = Room(
             "get": one("List what somebody may", NAMES, *ALWAYS, 404, 422, query=TeamParameters, keys=PERSON),
         },
     },
-    answers=(RoleData, GrantData, CatalogueData),
+    answers=(RoleData, GrantData, CatalogueData, Said),
     bodies=(RoleCreate, RoleUpdate, RoleAssign),
 )  # fmt: skip

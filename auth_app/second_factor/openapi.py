@@ -9,7 +9,7 @@ SECOND_FACTOR = Room(
                 "Take away somebody's second factors, who has lost them",
                 {204: ("They have none any more.", None)},
                 401, 403, 404, 503,
-                tag="users",
+                tag="people",
                 keys={"email": "The person's address, or id."},
             )
         }

@@ -86,10 +86,6 @@ class ApprovalData(TypedDict):
     expires_at: Any
 
 
-class ApprovalDone(TypedDict):
-    message: str
-
-
 def _domain(text: str) -> str:
     domain = text.strip().lower().removeprefix("@")
     if not DOMAIN.fullmatch(domain):

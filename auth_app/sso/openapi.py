@@ -1,25 +1,23 @@
 """The endpoints of single sign-on in the OpenAPI document."""
 
 from functools import partial
-from typing import TypedDict
 
 from pydantic import BaseModel, Field
 
+from auth_app.endpoints import Said
 from auth_app.sso.api import WaitingParameters
 from auth_app.sso.bodies import (
     ApprovalAction,
     ApprovalData,
-    ApprovalDone,
     ProviderData,
     ProviderOffer,
     SignInStart,
     SsoProviderCreate,
     SsoProviderUpdate,
 )
-from gatewaysite.openapi import Good, Json, Room, operation, ref
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, list_of, operation, ref
 
 KEY = {"key": "The provider's short name."}
-ALWAYS, WRONG = (401, 403, 503), (400, 413, 415, 422)
 TOLD: Good = {200: ("The provider, without its secret.", ref("ProviderData"))}
 
 one = partial(operation, tag="sso")
@@ -30,12 +28,8 @@ class StartParameters(BaseModel):
     next: str = Field("", description="The path of ours to go to afterwards.")
 
 
-class ProviderDeleted(TypedDict):
-    message: str
-
-
 def _list(model: str, words: str) -> Good:
-    return {200: (words, {"type": "array", "items": ref(model)})}
+    return {200: (words, list_of(model))}
 
 
 def _open(found: Json) -> Json:
@@ -62,24 +56,24 @@ SSO = Room(
         },
         "/auth/sso/admin/providers": {
             "get": one("List providers", _list("ProviderData", "By name."), *ALWAYS),
-            "post": one("Add a provider", {201: ("It is there.", ref("ProviderData"))}, *ALWAYS, *WRONG, 409,
+            "post": one("Add a provider", {201: ("It is there.", ref("ProviderData"))}, *ALWAYS, *WRONG,
                         body=SsoProviderCreate),
         },
         "/auth/sso/admin/providers/{key}": {
             "get": one("Read a provider", TOLD, *ALWAYS, 404, keys=KEY),
             "put": one("Change a provider", TOLD, *ALWAYS, *WRONG, 404, body=SsoProviderUpdate, keys=KEY),
             "delete": one("Delete a provider, with what its rules gave",
-                          {200: ("It is gone.", ref("ProviderDeleted"))}, *ALWAYS, 404, keys=KEY),
+                          {200: ("It is gone.", ref("Said"))}, *ALWAYS, 404, 409, keys=KEY),
         },
         "/auth/sso/pending-approvals": {
             "get": one("List who waits to be let in", _list("ApprovalData", "Oldest first."), *ALWAYS, 422,
                        query=WaitingParameters)
         },
         "/auth/sso/pending-approvals/{key}/action": {
-            "post": one("Let somebody in, or not", {200: ("Done.", ref("ApprovalDone"))}, *ALWAYS, *WRONG, 404, 409,
+            "post": one("Let somebody in, or not", {200: ("Done.", ref("Said"))}, *ALWAYS, *WRONG, 404,
                         body=ApprovalAction, keys={"key": "The id in the list."})
         },
     },
-    answers=(ProviderData, ProviderOffer, SignInStart, ApprovalData, ApprovalDone, ProviderDeleted),
+    answers=(ProviderData, ProviderOffer, SignInStart, ApprovalData, Said),
     bodies=(SsoProviderCreate, SsoProviderUpdate, ApprovalAction),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from auth_app.actor import Actor
-from auth_app.endpoints import answer, json_body
+from auth_app.endpoints import answer, done, json_body
 from auth_app.joining.letters import deliver
 from auth_app.paging import CursorParameters, PageParameters, begins_at, next_cursor
 from auth_app.stamps import stamp_of
@@ -52,6 +52,6 @@ def team(request: HttpRequest, key: str) -> HttpResponse:
 
     def delete(actor: Actor) -> HttpResponse:
         work.delete_team(actor, key, stamp_of(request, actor))
-        return json_response({"success": True, "message": "Team deleted successfully"})
+        return done("Team deleted successfully")
 
     return answer(request, {"GET": read, "PUT": change, "DELETE": delete})

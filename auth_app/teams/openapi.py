@@ -2,23 +2,19 @@
 
 from functools import partial
 
+from auth_app.endpoints import Done
 from auth_app.joining.bodies import InvitationData, JoinAsk, JoinRequestData, NewInvitation
 from auth_app.members.bodies import MemberAdd, MemberData, MemberPage, MemberUpdate, TeamTransfer
 from auth_app.paging import CursorParameters, PageParameters
 from auth_app.teams.bodies import FoundTeamData, NewTeamData, TeamCreate, TeamData, TeamList, TeamPage, TeamUpdate
-from gatewaysite.openapi import Good, Json, Room, an_object, operation, ref
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, list_of, operation, ref
 
 TEAM = {"key": "The team's id, with or without dashes, or its slug."}
 MEMBER = TEAM | {"email": "Of the member."}
 REQUEST = TEAM | {"request_key": "The join request's id."}
 LINK = {"key": "The secret of the invitation's link; or its id, for whom it is meant."}
-ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
 
 one = partial(operation, tag="teams")
-
-
-def _list_of(model: str) -> Json:
-    return {"type": "array", "items": ref(model)}
 
 
 def _says(model: str, words: str) -> Good:
@@ -29,16 +25,9 @@ def _either(words: str, *schemas: Json) -> Good:
     return {200: (words, {"anyOf": list(schemas)})}
 
 
-DONE: Good = {200: ("Done.", an_object({"success": {"type": "boolean"}, "message": {"type": "string"}}))}
+DONE: Good = {200: ("Done.", ref("Done"))}
 LISTED = _either("With `include_pagination` the other shape.", ref("TeamList"), ref("TeamPage"))
-PEOPLE = _either("With `include_pagination` the other shape.", _list_of("MemberData"), ref("MemberPage"))
-
-
-def _ask() -> Json:
-    made = one("Ask to join a public team", _says("JoinRequestData", "It waits for the team's owners."),
-               *ALWAYS, *WRONG, 404, body=JoinAsk, keys=TEAM)  # fmt: skip
-    made["requestBody"]["required"] = False
-    return made
+PEOPLE = _either("With `include_pagination` the other shape.", list_of("MemberData"), ref("MemberPage"))
 
 
 TEAMS = Room(
@@ -51,7 +40,7 @@ TEAMS = Room(
                         *ALWAYS, *WRONG, body=TeamCreate),
         },
         "/teams/discover": {
-            "get": one("Find public teams one is not in", {200: ("By name.", _list_of("FoundTeamData"))},
+            "get": one("Find public teams one is not in", {200: ("By name.", list_of("FoundTeamData"))},
                        *ALWAYS, 422, query=PageParameters),
         },
         "/teams/{key}": {
@@ -76,7 +65,7 @@ TEAMS = Room(
         },
         "/teams/{key}/leave": {"delete": one("Leave a team", DONE, *ALWAYS, 404, 409, keys=TEAM)},
         "/teams/{key}/invitations": {
-            "get": one("List invitations that wait", {200: ("Newest first.", _list_of("InvitationData"))},
+            "get": one("List invitations that wait", {200: ("Newest first.", list_of("InvitationData"))},
                        *ALWAYS, 404, keys=TEAM),
             "post": one("Invite somebody by e-mail",
                         {201: ("With the link, which is shown here only.", ref("NewInvitation"))},
@@ -90,12 +79,15 @@ TEAMS = Room(
             "delete": one("Cancel an invitation", DONE, *ALWAYS, 404, 409, keys={"key": "The invitation's id."}),
         },
         "/users/me/invitations": {
-            "get": one("List the invitations one can accept", {200: ("Newest first.", _list_of("InvitationData"))},
+            "get": one("List the invitations one can accept", {200: ("Newest first.", list_of("InvitationData"))},
                        *ALWAYS),
         },
-        "/teams/{key}/join": {"post": _ask()},
+        "/teams/{key}/join": {
+            "post": one("Ask to join a public team", _says("JoinRequestData", "It waits for the team's owners."),
+                        *ALWAYS, *WRONG, 404, body=JoinAsk, keys=TEAM, may_be_empty=True),
+        },
         "/teams/{key}/join-requests": {
-            "get": one("List who asks to join", {200: ("The oldest first.", _list_of("JoinRequestData"))},
+            "get": one("List who asks to join", {200: ("The oldest first.", list_of("JoinRequestData"))},
                        *ALWAYS, 404, keys=TEAM),
         },
         "/teams/{key}/join-requests/{request_key}/approve": {
@@ -107,6 +99,6 @@ TEAMS = Room(
         },
     },
     answers=(TeamData, NewTeamData, TeamList, TeamPage, FoundTeamData, MemberData, MemberPage, InvitationData,
-             NewInvitation, JoinRequestData),
+             NewInvitation, JoinRequestData, Done),
     bodies=(TeamCreate, TeamUpdate, MemberAdd, MemberUpdate, TeamTransfer, JoinAsk),
 )  # fmt: skip

@@ -4,10 +4,9 @@ from functools import partial
 
 from auth_app.tokens.api import AdminListParameters, ListParameters
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenList, TokenRevocation, TokenUpdate
-from gatewaysite.openapi import Good, Room, operation, ref
+from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, operation, ref
 
 KEYS = {"key": "The token's id, with or without dashes."}
-ALWAYS, WRONG = (401, 403, 503), (400, 409, 413, 415, 422)
 LISTED: Good = {200: ("Newest first.", ref("TokenList"))}
 TOLD: Good = {200: ("The token, without its secret.", ref("TokenData"))}
 MADE: Good = {201: ("The token, and its secret, which is shown here only.", ref("NewToken"))}
@@ -16,10 +15,8 @@ GONE: Good = {204: ("It is revoked.", None)}
 one = partial(operation, tag="tokens", session=True)
 
 
-def _revocation(summary: str) -> dict[str, object]:
-    made = one(summary, GONE, *ALWAYS, 404, 409, 415, 422, body=TokenRevocation, keys=KEYS)
-    made["requestBody"]["required"] = False
-    return made
+def _revocation(summary: str) -> Json:
+    return one(summary, GONE, *ALWAYS, 404, 409, 415, 422, body=TokenRevocation, keys=KEYS, may_be_empty=True)
 
 
 TOKENS = Room(

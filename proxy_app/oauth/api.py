@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from auth_app.actor import Actor
-from auth_app.endpoints import answer
+from auth_app.endpoints import answer, done
 from auth_app.stamps import stamp_of
 from gatewaysite.responses import json_response
 from proxy_app.oauth import ending, work
@@ -28,7 +28,7 @@ def connection(request: HttpRequest, key: str) -> HttpResponse:
 
     def end(actor: Actor) -> HttpResponse:
         name = ending.disconnect(actor, key, stamp_of(request, actor))
-        return json_response({"success": True, "message": f"Disconnected from {name}."})
+        return done(f"Disconnected from {name}.")
 
     return answer(request, {"DELETE": end})
 
@@ -39,7 +39,7 @@ def fetch_tools(request: HttpRequest, key: str) -> HttpResponse:
     def enqueue(actor: Actor) -> HttpResponse:
         name = work.fetch_tools(actor, key, stamp_of(request, actor))
         message = f"What {name} offers is being imported; the gateway says how far it is."
-        return json_response({"success": True, "message": message}, status=202)
+        return done(message, status=202)
 
     return answer(request, {"POST": enqueue})
 
@@ -54,7 +54,7 @@ def client(request: HttpRequest, key: str) -> HttpResponse:
 
     def delete(actor: Actor) -> HttpResponse:
         issuer = work.delete_client(actor, key, stamp_of(request, actor))
-        return json_response({"success": True, "message": f"{issuer} is asked to register us anew next time."})
+        return done(f"{issuer} is asked to register us anew next time.")
 
     return answer(request, {"GET": lambda actor: _clients(actor, key), "DELETE": delete})
 
