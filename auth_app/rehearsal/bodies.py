@@ -1,12 +1,12 @@
 """What is sent to the endpoints of rehearsals, and what they answer."""
 
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from auth_app.permissions import is_pattern
+from auth_app.patterns import Permission
+from gatewaysite.validation import Plain
 
 LONGEST_HOURS, USUAL_HOURS = 24 * 14, 24
 
@@ -46,20 +46,8 @@ class RehearsalData(TypedDict):
     differences: list[DifferenceData]
 
 
-def _permission(text: str) -> str:
-    if not is_pattern(text):
-        raise PydanticCustomError(
-            "permission", "There is no such permission; tools.read, tools.* and *.read are some that there are"
-        )
-    return text
-
-
-class RehearsalStart(BaseModel):
+class RehearsalStart(Plain):
     """What the role shall permit, and for how long that is tried."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    permissions: list[Annotated[str, StringConstraints(max_length=100), AfterValidator(_permission)]] = Field(
-        max_length=100
-    )
+    permissions: list[Permission] = Field(max_length=100)
     hours: int = Field(default=USUAL_HOURS, ge=1, le=LONGEST_HOURS)

@@ -12,10 +12,11 @@ from django.utils import timezone
 from auth_app.actor import Actor
 from auth_app.models import Role, RoleShadow, ShadowDifference
 from auth_app.permissions import SYSTEM_ROLES, expand
-from auth_app.policy import require
+from auth_app.policy import require, require_to_grant
 from auth_app.rehearsal.bodies import DifferenceData, EffectData, RehearsalData, RehearsalStart
 from auth_app.rehearsal.tally import Difference
 from auth_app.stamps import Stamp, audit, differences
+from auth_app.users.work import permissions_of_roles
 from gatewaysite.errors import Conflict, NotFound
 
 KIND = "roles"
@@ -69,15 +70,17 @@ def rehearse(actor: Actor, key: str, asked: RehearsalStart, stamp: Stamp) -> Reh
 
 
 def promote(actor: Actor, key: str, stamp: Stamp) -> RehearsalData:
-    """The role is from now on what was rehearsed. Returns what had been counted."""
+    """The role is from now on what was rehearsed, as if somebody had written that into it. What had been counted."""
     require(actor, "roles.update")
     with transaction.atomic(durable=True):
         role = _changeable(key)
         shadow = _shadow(role)
         told = _data(shadow)
         changes = differences({"permissions": role.permissions}, {"permissions": shadow.permissions})
+        could = permissions_of_roles()[role.pk]
         role.permissions, role.updated_at = shadow.permissions, timezone.now()
         role.save(update_fields=["permissions", "updated_at"])
+        require_to_grant(actor, permissions_of_roles()[role.pk] - could, None)
         shadow.delete()
         audit(stamp, "role.updated", KIND, role.pk.hex, role.name, {**changes, "rehearsal": told["summary"]})
         return told

@@ -103,6 +103,22 @@ def test_promoting_changes_the_role_and_ends_the_rehearsal(admin: Client, role: 
     assert entry.changes["permissions"] == [["tools.*"], ["tools.read"]]
 
 
+def test_nobody_widens_a_role_by_promoting_past_what_they_may(role: Role, person: User) -> None:
+    GrantRow.objects.create(
+        user=person, role=Role.objects.create(name="roles", scope="global", permissions=["roles.*"])
+    )
+    theirs = signed_in(person)
+    assert rehearse(theirs, role, "*").status_code == 200
+
+    refused = theirs.post(f"{path(role)}/promote")
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "scope_exceeds_grantor")
+    role.refresh_from_db()
+    assert (role.permissions, RoleShadow.objects.count()) == (["tools.*"], 1)
+    assert rehearse(theirs, role, "tools.read", "roles.read").status_code == 200
+    assert theirs.post(f"{path(role)}/promote").status_code == 200
+
+
 def test_discarding_changes_nothing(admin: Client, role: Role) -> None:
     rehearse(admin, role, "tools.read")
     assert admin.delete(path(role)).status_code == 204
