@@ -48,7 +48,7 @@ def stamp_of(request: HttpRequest, actor: Actor, *, via: str = "api") -> Stamp:
 
 
 def stamp_of_person(request: HttpRequest, email: str, *, via: str = "ui") -> Stamp:
-    """`stamp_of`, for who is not signed in yet: somebody who sets a password anew."""
+    """`stamp_of`, where nobody is signed in, or not yet: somebody who sets a password anew, a provider, a client."""
     return Stamp(
         email=email,
         ip=address_of(request.META.get("REMOTE_ADDR", "")),

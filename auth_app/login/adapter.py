@@ -27,7 +27,7 @@ from auth_app.passwords.rules import check_new
 from auth_app.passwords.work import store_password
 from auth_app.profile.work import is_taken
 from auth_app.sso.sessions.work import note_session
-from auth_app.stamps import Stamp, address_of, stamp_of_person
+from auth_app.stamps import stamp_of_person
 from gatewaysite.responses import redirect_after
 
 # What a session keeps of the provider it began at.
@@ -94,7 +94,9 @@ class AccountAdapter(DefaultAccountAdapter):
         response: HttpResponse = super().post_login(request, user, **values)
         remember_device(request, response, user.email)
         if facts := request.session.get(FROM_PROVIDER):
-            note_session(user, request.session.session_key or "", facts, _stamp(request, user))
+            note_session(
+                user, request.session.session_key or "", facts, stamp_of_person(request, user.email, via="sso")
+            )
         return response
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
@@ -175,15 +177,6 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def add_message(self, *args: Any, **kwargs: Any) -> None:
         """Our pages say themselves what has happened."""
-
-
-def _stamp(request: HttpRequest, user: AbstractBaseUser) -> Stamp:
-    return Stamp(
-        email=user.get_username(),
-        ip=address_of(request.META.get("REMOTE_ADDR", "")),
-        via="sso",
-        request_id=getattr(request, "request_id", ""),
-    )
 
 
 def safe_target(target: str) -> str:

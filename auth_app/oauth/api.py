@@ -14,7 +14,7 @@ from auth_app.oauth import work
 from auth_app.oauth.bodies import ClientMetadata, OAuthError
 from auth_app.oauth.clients import work as clients
 from auth_app.oauth.counting import counted
-from auth_app.stamps import Stamp, address_of
+from auth_app.stamps import Stamp, stamp_of_person
 from gatewaysite.bodies import parse_json
 from gatewaysite.errors import BadInput, FieldError, MethodNotAllowed, NotFound, RateLimited, TooLarge
 from gatewaysite.middleware import answer_error
@@ -121,9 +121,4 @@ def _as_said(answered: work.Answered) -> HttpResponse:
 
 def _stamp(request: HttpRequest) -> Stamp:
     """Nobody is signed in: a client acts, and the tokens say for whom."""
-    return Stamp(
-        email="",
-        ip=address_of(request.META.get("REMOTE_ADDR", "")),
-        via="oauth",
-        request_id=getattr(request, "request_id", ""),
-    )
+    return stamp_of_person(request, "", via="oauth")

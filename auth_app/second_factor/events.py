@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from auth_app.models import User
 from auth_app.second_factor import work
-from auth_app.stamps import Stamp, address_of
+from auth_app.stamps import stamp_of_person
 
 ACTIONS = {
     "added": signals.authenticator_added,
@@ -26,12 +26,6 @@ def connect() -> None:
 
 def _teller(action: str) -> Any:
     def tell(request: HttpRequest, user: User, authenticator: Authenticator, **_more: Any) -> None:
-        stamp = Stamp(
-            email=user.email,
-            ip=address_of(request.META.get("REMOTE_ADDR", "")),
-            via="ui",
-            request_id=getattr(request, "request_id", ""),
-        )
-        work.note(user, action, authenticator.type, stamp)
+        work.note(user, action, authenticator.type, stamp_of_person(request, user.email))
 
     return tell

@@ -12,7 +12,7 @@ from auth_app.sso import work
 from auth_app.sso.arrivals.work import admit
 from auth_app.sso.errors import InvalidState, SsoRejected
 from auth_app.sso.provider import Arrival, Provider, app_of
-from auth_app.stamps import Stamp, address_of
+from auth_app.stamps import Stamp, stamp_of_person
 from gatewaysite.errors import NotFound
 
 
@@ -32,7 +32,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         """Who this is here, or why nobody. By then allauth has looked for the account, by issuer and subject."""
         arrival: Arrival = sociallogin.arrival  # type: ignore[attr-defined]
         request.arrival = arrival  # type: ignore[attr-defined]
-        sociallogin.user = admit(arrival, stamp_of_arrival(request, arrival))
+        sociallogin.user = admit(arrival, stamp_of_arrival(request, arrival.entry.slug))
         # The provider's tokens were for asking who it is, and stay nowhere.
         sociallogin.token = None
 
@@ -73,10 +73,7 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         raise RuntimeError("Providers are asked through auth_app.sso.outgoing")
 
 
-def stamp_of_arrival(request: HttpRequest, arrival: Arrival) -> Stamp:
-    return Stamp(
-        email=arrival.email or f"somebody of {arrival.entry.slug}",
-        ip=address_of(request.META.get("REMOTE_ADDR", "")),
-        via="sso",
-        request_id=getattr(request, "request_id", ""),
-    )
+def stamp_of_arrival(request: HttpRequest, slug: str) -> Stamp:
+    """Whoever came from this provider, as far as it is known who that is."""
+    arrival: Arrival | None = getattr(request, "arrival", None)
+    return stamp_of_person(request, (arrival.email if arrival else "") or f"somebody of {slug}", via="sso")

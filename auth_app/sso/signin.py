@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_POST
 from auth_app.login.adapter import safe_target
 from auth_app.signals import sso_signed_in
 from auth_app.sso import work
-from auth_app.sso.adapter import SocialAdapter
+from auth_app.sso.adapter import SocialAdapter, stamp_of_arrival
 from auth_app.sso.discovery import configuration
 from auth_app.sso.errors import InvalidState, SsoRejected, outcome_of
 from auth_app.sso.id_tokens import CLOCKS_DIFFER_BY_S, LOGOUT_TOKEN_LASTS_S, read_logout_token
-from auth_app.sso.provider import Adapter, Arrival, ProviderEntry
+from auth_app.sso.provider import Adapter, ProviderEntry
 from auth_app.sso.sessions.work import end_sessions
-from auth_app.stamps import Stamp, address_of
+from auth_app.stamps import stamp_of_person
 from gatewaysite.errors import BadBody, GatewayError, NotFound, RateLimited
 from gatewaysite.responses import json_response
 from gatewaysite.validation import NOT_IN_A_LINE, bad_field
@@ -85,7 +85,7 @@ def provider_logout(request: HttpRequest, key: str) -> HttpResponse:
     except SsoRejected as error:
         raise BadBody(error.message) from error
     subject, sid = (NOT_IN_A_LINE.sub("", str(claims.get(name, ""))) for name in ("sub", "sid"))
-    stamp = Stamp(email=f"the provider {entry.slug}", ip=address_of(request.META.get("REMOTE_ADDR", "")), via="sso")
+    stamp = stamp_of_person(request, f"the provider {entry.slug}", via="sso")
     end_sessions(entry.slug, subject=subject, sid=sid, stamp=stamp)
     return HttpResponse(headers={"Cache-Control": "no-store"})
 
@@ -113,17 +113,6 @@ def _counted(request: HttpRequest, slug: str) -> Iterator[None]:
     except GatewayError as error:
         sso_signed_in.send(sender=Callback, provider=slug, outcome=outcome_of(error))
         if not isinstance(error, InvalidState):
-            work.note_rejected(slug, _stamp(request, slug), error.message)
+            work.note_rejected(slug, stamp_of_arrival(request, slug), error.message)
         raise
     sso_signed_in.send(sender=Callback, provider=slug, outcome="ok")
-
-
-def _stamp(request: HttpRequest, slug: str) -> Stamp:
-    arrival: Arrival | None = getattr(request, "arrival", None)
-    email = arrival.email if arrival else ""
-    return Stamp(
-        email=email or f"somebody of {slug}",
-        ip=address_of(request.META.get("REMOTE_ADDR", "")),
-        via="sso",
-        request_id=getattr(request, "request_id", ""),
-    )
