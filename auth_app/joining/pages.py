@@ -19,7 +19,7 @@ from gatewaysite.errors import BadInput, Conflict
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
-TEAM, TEAMS = "page-teams-one", "page-teams"
+TEAM, TEAMS = "page-teams-item", "page-teams"
 DOES = {
     "owner": "do everything in it, and look after its people",
     "member": "make, change and use what the team has",

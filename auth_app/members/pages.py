@@ -11,7 +11,7 @@ from auth_app.stamps import stamp_of
 from auth_app.teams.showing import WORDS
 from gatewaysite.validation import validated
 
-PAGE = "page-teams-one"
+PAGE = "page-teams-item"
 
 
 @require_POST

@@ -80,7 +80,7 @@ def new(request: HttpRequest) -> HttpResponse:
         return _form(request, actor, texts, error)
     if password is None:
         messages.success(request, f"{made['email']} has an account; a letter with a link is on its way.", "ok")
-        return redirect_after("page-person", made["id"])
+        return redirect_after("page-users-item", made["id"])
     return _shown_once(request, made, password, status=201)
 
 
@@ -122,7 +122,7 @@ def act(request: HttpRequest, key: str, action: str) -> HttpResponse:
             messages.error(request, error.message, "warn")
     else:
         raise NotFound
-    return redirect_after("page-person", found["id"])
+    return redirect_after("page-users-item", found["id"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -140,7 +140,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
             problem = error.message
         else:
             messages.success(request, f"{email} was deleted.", "ok")
-            return redirect_after("page-people")
+            return redirect_after("page-users")
     context = {
         "section": "people",
         "person": found,
@@ -220,7 +220,7 @@ def _form(request: HttpRequest, actor: Actor, texts: Texts, error: BadInput | Co
         fields = with_messages(fields, said)
         labels = {field["key"]: field["label"] for field in fields}
         errors = [{"id": name, "label": labels.get(name, name), "message": text} for name, text in said.items()]
-    context = {"section": "people", "fields": fields, "errors": errors, "cancel": reverse("page-people")}
+    context = {"section": "people", "fields": fields, "errors": errors, "cancel": reverse("page-users")}
     return render_page(request, "people/new.html", context, status=422 if error else 200)
 
 

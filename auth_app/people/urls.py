@@ -11,9 +11,9 @@ api_urlpatterns = [
     path("auth/email/admin/events", api.events, name="api-users-events"),
 ]
 page_urlpatterns = [
-    path("admin/users", pages.people, name="page-people"),
-    path("admin/users/new", pages.new, name="page-people-new"),
-    path("admin/users/<key>", pages.person, name="page-person"),
-    path("admin/users/<key>/delete", pages.delete, name="page-person-delete"),
-    path("admin/users/<key>/<action>", pages.act, name="page-person-act"),
+    path("admin/users", pages.people, name="page-users"),
+    path("admin/users/new", pages.new, name="page-users-new"),
+    path("admin/users/<key>", pages.person, name="page-users-item"),
+    path("admin/users/<key>/delete", pages.delete, name="page-users-delete"),
+    path("admin/users/<key>/<action>", pages.act, name="page-users-act"),
 ]

@@ -57,7 +57,7 @@ def new(request: HttpRequest) -> HttpResponse:
     except (BadInput, Conflict, ExceedsGrantor) as error:
         return _new_form(request, actor, texts, ticked, error)
     messages.success(request, f"The role {made['name']} is there; give it to somebody here.", "ok")
-    return redirect_after("page-roles-one", made["id"])
+    return redirect_after("page-roles-item", made["id"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -76,7 +76,7 @@ def role(request: HttpRequest, key: str) -> HttpResponse:
     except (BadInput, Conflict, ExceedsGrantor) as error:
         return _page(request, actor, found, texts, ticked, error)
     messages.success(request, f"{changed['name']} was changed. It counts at once.", "ok")
-    return redirect_after("page-roles-one", found["id"])
+    return redirect_after("page-roles-item", found["id"])
 
 
 @require_POST
@@ -86,7 +86,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
         gone = work.delete_role(actor, key, stamp_of(request, actor, via="ui"))
     except Conflict as error:
         messages.error(request, error.message, "bad")
-        return redirect_after("page-roles-one", key)
+        return redirect_after("page-roles-item", key)
     messages.success(request, f"The role {gone['name']} was deleted.", "ok")
     return redirect_after("page-roles")
 
@@ -103,7 +103,7 @@ def give(request: HttpRequest, key: str) -> HttpResponse:
         made = grants.grant(actor, texts.get("email", ""), body, stamp_of(request, actor, via="ui"))
         return f"{made['user_email']} has the role {made['role_name']} now."
 
-    return done(request, act, "page-roles-one", key)
+    return done(request, act, "page-roles-item", key)
 
 
 @require_POST
@@ -118,7 +118,7 @@ def take(request: HttpRequest, key: str) -> HttpResponse:
         gone = grants.revoke(actor, texts.get("email", ""), key, where.scope, where.scope_id, stamp)
         return f"{gone['user_email']} has the role {gone['role_name']} no more."
 
-    return done(request, act, "page-roles-one", key)
+    return done(request, act, "page-roles-item", key)
 
 
 def _new_form(
@@ -149,7 +149,7 @@ def _page(
     names = dict(teams)
     context = {
         "section": "roles",
-        "role": {**found, "url": reverse("page-roles-one", args=[found["id"]]), "place": PLACES[found["scope"]],
+        "role": {**found, "url": reverse("page-roles-item", args=[found["id"]]), "place": PLACES[found["scope"]],
                  "comes_with": COMES_WITH.get(found["name"], "") if found["is_system_role"] else ""},
         "fields": fields,
         "errors": errors,
@@ -194,7 +194,7 @@ def _why_not(actor: Actor, found: RoleData) -> str:
 def _row(role: RoleData, holders: list[str]) -> Plain:
     more = len(holders) - NAMED
     return {
-        "url": reverse("page-roles-one", args=[role["id"]]),
+        "url": reverse("page-roles-item", args=[role["id"]]),
         "name": role["name"],
         "description": role["description"],
         "system": role["is_system_role"],

@@ -58,7 +58,7 @@ def new(request: HttpRequest) -> HttpResponse:
     except (BadInput, Conflict) as error:
         return _new_form(request, key, _typed(form), error)
     messages.success(request, "It is there. Give the provider the callback address below, then test it.", "ok")
-    return redirect_after("page-sso-provider", made["id"])
+    return redirect_after("page-sso-item", made["id"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -185,7 +185,7 @@ def _typed(form: dict[str, str]) -> Texts:
 
 def _saved(request: HttpRequest, key: str, words: str, where: str = "") -> HttpResponse:
     messages.success(request, words, "ok")
-    return redirect_after(reverse("page-sso-provider", args=[key]) + where)
+    return redirect_after(reverse("page-sso-item", args=[key]) + where)
 
 
 def _row(found: ProviderData | Plain) -> Plain:

@@ -50,7 +50,7 @@ def teams(request: HttpRequest) -> HttpResponse:
         "mine": [row_of(team, roles) for team in sorted(mine, key=lambda team: team["is_personal"])],
         "others": others,
         "left_out": max(0, total - SHOWN),
-        "found": [{**team, "url": reverse("page-teams-one", args=[team["id"]]) if every else ""} for team in found],
+        "found": [{**team, "url": reverse("page-teams-item", args=[team["id"]]) if every else ""} for team in found],
         "invitations": invitation_rows(invitations_of(actor)),
         "may_create": may_alone(actor, "teams.create"),
     }
@@ -72,7 +72,7 @@ def new(request: HttpRequest) -> HttpResponse:
     letters = deliver(invited)
     if not letters:
         messages.success(request, f"The team {made['name']} is there, and yours.", "ok")
-        return redirect_after("page-teams-one", made["id"])
+        return redirect_after("page-teams-item", made["id"])
     context = {"section": "teams", "team": _named(made), "letters": [dict(one) for one in letters], "added": len(added)}
     response = render_page(request, "teams/invited.html", context, status=201)
     response["Cache-Control"] = "no-store"
@@ -119,7 +119,7 @@ def edit(request: HttpRequest, key: str) -> HttpResponse:
     except (BadInput, Conflict) as error:
         return _edit_form(request, actor, found, texts, error)
     messages.success(request, f"{changed['name']} was changed.", "ok")
-    return redirect_after("page-teams-one", changed["id"])
+    return redirect_after("page-teams-item", changed["id"])
 
 
 @require_POST
@@ -133,7 +133,7 @@ def state(request: HttpRequest, key: str) -> HttpResponse:
         )
         return f"{made['name']} is on again." if on else f"{made['name']} is off: it gives its people nothing now."
 
-    return done(request, switch, "page-teams-one", key)
+    return done(request, switch, "page-teams-item", key)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -150,7 +150,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
         work.delete_team(actor, key, stamp_of(request, actor, via="ui"))
     except Conflict as error:
         messages.error(request, error.message, "bad")
-        return redirect_after("page-teams-one", found["id"])
+        return redirect_after("page-teams-item", found["id"])
     messages.success(request, f"The team {found['name']} was deleted.", "ok")
     return redirect_after("page-teams")
 
@@ -187,7 +187,7 @@ def _edit_form(
 
 
 def _named(found: TeamData) -> Plain:
-    return {"id": found["id"], "name": found["name"], "url": reverse("page-teams-one", args=[found["id"]])}
+    return {"id": found["id"], "name": found["name"], "url": reverse("page-teams-item", args=[found["id"]])}
 
 
 def _facts(found: TeamData) -> Plain:

@@ -28,7 +28,7 @@ def row_of(team: TeamData, roles: Mapping[UUID, str]) -> Plain:
     """A team in a list, with what whoever looks is in it."""
     role = roles.get(UUID(team["id"]), "")
     return {
-        "url": reverse("page-teams-one", args=[team["id"]]),
+        "url": reverse("page-teams-item", args=[team["id"]]),
         "name": team["name"],
         "description": team["description"],
         "role": "Yours alone" if team["is_personal"] and role else WORDS.get(role, "Not in it"),

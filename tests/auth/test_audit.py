@@ -340,3 +340,21 @@ def test_the_page_costs_as_many_queries_for_one_entry_as_for_fifty(db: None) -> 
             assert admin.text("/admin/audit").count("<tr>") in (2, 51)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_an_entry_leads_to_the_page_of_what_it_is_about(admin: Client) -> None:
+    team, person, role = a_team("Blue"), a_user("ann@example.com"), Role.objects.create(name="own", scope="global")
+    for kind, row, page in (("teams", team, "teams"), ("users", person, "users"), ("roles", role, "roles")):
+        an_entry(object_kind=kind, object_id=row.pk.hex, object_name=str(row))
+        assert f'href="/admin/{page}/{row.pk.hex}"' in admin.get("/admin/audit", {"kind": kind}).content.decode()
+
+
+def test_a_list_of_two_is_not_taken_for_before_and_after(admin: Client) -> None:
+    body = {"name": "own", "scope": "global", "permissions": ["tools.read", "tools.execute"]}
+    assert admin.post("/rbac/roles", body, content_type=JSON).status_code == 201
+
+    (entry,) = listed(admin, action="role.created")
+    page = admin.get(f"/admin/audit/{entry['id']}").content.decode()
+
+    assert entry["changes"]["permissions"] == [None, body["permissions"]]
+    assert "tools.read, tools.execute" in page
