@@ -24,12 +24,20 @@ from auth_app.people.bodies import UserCreate, UserData, UserUpdate
 from auth_app.people.rows import STATES, after, changes_of, cursor_of, has_rights_everywhere, matching, one, told_of
 from auth_app.policy import require
 from auth_app.sessions.work import end_sessions
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.administrators import lock_administrators
 from gatewaysite.errors import Conflict
 
 KIND = "users"
-CHANGED = ("full_name", "is_admin", "is_active", "must_change_password", "email_verified_at", "awaits_approval")
+CHANGED = (
+    "full_name",
+    "is_admin",
+    "admin_by",
+    "is_active",
+    "must_change_password",
+    "email_verified_at",
+    "awaits_approval",
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ def create_person(actor: Actor, body: UserCreate, password_hash: str, stamp: Sta
     with transaction.atomic(durable=True):
         _insert(row)
         told = {name: getattr(row, name) for name in ("full_name", "is_admin", "is_active")}
-        audit(stamp, "user.created", KIND, row.pk.hex, row.email, told)
+        audit(stamp, "user.created", KIND, row.pk.hex, row.email, differences({}, told))
     return told_of([row])[0]
 
 
@@ -112,7 +120,7 @@ def change_person(actor: Actor, key: str, body: UserUpdate, stamp: Stamp) -> Use
         before = changes_of(row)
         _apply(row, body, timezone.now())
         _keep_an_administrator(actor, row, is_last=is_last)
-        changed = {name: [before[name], new] for name, new in changes_of(row).items() if before[name] != new}
+        changed = differences(before, changes_of(row))
         if changed:
             row.save(update_fields=CHANGED)
             audit(stamp, "user.updated", KIND, row.pk.hex, row.email, changed)
@@ -173,7 +181,7 @@ def delete_person(actor: Actor, key: str, stamp: Stamp, *, heir: str = "") -> st
         if is_last:
             raise Conflict("This is the last administrator")
         to = one(User.objects.filter(is_active=True).exclude(pk=row.pk), heir or actor.user_id.hex)
-        told = {"left": belongings.sentences(row), "heir": to.email}
+        told = {"left": " ".join(belongings.sentences(row)), "heir": to.email}
         belongings.hand_over(row, to)
         end_sessions(row.pk)
         audit(stamp, "user.deleted", KIND, row.pk.hex, row.email, told)
@@ -211,6 +219,8 @@ def _require_hand_on(actor: Actor, row: User, *, touches_rights: bool = False) -
 
 
 def _apply(row: User, body: UserUpdate, now: datetime) -> None:
+    if body.is_admin not in (None, row.is_admin):
+        row.admin_by = None  # by hand from now on: no provider's rules take it away again
     said = body.model_dump(exclude_none=True, include={"full_name", "is_admin", "is_active"})
     for name, value in said.items():
         setattr(row, name, value)

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from jsonschema import Draft202012Validator
 
-from auth_app.models import ApiToken, AuditEntry, Membership, RoleGrant, Team, User
+from auth_app.models import ApiToken, AuditEntry, Membership, RoleGrant, SsoProvider, Team, User
 from auth_app.models import Role as RoleRow
 from auth_app.people.bodies import UserUpdate
 from auth_app.people.work import change_person
@@ -383,3 +383,16 @@ def test_what_is_answered_is_what_the_document_says(admin: Client, person: User)
         schema = responses[str(answer.status_code)]["content"]["application/json"]["schema"]
         Draft202012Validator({**schema, "components": whole["components"]}).validate(answer.json())
         assert answer.json(), path
+
+
+def test_an_administrator_made_by_hand_is_no_providers_any_more(admin: Client, person: User) -> None:
+    provider = SsoProvider.objects.create(slug="main", issuer="https://id.example.com")
+    User.objects.filter(pk=person.pk).update(is_admin=True, admin_by=provider)
+
+    for is_admin in (False, True):
+        answer = admin.patch(f"{USERS}/{person.email}", {"is_admin": is_admin}, content_type="application/json")
+        assert answer.status_code == 200
+    assert admin.delete("/auth/sso/admin/providers/main").status_code == 200
+
+    person.refresh_from_db()
+    assert (person.is_admin, person.admin_by) == (True, None)
