@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from auth_app.models import AuditEntry, TrustedIssuer, User
 from tests.builders import a_token, a_user, an_admin
@@ -49,6 +51,20 @@ def test_an_issuer_is_trusted_changed_and_trusted_no_more(admin: Client) -> None
         "issuer.updated",
         "issuer.deleted",
     ]
+
+
+def test_a_list_costs_the_same_for_one_issuer_and_for_many(admin: Client) -> None:
+    a_user("ann@example.com")
+    counts = []
+    for number in range(3):
+        body = BODY | {"issuer": f"https://id{number}.example.com", "subjects": {f"{number}": "ann@example.com"}}
+        assert sent(admin, "POST", ISSUERS, body).status_code == 201
+        with CaptureQueriesContext(connection) as queries:
+            listed = admin.get(ISSUERS).json()["issuers"]
+        assert len(listed) == number + 1
+        assert all(len(one["subjects"]) == 1 for one in listed)
+        counts.append(len(queries))
+    assert len(set(counts)) == 1
 
 
 @pytest.mark.parametrize(

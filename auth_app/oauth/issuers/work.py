@@ -1,6 +1,7 @@
 """Units of work on trusted issuers."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -11,7 +12,7 @@ from auth_app.current import require_signed_in
 from auth_app.models import IssuerSubject, TrustedIssuer, User
 from auth_app.oauth.issuers.bodies import IssuerCreate, IssuerData, IssuerUpdate
 from auth_app.policy import require
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.validation import bad_field
 
@@ -22,7 +23,7 @@ COLUMNS = ("name", "audiences", "person_claim", "offered", "enabled")
 def list_issuers(actor: Actor) -> list[IssuerData]:
     _require(actor, "read")
     with transaction.atomic(durable=True):
-        return [_data(row) for row in TrustedIssuer.objects.order_by("name", "pk")]
+        return _data_of(list(TrustedIssuer.objects.order_by("name", "pk")))
 
 
 def read_issuer(actor: Actor, key: str) -> IssuerData:
@@ -41,7 +42,7 @@ def create_issuer(actor: Actor, body: IssuerCreate, stamp: Stamp) -> IssuerData:
         except IntegrityError as error:
             raise Conflict(f"The issuer {body.issuer} is trusted already") from error
         _set_subjects(row, body.subjects)
-        audit(stamp, "issuer.trusted", KIND, row.pk.hex, row.name, body.model_dump())
+        audit(stamp, "issuer.trusted", KIND, row.pk.hex, row.name, differences({}, body.model_dump()))
         return _data(row)
 
 
@@ -50,13 +51,15 @@ def update_issuer(actor: Actor, key: str, body: IssuerUpdate, stamp: Stamp) -> I
     said = body.model_dump(exclude_unset=True, exclude_none=True)
     with transaction.atomic(durable=True):
         row = _one(key, for_update=True)
+        before = _data(row)
         for name in said.keys() & set(COLUMNS):
             setattr(row, name, said[name])
         row.save()
         if "subjects" in said:
             _set_subjects(row, said["subjects"])
-        audit(stamp, "issuer.updated", KIND, row.pk.hex, row.name, said)
-        return _data(row)
+        after = _data(row)
+        audit(stamp, "issuer.updated", KIND, row.pk.hex, row.name, differences(before, after))
+        return after
 
 
 def delete_issuer(actor: Actor, key: str, stamp: Stamp) -> None:
@@ -98,15 +101,26 @@ def _set_subjects(row: TrustedIssuer, subjects: Mapping[str, str]) -> None:
 
 
 def _data(row: TrustedIssuer) -> IssuerData:
-    subjects = row.subjects.order_by("subject").values_list("subject", "user__email")
-    return {
-        "id": row.pk.hex,
-        "name": row.name,
-        "issuer": row.issuer,
-        "audiences": row.audiences,
-        "person_claim": row.person_claim,
-        "subjects": dict(subjects),
-        "offered": row.offered,
-        "enabled": row.enabled,
-        "created_at": row.created_at,
-    }
+    return _data_of([row])[0]
+
+
+def _data_of(rows: Sequence[TrustedIssuer]) -> list[IssuerData]:
+    """With one query for the subjects of all of them."""
+    subjects = defaultdict[UUID, dict[str, str]](dict)
+    found = IssuerSubject.objects.filter(issuer__in=rows).order_by("subject")
+    for issuer_id, subject, email in found.values_list("issuer_id", "subject", "user__email"):
+        subjects[issuer_id][subject] = email
+    return [
+        {
+            "id": row.pk.hex,
+            "name": row.name,
+            "issuer": row.issuer,
+            "audiences": row.audiences,
+            "person_claim": row.person_claim,
+            "subjects": subjects[row.pk],
+            "offered": row.offered,
+            "enabled": row.enabled,
+            "created_at": row.created_at,
+        }
+        for row in rows
+    ]
