@@ -78,7 +78,8 @@ def audit(
 ) -> None:
     """Add the audit entry of a write, inside its unit. Secrets do not belong into `changes`.
 
-    `changes` has `[before, after]` of what was changed (`differences`), and whatever else is worth saying as it is.
+    `changes` has `[before, after]` of what was changed (`differences`), and whatever else is worth saying as it is. A
+    list of anything else would be read as such a pair, so it is said as a text.
     `team_id`: whose owners may read it; of a team itself it goes without saying.
     """
     with during(Phase.AUDIT):

@@ -18,7 +18,7 @@ from auth_app.models import ClientRecord, Consent, SpentSecret, User
 from auth_app.oauth import server
 from auth_app.oauth.redirects import target_of
 from auth_app.oauth.resources import is_ours
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from gatewaysite.errors import BadInput, NotFound
 
 KIND = "oauth_consents"
@@ -166,7 +166,7 @@ def _keep_consent(asked: Asked, actor: Actor, stamp: Stamp) -> Consent:
         consent.given_at = timezone.now()
         consent.save(update_fields=["scopes", "given_at"])
     told = {"client": asked.client_id, "resource": asked.resource, "scopes": list(asked.scopes)}
-    audit(stamp, "consent.given", KIND, consent.pk.hex, asked.client_name, told)
+    audit(stamp, "consent.given", KIND, consent.pk.hex, asked.client_name, differences({}, told))
     return consent
 
 

@@ -16,7 +16,7 @@ from auth_app.models import Role
 from auth_app.permissions import SYSTEM_ROLES
 from auth_app.policy import denied, reach, require, require_to_grant
 from auth_app.roles.bodies import RoleCreate, RoleData, RoleUpdate, role_data
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.work import permissions_of_roles
 from gatewaysite.errors import Conflict, Denied, NotFound
 from gatewaysite.validation import bad_field, values_of
@@ -59,7 +59,7 @@ def create_role(actor: Actor, body: RoleCreate, stamp: Stamp) -> RoleData:
         _save(row, force_insert=True)
         effective = permissions_of_roles()[row.pk]
         require_to_grant(actor, effective, None)
-        audit(stamp, "role.created", KIND, row.pk.hex, row.name, _told(row))
+        audit(stamp, "role.created", KIND, row.pk.hex, row.name, differences({}, _told(row)))
         return role_data(row, effective)
 
 
@@ -78,8 +78,7 @@ def update_role(actor: Actor, key: str, body: RoleUpdate, stamp: Stamp) -> RoleD
         _save(row)
         effective = permissions_of_roles()[row.pk]
         require_to_grant(actor, effective - could, None)
-        changed = {name: [before[name], new] for name, new in _told(row).items() if before[name] != new}
-        audit(stamp, "role.updated", KIND, row.pk.hex, row.name, changed)
+        audit(stamp, "role.updated", KIND, row.pk.hex, row.name, differences(before, _told(row)))
         return role_data(row, effective)
 
 
@@ -93,7 +92,7 @@ def delete_role(actor: Actor, key: str, stamp: Stamp) -> RoleData:
         if in_the_way := _dependents(row):
             raise Conflict(" ".join(in_the_way))
         data = role_data(row, permissions_of_roles()[row.pk])
-        audit(stamp, "role.deleted", KIND, row.pk.hex, row.name, _told(row))
+        audit(stamp, "role.deleted", KIND, row.pk.hex, row.name, differences(_told(row), {}))
         row.delete()
         return data
 

@@ -28,7 +28,7 @@ from auth_app.sso.bodies import (
 from auth_app.sso.errors import SsoUnavailable
 from auth_app.sso.outgoing import Outgoing
 from auth_app.sso.provider import ProviderEntry, callback_url_of
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.administrators import lock_administrators
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.secrets import CannotUnseal, open_sealed, seal
@@ -83,7 +83,7 @@ def create_provider(actor: Actor, body: SsoProviderCreate, stamp: Stamp) -> Prov
     with transaction.atomic(durable=True):
         row.rules = _settled(body.rules or ())
         _save(row, force_insert=True)
-        audit(stamp, "sso.provider_created", KIND, row.slug, row.display_name, _audited(row))
+        audit(stamp, "sso.provider_created", KIND, row.slug, row.display_name, differences({}, _audited(row)))
     return _told(row)
 
 
@@ -101,9 +101,7 @@ def update_provider(actor: Actor, slug: str, body: SsoProviderUpdate, stamp: Sta
         _check(row)
         row.updated_at = timezone.now()
         _save(row)
-        changes: dict[str, Any] = {
-            name: [before[name], new] for name, new in _audited(row).items() if before[name] != new
-        }
+        changes: dict[str, Any] = differences(before, _audited(row))
         if body.client_secret:
             changes |= {"client_secret": "replaced"}
         audit(stamp, "sso.provider_updated", KIND, row.slug, row.display_name, changes)

@@ -16,7 +16,7 @@ from auth_app.members.bodies import MemberAdd, MemberData
 from auth_app.members.bodies import data_of as member_data
 from auth_app.models import JoinRequest, Membership, Team, User
 from auth_app.policy import reach, require_alone, require_in
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from auth_app.teams.bodies import FoundTeamData, TeamCreate, TeamData, TeamUpdate, data_of
 from auth_app.teams.dependents import dependents_of
 from auth_app.teams.limits import MEMBERS_PER_TEAM, TEAMS_PER_PERSON
@@ -101,7 +101,7 @@ def create_team(
         )  # fmt: skip
         _save(team, force_insert=True)
         add_membership(team, person, Membership.Role.OWNER, by="")
-        audit(stamp, "team.created", KIND, team.pk.hex, team.name, _told(team))
+        audit(stamp, "team.created", KIND, team.pk.hex, team.name, differences({}, _told(team)))
         added, invited = _seed(team, body.members, person, stamp)
         data = data_of(team, 1 + len(added))
         return data, added, [(invitation_data(row, now=now), secret) for row, secret in invited]
@@ -125,8 +125,7 @@ def update_team(actor: Actor, key: str, body: TeamUpdate, stamp: Stamp) -> TeamD
         before, count = _told(team), team.memberships.count()
         _apply(team, said, count)
         _save(team)
-        changed = {name: [before[name], new] for name, new in _told(team).items() if before[name] != new}
-        audit(stamp, "team.updated", KIND, team.pk.hex, team.name, changed)
+        audit(stamp, "team.updated", KIND, team.pk.hex, team.name, differences(before, _told(team)))
         return data_of(team, count)
 
 

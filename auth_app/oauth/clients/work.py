@@ -17,7 +17,7 @@ from auth_app.oauth.bodies import ClientDocument, ClientMetadata, ManualClient, 
 from auth_app.oauth.scopes import SUPPORTED
 from auth_app.oauth.server import secret_hash
 from auth_app.policy import require
-from auth_app.stamps import Stamp, audit
+from auth_app.stamps import Stamp, audit, differences
 from gatewaysite.errors import NotFound, Refused
 
 KIND = "oauth_clients"
@@ -53,7 +53,14 @@ def register(body: ClientMetadata, stamp: Stamp) -> RegisteredClient:
         _check_room()
         client.save(force_insert=True)
         ClientRecord.objects.create(client=client, origin=ClientRecord.Origin.REGISTERED, registered_from=stamp.ip)
-        audit(stamp, "client.registered", KIND, client.pk, client.name, {"redirect_uris": body.redirect_uris})
+        audit(
+            stamp,
+            "client.registered",
+            KIND,
+            client.pk,
+            client.name,
+            differences({}, {"redirect_uris": body.redirect_uris}),
+        )
     return _registered(client, body.token_endpoint_auth_method, secret)
 
 
@@ -65,7 +72,14 @@ def enter(actor: Actor, body: ManualClient, stamp: Stamp) -> RegisteredClient:
     with transaction.atomic(durable=True):
         client.save(force_insert=True)
         ClientRecord.objects.create(client=client, origin=ClientRecord.Origin.MANUAL)
-        audit(stamp, "client.created", KIND, client.pk, client.name, {"redirect_uris": body.redirect_uris})
+        audit(
+            stamp,
+            "client.created",
+            KIND,
+            client.pk,
+            client.name,
+            differences({}, {"redirect_uris": body.redirect_uris}),
+        )
     return _registered(client, "client_secret_basic" if secret else "none", secret)
 
 
@@ -86,7 +100,14 @@ def keep_document(client_id: str, body: ClientDocument, stamp: Stamp) -> None:
         is_new = not Client.objects.filter(pk=client_id).exists()
         if is_new:
             _check_room()
-            audit(stamp, "client.registered", KIND, client_id, fresh.name, {"redirect_uris": body.redirect_uris})
+            audit(
+                stamp,
+                "client.registered",
+                KIND,
+                client_id,
+                fresh.name,
+                differences({}, {"redirect_uris": body.redirect_uris}),
+            )
         columns = ("name", "type", "secret", "redirect_uris", "grant_types", "response_types", "scopes")
         values = {name: getattr(fresh, name) for name in columns}
         Client.objects.update_or_create(pk=client_id, defaults=values)

@@ -89,10 +89,12 @@ def _not_let_in(provider: SsoProvider, arrival: Arrival, stamp: Stamp) -> Gatewa
 
 
 def _made(arrival: Arrival, stamp: Stamp) -> User:
-    person = User(email=User.objects.normalize_email(arrival.email), full_name=arrival.full_name)
+    person = User(
+        email=User.objects.normalize_email(arrival.email), full_name=arrival.full_name, auth_provider=arrival.entry.slug
+    )
     person.set_unusable_password()
     person.save(force_insert=True)
-    audit(stamp, "person.created", "users", person.pk.hex, person.email, {"by": arrival.entry.slug})
+    audit(stamp, "user.created", "users", person.pk.hex, person.email, {"by": arrival.entry.slug})
     return person
 
 
@@ -103,7 +105,7 @@ def _link(person: User, arrival: Arrival, stamp: Stamp) -> None:
         uid=arrival.subject,
         extra_data={"sealed": arrival.sealed_claims()},
     )
-    audit(stamp, "person.linked", "users", person.pk.hex, person.email,
+    audit(stamp, "user.linked", "users", person.pk.hex, person.email,
           {"issuer": arrival.entry.issuer, "subject": arrival.subject})  # fmt: skip
 
 
@@ -119,8 +121,8 @@ def _regrant(provider: SsoProvider, person: User, given: Given, stamp: Stamp) ->
         _take(provider, person, kind, key)
     for kind, key in plan["gives"]:
         _give(provider, person, kind, key)
-    told = {what: [_words(one) for one in ones] for what, ones in plan.items()}
-    audit(stamp, "person.regranted", "users", person.pk.hex, person.email, told | {"by": provider.slug})
+    told = {what: ", ".join(map(_words, ones)) for what, ones in plan.items()}
+    audit(stamp, "user.regranted", "users", person.pk.hex, person.email, told | {"by": provider.slug})
 
 
 type Grant = tuple[str, tuple[str, str]]

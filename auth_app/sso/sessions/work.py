@@ -24,7 +24,7 @@ def note_session(user: User, session_key: str, facts: Mapping[str, str], stamp: 
         # Of sessions that are over nothing has to be remembered.
         live = Session.objects.values("session_key")
         SsoSession.objects.filter(user=user).exclude(session_key__in=live).delete()
-        audit(stamp, "person.signed_in", "users", user.pk.hex, user.email, {"by": provider.slug})
+        audit(stamp, "user.signed_in", "users", user.pk.hex, user.email, {"by": provider.slug})
 
 
 def end_sessions(slug: str, *, subject: str, sid: str, stamp: Stamp) -> int:
@@ -37,5 +37,5 @@ def end_sessions(slug: str, *, subject: str, sid: str, stamp: Stamp) -> int:
         Session.objects.filter(session_key__in=[key for key, *_ in found]).delete()
         rows.delete()
         for email, user_id in {(email, user_id) for _key, email, user_id in found}:
-            audit(stamp, "person.signed_out", "users", user_id.hex, email, {"by": slug})
+            audit(stamp, "user.signed_out", "users", user_id.hex, email, {"by": slug})
         return len(found)

@@ -77,7 +77,7 @@ def test_rules_give_and_take_at_every_log_in(op: OpenIdProvider, wanderer: Wande
     op.claims["groups"] = []
     Wanderer().sign_in(op)
     assert held(person) == (False, set(), set())
-    told = [entry.changes for entry in AuditEntry.objects.filter(action="person.regranted").order_by("pk")]
+    told = [entry.changes for entry in AuditEntry.objects.filter(action="user.regranted").order_by("pk")]
     assert len(told) == 3
     assert "administrator" in told[0]["gives"]
     assert "administrator" in told[1]["takes"]

@@ -25,12 +25,13 @@ def test_somebody_new_gets_in_and_is_known_from_then_on(op: OpenIdProvider, wand
     assert wanderer.is_in
     person = User.objects.get()
     assert (person.email, person.full_name, person.is_admin) == ("ann@example.com", "Ann", False)
+    assert person.auth_provider == SsoProvider.objects.get().slug
     assert not person.has_usable_password()
     account = SocialAccount.objects.get()
     assert (account.user, account.provider, account.uid) == (person, op.issuer, "s-1")
     assert SocialToken.objects.count() == 0
     actions = set(AuditEntry.objects.values_list("action", flat=True))
-    assert actions >= {"person.created", "person.linked", "person.signed_in"}
+    assert actions >= {"user.created", "user.linked", "user.signed_in"}
 
 
 def test_the_same_subject_is_the_same_person_whatever_the_address(op: OpenIdProvider, wanderer: Wanderer) -> None:
