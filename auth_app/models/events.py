@@ -1,6 +1,7 @@
 """What happened around signing in."""
 
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from auth_app.models.people import User
@@ -25,7 +26,10 @@ class AuthEvent(models.Model):
     bucket = models.CharField(max_length=120, null=True, unique=True, editable=False)  # noqa: DJ001 -- null is no bucket
 
     class Meta:
-        indexes = [models.Index(fields=["user", "-at"], name="auth_event_of_a_person")]
+        indexes = [
+            models.Index(fields=["user", "-at"], name="auth_event_of_a_person"),
+            models.Index(Upper("email"), models.F("at").desc(), name="auth_event_of_an_address"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.email} {self.event_type} {'ok' if self.success else self.failure_reason}"

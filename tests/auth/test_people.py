@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from jsonschema import Draft202012Validator
 
-from auth_app.models import ApiToken, AuditEntry, Membership, RoleGrant, SsoProvider, Team, User
+from auth_app.models import ApiToken, AuditEntry, AuthEvent, Membership, RoleGrant, SsoProvider, Team, User
 from auth_app.models import Role as RoleRow
 from auth_app.people.bodies import UserUpdate
 from auth_app.people.work import change_person
@@ -396,3 +396,16 @@ def test_an_administrator_made_by_hand_is_no_providers_any_more(admin: Client, p
 
     person.refresh_from_db()
     assert (person.is_admin, person.admin_by) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (User.objects.filter(email__iexact="Ann@example.com"), "user_email_looked_up"),
+        (AuthEvent.objects.filter(email__iexact="Ann@example.com").order_by("-at")[:20], "auth_event_of_an_address"),
+    ],
+)
+def test_an_address_is_looked_up_in_an_index_in_whatever_case(rows: Any, index: str, db: None) -> None:
+    with connection.cursor() as cursor, transaction.atomic():
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        assert index in rows.explain()
