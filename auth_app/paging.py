@@ -1,24 +1,22 @@
-"""Pages of a list: by `skip`, or by the cursor of the page before, for clients that prefer one or the other."""
+"""Pages of a list: by `offset` or `skip`, or by the cursor of the page before, as the existing system has them."""
 
 from typing import Any
 
 from django.core import signing
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from gatewaysite.errors import GatewayError
+from gatewaysite.cursors import BadCursor
+from gatewaysite.validation import Plain
 
 SALT = "auth_app.paging"
 
 
-class BadCursor(GatewayError):
-    """The cursor was not issued by this gateway for this list; start again without one."""
+class OffsetParameters(Plain):
+    limit: int = Field(50, ge=1, le=200)
+    offset: int = Field(0, ge=0, le=100_000)
 
-    status, code = 400, "bad_cursor"
 
-
-class PageParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class PageParameters(Plain):
     limit: int = Field(50, ge=1, le=500)
     skip: int = Field(0, ge=0, le=100_000)
 

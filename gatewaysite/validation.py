@@ -34,7 +34,7 @@ class Body(BaseModel):
 
 
 class Plain(BaseModel):
-    """A request body whose fields are written as they are here. Unknown ones are refused."""
+    """A request body, or the parameters of a query, whose fields are written as they are here; others are refused."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 

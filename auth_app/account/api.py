@@ -30,9 +30,9 @@ from auth_app.events.work import list_own_events
 from auth_app.login.devices import remember_device
 from auth_app.login.forms import SignUpForm
 from auth_app.login.limits import use_up
+from auth_app.paging import OffsetParameters
 from auth_app.passwords.forms import write_link
 from auth_app.passwords.rules import check_said
-from auth_app.people.bodies import EventParameters
 from auth_app.people.work import read_oneself
 from auth_app.recognition import forget
 from auth_app.sessions.store import BEGAN, SEEN
@@ -134,7 +134,7 @@ def events(request: HttpRequest) -> HttpResponse:
     """One's own."""
 
     def list_them(actor: Actor) -> HttpResponse:
-        asked = validated(EventParameters, request.GET.dict(), where="query")
+        asked = validated(OffsetParameters, request.GET.dict(), where="query")
         return json_response(list_own_events(actor, limit=asked.limit, offset=asked.offset))
 
     return answer(request, {"GET": list_them})

@@ -17,7 +17,8 @@ from auth_app.account.bodies import (
 )
 from auth_app.endpoints import Done
 from auth_app.events.work import EventData
-from auth_app.people.bodies import EventParameters, UserData
+from auth_app.paging import OffsetParameters
+from auth_app.people.bodies import UserData
 from gatewaysite.openapi import Good, Room, list_of, operation, ref
 
 KEYS = {"key": "The end of the link in the letter: `<person>-<token>`."}
@@ -70,7 +71,7 @@ ACCOUNT = Room(
         },
         "/auth/email/me": {"get": one("Read who you are", {200: ("You.", ref("UserData"))}, *ASKED)},
         "/auth/email/events": {
-            "get": one("List what happened to your account", EVENTS, *ASKED, 422, query=EventParameters)
+            "get": one("List what happened to your account", EVENTS, *ASKED, 422, query=OffsetParameters)
         },
     },
     answers=(UserData, LoginData, LoggedOut, CsrfToken, SessionState, LinkState, Done, EventData),

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from auth_app.decisions.bodies import Word
+from gatewaysite.validation import Plain
 
 
 class AuditData(TypedDict):
@@ -38,9 +39,7 @@ def _with_zone(moment: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_with_zone)]
 
 
-class AuditFilters(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class AuditFilters(Plain):
     search: Word = Field("", description="Beginnings of words in who, what was done, and names of items.")
     actor: Word = Field("", description="Whose: an e-mail address.")
     action: Word = Field("", description="Such as gateway.updated.")

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from auth_app.decisions.words import ExplanationData, ObjectData
 from auth_app.permissions import catalogue
-from gatewaysite.validation import NOT_IN_A_LINE
+from gatewaysite.validation import NOT_IN_A_LINE, Plain
 
 
 class DenialData(TypedDict):
@@ -75,10 +75,8 @@ def _permission(text: str) -> str:
     return text
 
 
-class PermissionCheck(BaseModel):
+class PermissionCheck(Plain):
     """Whether somebody, or a token, would be allowed; without either, whoever asks."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     user_email: Word | None = None
     token_id: UUID | None = Field(default=None, description="A token, with its scope; its owner's roles count.")
@@ -88,9 +86,7 @@ class PermissionCheck(BaseModel):
     team_id: UUID | None = Field(default=None, description="Instead of an item: whatever this team has.")
 
 
-class DenialParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
+class DenialParameters(Plain):
     user: Word = Field("", description="Of this person: an e-mail address.")
     permission: Word = Field("", description="For want of this permission.")
     kind: Word = Field("", description="About items of this kind.")

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from auth_app.oauth import redirects
-from gatewaysite.validation import NOT_IN_A_LINE
+from gatewaysite.validation import NOT_IN_A_LINE, Plain
 
 GRANTS = ("authorization_code", "refresh_token")
 METHODS = ("none", "client_secret_basic", "client_secret_post")
@@ -64,10 +64,8 @@ class ClientDocument(ClientMetadata):
     token_endpoint_auth_method: Literal["none"] = "none"  # noqa: S105 (that is how it keeps none)
 
 
-class ManualClient(BaseModel):
+class ManualClient(Plain):
     """A client that an administrator enters."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name: Annotated[ClientName, StringConstraints(min_length=1)]
     redirect_uris: RedirectUris

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from auth_app.login.limits import Attempts
 from auth_app.models import User
+from auth_app.paging import OffsetParameters
 from gatewaysite.validation import Email, Line, Plain
 
 
@@ -56,29 +57,18 @@ class UserUpdate(Plain):
     password: str | None = Field(default=None, max_length=1024)
 
 
-class UserListParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class UserListParameters(Plain):
     include_pagination: bool = False
     limit: int = Field(50, ge=1, le=200)
     cursor: str = Field("", max_length=500, description="`nextCursor` of the page before.")
     search: str = Field("", max_length=200, description="In the address or the name.")
 
 
-class UserDeleteParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class UserDeleteParameters(Plain):
     heir: str = Field("", max_length=254, description="Who gets what they owned; the one who deletes, when left out.")
 
 
-class EventParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(50, ge=1, le=200)
-    offset: int = Field(0, ge=0, le=100_000)
-
-
-class AdminEventParameters(EventParameters):
+class AdminEventParameters(OffsetParameters):
     user_email: str = Field("", max_length=254, description="Of this person only.")
 
 

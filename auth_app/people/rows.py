@@ -1,21 +1,20 @@
 """Rows of people: finding them, a page of them, and what is told of them. For use inside units."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core import signing
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from auth_app.login.limits import attempts_of
 from auth_app.models import RoleGrant, User
 from auth_app.people.bodies import UserData, data_of
-from gatewaysite.errors import BadBody, NotFound
+from gatewaysite.cursors import read_cursor, sign_cursor
+from gatewaysite.errors import NotFound
 from gatewaysite.validation import NOT_IN_A_LINE
 
-CURSOR = "auth_app.people.cursor"
+CURSOR = "people"
 
 # What the list is narrowed to, by the words of its page.
 STATES = {
@@ -50,16 +49,12 @@ def matching(rows: QuerySet[User], search: str) -> QuerySet[User]:
 def after(rows: QuerySet[User], cursor: str) -> QuerySet[User]:
     if not cursor:
         return rows
-    try:
-        at, pk = signing.loads(cursor, salt=CURSOR)
-    except signing.BadSignature as error:
-        raise BadBody("The cursor is not of this list") from error
-    at = datetime.fromisoformat(at)
-    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=UUID(pk)))
+    at, pk = read_cursor(CURSOR, cursor, UUID)
+    return rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
 
 
 def cursor_of(row: User) -> str:
-    return signing.dumps([row.created_at.isoformat(), row.pk.hex], salt=CURSOR)
+    return sign_cursor(CURSOR, row.created_at, row.pk)
 
 
 def told_of(rows: list[User]) -> list[UserData]:

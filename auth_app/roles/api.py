@@ -4,7 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from auth_app.actor import Actor
 from auth_app.endpoints import answer, json_body
@@ -14,24 +14,20 @@ from auth_app.roles import work
 from auth_app.roles.bodies import RoleAssign, RoleCreate, RoleUpdate, catalogue_data
 from auth_app.stamps import stamp_of
 from gatewaysite.responses import json_response
-from gatewaysite.validation import validated
+from gatewaysite.validation import Plain, validated
 
 
-class Query(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class RoleParameters(Query):
+class RoleParameters(Plain):
     scope: Literal["global", "team"] | None = Field(None, description="Only those that may be given there.")
     active_only: bool = Field(True, description="Every role is active; taken for clients that send it.")
 
 
-class GrantParameters(Query):
+class GrantParameters(Plain):
     scope: Literal["global", "team"] = "global"
     scope_id: UUID | None = Field(None, description="The team's id, with the scope team.")
 
 
-class TeamParameters(Query):
+class TeamParameters(Plain):
     team_id: UUID | None = Field(None, description="What holds in this team; without one, anywhere.")
 
 

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from auth_app.actor import Actor
 from auth_app.endpoints import answer, json_body
@@ -11,12 +11,10 @@ from auth_app.sso.bodies import ApprovalAction, SsoProviderCreate, SsoProviderUp
 from auth_app.sso.review.work import decide, list_waiting
 from auth_app.stamps import stamp_of
 from gatewaysite.responses import json_response
-from gatewaysite.validation import validated
+from gatewaysite.validation import Plain, validated
 
 
-class WaitingParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class WaitingParameters(Plain):
     include_expired: bool = Field(False, description="Those too whose time to be let in is over.")
 
 

@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, Any, Literal, Self, TypedDict
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from auth_app.models import SsoApproval, SsoProvider
 from auth_app.sso.presets import PRESETS
-from gatewaysite.validation import Line
+from gatewaysite.validation import Line, Plain
 
 DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -109,10 +109,6 @@ def _not_a_page(slug: str) -> str:
     if slug in {"new", "waiting"}:
         raise PydanticCustomError("taken", "This name is taken by a page of ours")
     return slug
-
-
-class Plain(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 # `new` and `waiting` are pages of their own.

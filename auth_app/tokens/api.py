@@ -1,10 +1,11 @@
 """JSON endpoints of API tokens, for signed-in people."""
 
 from django.http import HttpRequest, HttpResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from auth_app.actor import Actor
 from auth_app.endpoints import answer, json_body
+from auth_app.paging import OffsetParameters
 from auth_app.stamps import stamp_of
 from auth_app.tokens import work
 from auth_app.tokens.bodies import TokenCreate, TokenRevocation, TokenUpdate
@@ -12,12 +13,8 @@ from gatewaysite.responses import json_response
 from gatewaysite.validation import validated
 
 
-class ListParameters(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class ListParameters(OffsetParameters):
     include_inactive: bool = Field(False, description="Expired and revoked ones too.")
-    limit: int = Field(50, ge=1, le=200)
-    offset: int = Field(0, ge=0, le=100_000)
 
 
 class AdminListParameters(ListParameters):

@@ -10,11 +10,10 @@ from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import FieldError
 from gatewaysite.secrets import seal
-from gatewaysite.validation import NOT_IN_A_LINE, Body, bad_field
+from gatewaysite.validation import MASK, NOT_IN_A_LINE, Body, bad_field, not_the_mask
 from proxy_app.oauth.terms import CODE, CREDENTIALS, Config, redirect_uri
 from proxy_app.upstream.addresses import AddressNotAllowed, check_url
 
-MASK = "*****"
 SECRET = "client_secret"  # noqa: S105 (a name)
 URLS = ("issuer", "authorization_url", "token_url")
 # Whose secret it is: with another of these, the stored one is not for it.
@@ -31,12 +30,6 @@ OURS = frozenset(
 def _plain(text: str) -> str:
     if NOT_IN_A_LINE.search(text):
         raise PydanticCustomError("unprintable", "Control characters do not belong here")
-    return text
-
-
-def _not_the_mask(text: str) -> str:
-    if text == MASK:
-        raise PydanticCustomError("masked", "This is the mask that answers show; leave it out to keep what is stored")
     return text
 
 
@@ -81,7 +74,7 @@ class OAuthConfig(Body):
     issuer: Text = Field("", description="The authorization server, exactly as it calls itself.")
     client_id: Text = Field("", description="Of a client that was made at the provider by hand.")
     client_secret: Annotated[
-        str, StringConstraints(max_length=4096), AfterValidator(_not_the_mask), AfterValidator(_plain)
+        str, StringConstraints(max_length=4096), AfterValidator(not_the_mask), AfterValidator(_plain)
     ] = Field("", repr=False, description="Never shown again. Left out in a change: as before.")
     authorization_url: Text = Field("", description="Of a provider that does not describe itself; with token_url.")
     token_url: Text = ""

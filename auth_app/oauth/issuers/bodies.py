@@ -3,11 +3,11 @@
 from typing import Annotated, Any, TypedDict
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from auth_app.oauth.redirects import LOOPBACK, UNSAFE
-from gatewaysite.validation import Line
+from gatewaysite.validation import Line, Plain
 
 
 class IssuerData(TypedDict):
@@ -47,10 +47,6 @@ Issuer = Annotated[str, StringConstraints(max_length=500), AfterValidator(_issue
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Claim = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}$")]
 Subjects = Annotated[dict[Annotated[str, StringConstraints(min_length=1, max_length=255)], str], Field(max_length=5000)]
-
-
-class Plain(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 class IssuerCreate(Plain):
