@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 
-from gatewaysite.controls import Field, Texts, with_messages
+from gatewaysite.controls import Field, Texts, every_control, with_messages
 from gatewaysite.errors import BadInput, Conflict, Denied
 from gatewaysite.responses import redirect_after
 
@@ -32,19 +32,23 @@ def done(request: HttpRequest, act: Callable[[], str], target: str, *args: Any) 
 
 
 def with_errors(
-    fields: Sequence[Field], error: BadInput | Conflict | Denied, names: Mapping[str, str] | None = None
+    fields: Sequence[Field],
+    error: BadInput | Conflict | Denied,
+    names: Mapping[str, str] | None = None,
+    *,
+    clash: str = "name",
 ) -> tuple[list[Field], list[Plain]]:
     """The controls with their errors, and the summary. A clash is one of the name; a refusal, of no control.
 
-    `names`: controls of what is called otherwise in the body.
+    `names`: controls of what is called otherwise in the body. `clash`: the control of what has to be the only one.
     """
-    said = {"" if isinstance(error, Denied) else "name": error.message}
+    said = {"" if isinstance(error, Denied) else clash: error.message}
     if isinstance(error, BadInput) and error.fields:
         said = {}
         for one in error.fields:
             name = str(next(part for part in reversed(one.loc) if isinstance(part, str)))
             said.setdefault((names or {}).get(name, name), one.msg)
-    labels = {field["key"]: field["label"] for field in fields}
+    labels = {field["key"]: field["label"] for field in every_control(fields)}
     summary = [
         {"id": name if name in labels else "", "label": labels.get(name, name), "message": message}
         for name, message in said.items()

@@ -39,7 +39,7 @@ def _token_actor(token_id: UUID) -> Actor:
     return person.through(row.pk, scope_of(row.permissions, row.team_id, row.server_id))
 
 
-def item_of(actor: Actor, about: Actor, asked: PermissionCheck) -> Found | Wanted | None:
+def item_of(actor: Actor, asked: PermissionCheck) -> Found | Wanted | None:
     """What the question is about: an item, what a team has, any item, or nothing that has items."""
     kind = asked.resource_type or asked.permission.partition(".")[0]
     if asked.resource_id:

@@ -1,6 +1,5 @@
 """The pages of decisions: what was denied, why, and a form to ask what would be."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -10,16 +9,15 @@ from django.views.decorators.http import require_safe
 from auth_app.audit.showing import address, object_url
 from auth_app.current import actor_of
 from auth_app.decisions import work
-from auth_app.decisions.bodies import DenialData, DenialParameters, PermissionCheck, plain_texts
+from auth_app.decisions.bodies import CheckData, DenialData, DenialParameters, PermissionCheck, plain_texts
 from auth_app.decisions.reading import may_audit
-from auth_app.decisions.words import ObjectData
+from auth_app.decisions.words import ObjectData, RuleData
+from auth_app.forms import Plain, with_errors
 from auth_app.permissions import catalogue
-from gatewaysite.controls import Field, choices, control, with_messages
+from gatewaysite.controls import Field, choices, control
 from gatewaysite.errors import BadInput
 from gatewaysite.responses import render_page
 from gatewaysite.validation import validated
-
-Plain = dict[str, Any]
 
 
 @require_safe
@@ -70,19 +68,19 @@ def ask(request: HttpRequest) -> HttpResponse:
         except BadInput as bad:
             error = bad
     texts.setdefault("user_email", actor.email)
-    fields = _fields(texts)
+    fields, errors = _fields(texts), list[Plain]()
     if error:
-        fields = with_messages(fields, {str(one.loc[-1]): one.msg for one in error.fields})
+        fields, errors = with_errors(fields, error)
     context = {
         "section": "denials",
         "fields": fields,
         "answer": _answer(answer) if answer else None,
-        "errors": _summary(fields, error),
+        "errors": errors,
     }
     return render_page(request, "decisions/ask.html", context, status=422 if error else 200)
 
 
-def _answer(found: Any) -> Plain:
+def _answer(found: CheckData) -> Plain:
     return {
         "email": found["user_email"],
         "permission": found["permission"],
@@ -119,16 +117,6 @@ def _filters(asked: DenialParameters) -> list[Field]:
     ]
 
 
-def _summary(fields: list[Field], error: BadInput | None) -> list[Plain]:
-    labels = {field["key"]: field["label"] for field in fields}
-    found = error.fields if error else ()
-    return [
-        {"id": name if name in labels else "", "label": labels.get(name, name), "message": one.msg}
-        for one in found
-        for name in (str(one.loc[-1]),)
-    ]
-
-
 def _row(found: DenialData) -> Plain:
     return {
         "id": found["id"],
@@ -159,7 +147,7 @@ TONES = {"allows": "ok", "passes": "ok", "stops": "bad", "nothing": "off"}
 WORDS = {"allows": "Allows it", "passes": "Lets it pass", "stops": "Stops it", "nothing": "Not enough"}
 
 
-def _rule(rule: Any) -> Plain:
+def _rule(rule: RuleData) -> Plain:
     return {"says": rule["says"], "word": WORDS[rule["outcome"]], "tone": TONES[rule["outcome"]]}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from typing import Any
+from uuid import UUID
 
 import django.db
 from django.http import HttpRequest
@@ -76,7 +77,7 @@ def _origin_now(surface: str, ip: str | None) -> Origin:
     return Origin(surface, now.request_id if now else "", address_of(ip or ""))
 
 
-def _write_now(decision: Decision, origin: Origin) -> Any:
+def _write_now(decision: Decision, origin: Origin) -> UUID:
     from auth_app.decisions import work
 
     tell("deny", decision.failed)

@@ -103,7 +103,7 @@ def check(actor: Actor, asked: PermissionCheck) -> CheckData:
     """Whether somebody would be allowed to do something, and why. Others than oneself need audit.read everywhere."""
     with transaction.atomic(durable=True):
         about = about_whom(actor, asked)
-        item = item_of(actor, about, asked)
+        item = item_of(actor, asked)
         decision = explain(about, asked.permission, item)
         teams = team_names(actor, teams_in(decision))
         counted = counted_for(actor, about, asked) if isinstance(item, Wanted) and not item.visibility else None

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from auth_app.actor import Actor
 from auth_app.current import at_a_browser
+from auth_app.forms import Plain, texts_of, with_errors
 from auth_app.oauth import documents, work
 from auth_app.oauth.bodies import ManualClient
 from auth_app.oauth.clients import work as clients
@@ -25,14 +26,12 @@ from auth_app.oauth.scopes import words_of
 from auth_app.oauth.server import REFRESH_FOR
 from auth_app.policy import require
 from auth_app.stamps import Stamp, stamp_of
-from gatewaysite.controls import Texts, control, with_messages
+from gatewaysite.controls import Texts, control
 from gatewaysite.errors import BadInput, RateLimited
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
 FETCHES = {"document": "20/m/user"}
-
-type Plain = dict[str, Any]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -146,7 +145,7 @@ def _consent_page(visit: Visit) -> HttpResponse:
 @require_safe
 def apps(request: HttpRequest) -> HttpResponse:
     rows = [_app(row) for row in work.list_consents(at_a_browser(request))]
-    return render_page(request, "oauth/apps.html", {"section": "apps", "rows": rows})
+    return render_page(request, "oauth/apps.html", {"section": "profile", "rows": rows})
 
 
 @require_POST
@@ -184,7 +183,7 @@ def new_client(request: HttpRequest) -> HttpResponse:
     """The form, or the new client with its secret: the one answer that has it."""
     actor = at_a_browser(request)
     require(actor, "oauth_clients.create")
-    texts = {name: text.strip() for name, text in request.POST.items() if isinstance(text, str)}
+    texts = texts_of(request)
     if request.method != "POST":
         return _client_form(request, texts)
     body = {
@@ -208,13 +207,11 @@ def _client_form(request: HttpRequest, texts: Texts, error: BadInput | None = No
                 help="One in a line: https://, http:// on the person's own machine, or the scheme of an application."),
         control("confidential", "It keeps a secret", texts, "check", help="A server does; a program cannot."),
     ]  # fmt: skip
-    said: dict[str, str] = {}
-    for one in () if error is None else error.fields:
-        said.setdefault(str(one.loc[1]), one.msg)
-    labels = {field["key"]: field["label"] for field in fields}
-    errors = [{"id": name, "label": labels.get(name, name), "message": text} for name, text in said.items()]
-    context = {"section": "oauth-clients", "fields": with_messages(fields, said), "errors": errors}
-    context["cancel"] = reverse("page-oauth-clients")
+    errors: list[Plain] = []
+    if error:
+        fields, errors = with_errors(fields, error)
+    cancel = reverse("page-oauth-clients")
+    context = {"section": "oauth-clients", "fields": fields, "errors": errors, "cancel": cancel}
     return render_page(request, "oauth/new_client.html", context, status=422 if error else 200)
 
 

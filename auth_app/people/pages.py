@@ -1,7 +1,6 @@
 """The pages of people, for those who administer them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from auth_app.actor import Actor
 from auth_app.current import actor_of
 from auth_app.events.work import list_events
+from auth_app.forms import Plain, texts_of, with_errors
 from auth_app.passwords.forms import write_link
 from auth_app.passwords.rules import generated
 from auth_app.people import work
@@ -21,12 +21,11 @@ from auth_app.people.bodies import UserCreate, UserData, UserUpdate
 from auth_app.people.showing import event_row, person_row, state_of
 from auth_app.policy import may, require
 from auth_app.stamps import Stamp, stamp_of
-from gatewaysite.controls import Field, Texts, choices, control, with_messages
+from gatewaysite.controls import Field, Texts, choices, control
 from gatewaysite.errors import BadInput, Conflict, NotFound
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
-Plain = dict[str, Any]
 # What an action does, and what is said when it is done.
 Act = Callable[[Actor, UserData, Stamp], str]
 
@@ -72,7 +71,7 @@ def new(request: HttpRequest) -> HttpResponse:
     work.may_create(actor, is_admin=False)
     if request.method != "POST":
         return _form(request, actor, {"way": INVITATION})
-    texts = {name: text.strip() for name, text in request.POST.items() if isinstance(text, str)}
+    texts = texts_of(request)
     password = generated() if texts.get("way") == "generated" else None
     try:
         made = enter(actor, validated(UserCreate, _body(texts, password)), stamp_of(request, actor, via="ui"))
@@ -214,12 +213,7 @@ def _form(request: HttpRequest, actor: Actor, texts: Texts, error: BadInput | Co
     fields = _fields(texts, may_grant=may(actor, "roles.grant"))
     errors: list[Plain] = []
     if error:
-        said = {"email": error.message}
-        if isinstance(error, BadInput) and error.fields:
-            said = {str(one.loc[-1]): one.msg for one in error.fields}
-        fields = with_messages(fields, said)
-        labels = {field["key"]: field["label"] for field in fields}
-        errors = [{"id": name, "label": labels.get(name, name), "message": text} for name, text in said.items()]
+        fields, errors = with_errors(fields, error, clash="email")
     context = {"section": "people", "fields": fields, "errors": errors, "cancel": reverse("page-users")}
     return render_page(request, "people/new.html", context, status=422 if error else 200)
 

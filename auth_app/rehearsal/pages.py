@@ -1,24 +1,20 @@
 """The page of a role's rehearsal: what it would permit, and what that would change for whom."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from auth_app.current import actor_of
+from auth_app.forms import Plain, texts_of, with_errors
 from auth_app.rehearsal import work
 from auth_app.rehearsal.bodies import RehearsalStart
 from auth_app.stamps import stamp_of
-from gatewaysite.controls import Field, choices, control, with_messages
+from gatewaysite.controls import Field, choices, control
 from gatewaysite.errors import BadInput
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
 HOURS = (("1", "an hour"), ("8", "8 hours"), ("24", "a day"), ("168", "a week"))
-
-Plain = dict[str, Any]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,7 +23,7 @@ def rehearsal(request: HttpRequest, key: str) -> HttpResponse:
     actor = actor_of(request)
     if request.method != "POST":
         return _page(request, key)
-    texts = {name: text.strip() for name, text in request.POST.items() if isinstance(text, str)}
+    texts = texts_of(request)
     body = {"permissions": texts.get("permissions", "").split(), "hours": texts.get("hours", "")}
     try:
         work.rehearse(actor, key, validated(RehearsalStart, body), stamp_of(request, actor, via="ui"))
@@ -59,15 +55,12 @@ def _page(
     role, found = work.read_role(actor_of(request), key)
     wanted = found["rehearsed"] if found else role["permissions"]
     fields = _fields(texts or {"permissions": "\n".join(wanted), "hours": "24"})
-    errors = []
+    errors: list[Plain] = []
     if error:
-        said = {str(one.loc[1]): one.msg for one in error.fields}
-        fields = with_messages(fields, said)
-        errors = [{"id": name, "label": name.capitalize(), "message": message} for name, message in said.items()]
+        fields, errors = with_errors(fields, error)
     context: Plain = {
         "section": "roles",
         "role": role,
-        "roles_url": _roles_url(),
         "rehearsal": dict(found) if found else None,
         "fields": fields,
         "errors": errors,
@@ -81,10 +74,3 @@ def _fields(texts: dict[str, str]) -> list[Field]:
                 help="One in a line, by name or pattern: tools.execute, tools.*, *.read."),
         control("hours", "For", texts, "select", required=True, choices=choices(HOURS)),
     ]  # fmt: skip
-
-
-def _roles_url() -> str:
-    try:
-        return reverse("page-roles")
-    except NoReverseMatch:
-        return ""

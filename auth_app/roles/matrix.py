@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from auth_app.actor import Actor
-from auth_app.permissions import catalogue, expand
+from auth_app.permissions import VERBS, catalogue, expand
 from auth_app.policy import may
 
 type Plain = dict[str, Any]
@@ -38,5 +38,4 @@ def _box(actor: Actor, value: str, verb: str, ticked: Collection[str], had: froz
 
 
 def _order(verb: str) -> tuple[int, str]:
-    first = ("read", "create", "update", "delete")
-    return (first.index(verb) if verb in first else len(first), verb)
+    return (VERBS.index(verb) if verb in VERBS else len(VERBS), verb)

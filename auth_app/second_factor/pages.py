@@ -43,7 +43,7 @@ def _with_rail(request: HttpRequest, shown: Plain) -> Plain:
         must = False
     except SecondFactorMissing:
         must = True
-    return {"section": "second-factor", "must": must} | shown
+    return {"section": "profile", "must": must} | shown
 
 
 # --- At log-in --------------------------------------------------------------------------------------------------------

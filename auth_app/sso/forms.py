@@ -8,8 +8,7 @@ import orjson
 from auth_app.sso.bodies import ClaimRuleData
 from auth_app.sso.mapping import STRONGEST
 from auth_app.sso.presets import PRESETS
-from gatewaysite.controls import Field, Texts, choices, control, fold, with_messages
-from gatewaysite.errors import BadInput, GatewayError
+from gatewaysite.controls import Field, Texts, choices, control, fold
 from gatewaysite.validation import bad_field
 
 type Plain = dict[str, Any]
@@ -92,27 +91,6 @@ def body_of(form: Mapping[str, str], *, kind: str) -> Plain:
     if secret := form.get("client_secret", "").strip():
         body["client_secret"] = secret
     return body
-
-
-def with_errors(fields: Sequence[Field], error: GatewayError) -> tuple[list[Field], list[Plain]]:
-    """The controls with their errors, and the summary."""
-    said = messages_of(error)
-    labels = {field["key"]: field["label"] for one in fields for field in (one, *one.get("fields", ()))}
-    summary = [
-        {"id": name if name in labels else "", "label": labels.get(name, name), "message": message}
-        for name, message in said.items()
-    ]
-    return with_messages(fields, said), summary
-
-
-def messages_of(error: GatewayError) -> dict[str, str]:
-    """By the name of the field, the first of each."""
-    if not isinstance(error, BadInput) or not error.fields:
-        return {"id": error.message}
-    said: dict[str, str] = {}
-    for one in error.fields:
-        said.setdefault(str(one.loc[1] if len(one.loc) > 1 else one.loc[0]), one.msg)
-    return said
 
 
 # --- Rules ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from auth_app.actor import Actor
 from auth_app.current import actor_of
+from auth_app.forms import Plain, with_errors
 from auth_app.policy import may, require
 from auth_app.sso import forms, work
 from auth_app.sso.bodies import ApprovalAction, ProviderData, SsoProviderCreate, SsoProviderUpdate
@@ -17,11 +18,9 @@ from auth_app.sso.review.work import decide, list_waiting, preview
 from auth_app.sso.trying import try_out
 from auth_app.stamps import stamp_of
 from gatewaysite.controls import Texts
-from gatewaysite.errors import BadInput, Conflict, GatewayError, NotFound
+from gatewaysite.errors import BadInput, Conflict, NotFound
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
-
-type Plain = dict[str, Any]
 
 WHY_NOT = "This needs the permission sso.update."
 
@@ -106,7 +105,7 @@ def try_rules(request: HttpRequest, key: str) -> HttpResponse:
     try:
         shown = preview(actor, key, forms.claims_in(form), form.get("email", "").strip())
     except BadInput as error:
-        fields, wrong = forms.with_errors(forms.preview_fields(_typed(form)), error)
+        fields, wrong = with_errors(forms.preview_fields(_typed(form)), error)
         return _page(request, actor, found, status=422, preview_fields=fields, preview_errors=wrong)
     shown["claims"] = forms.as_json(shown["claims"])
     return _page(request, actor, found, preview_fields=forms.preview_fields(_typed(form)), preview=shown)
@@ -135,12 +134,12 @@ def approval(request: HttpRequest, key: str) -> HttpResponse:
     return redirect_after("page-sso")
 
 
-def _new_form(request: HttpRequest, key: str, texts: Texts, error: GatewayError | None = None) -> HttpResponse:
+def _new_form(request: HttpRequest, key: str, texts: Texts, error: BadInput | Conflict | None = None) -> HttpResponse:
     preset = PRESETS[key]
     fields = forms.fields_of(texts, key, kind=preset.kind, secret_set=False, new=True)
     errors: list[Plain] = []
     if error:
-        fields, errors = forms.with_errors(fields, error)
+        fields, errors = with_errors(fields, error, clash="id")
     context = {"section": "sso", "name": preset.name, "hint": preset.hint, "fields": fields, "errors": errors,
                "query": f"?preset={key}", "cancel": reverse("page-sso")}  # fmt: skip
     return render_page(request, "sso/new.html", context, status=422 if error else 200)
@@ -152,7 +151,7 @@ def _page(
     found: ProviderData | Plain,
     *,
     texts: Texts | None = None,
-    error: GatewayError | None = None,
+    error: BadInput | Conflict | None = None,
     status: int = 200,
     **shown: Any,
 ) -> HttpResponse:
@@ -164,7 +163,7 @@ def _page(
     )  # fmt: skip
     errors: list[Plain] = []
     if error:
-        fields, errors = forms.with_errors(fields, error)
+        fields, errors = with_errors(fields, error, clash="id")
     roles, teams = work.choices_for_rules()
     context = {
         "section": "sso", "provider": _row(found), "hint": preset.hint, "fields": fields, "errors": errors,

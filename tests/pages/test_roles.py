@@ -113,3 +113,11 @@ def test_what_one_may_not_do_oneself_cannot_be_ticked(guest: Visitor) -> None:
     assert [("disabled" in box(page, one)) for one in ("tools.read", "tools.delete", "*")] == [False, True, True]
     answer = guest.post("/admin/roles/new", FORM | {"permissions": ["tools.delete"]})
     assert (answer.status_code, "you lack tools.delete everywhere" in answer.content.decode()) == (422, True)
+
+
+def test_a_role_that_can_be_changed_leads_to_its_rehearsal(admin: Visitor) -> None:
+    role, fixed = a_role("ops"), Role.objects.get(name="developer")
+    address = f"/admin/roles/{role.pk}/rehearsal"
+    assert f'href="{address}"' in admin.text(page_of(role))
+    assert f'href="/admin/roles/{role.pk}"' in admin.text(address)
+    assert "rehearsal" not in admin.text(page_of(fixed))
