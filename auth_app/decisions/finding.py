@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db.models import Model, Q
 
+from gatewaysite.db.rows import as_id
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -61,10 +63,4 @@ def find_one(kind: str, key: str) -> Found | None:
 
 
 def ids_of(keys: Iterable[str]) -> list[UUID]:
-    found = []
-    for key in keys:
-        try:
-            found.append(UUID(key))
-        except ValueError:
-            continue
-    return found
+    return [found for key in keys if (found := as_id(key))]

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-import psycopg
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -18,7 +17,8 @@ from auth_app.roles.work import find_role, require_to_see_roles
 from auth_app.stamps import Stamp, audit
 from auth_app.teams.rows import find_person, find_shared_team, find_team
 from auth_app.users.work import permissions_of_roles, standing_of
-from gatewaysite.errors import Conflict, NotFound
+from gatewaysite.db.rows import unless_taken
+from gatewaysite.errors import NotFound
 from gatewaysite.validation import bad_field
 
 GRANT = "roles.grant"
@@ -175,13 +175,8 @@ def _there(scope_id: UUID | None) -> Q:
 
 
 def _save(row: RoleGrant) -> None:
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError as error:
-        if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
-            raise Conflict(f"{row.user.email} has the role {row.role.name} there already") from error
-        raise
+    with unless_taken("role_grant_once", f"{row.user.email} has the role {row.role.name} there already"):
+        row.save(force_insert=True)
 
 
 def _tell(stamp: Stamp, action: str, row: RoleGrant) -> None:

@@ -24,6 +24,7 @@ from auth_app.teams.rows import (
     require_to_appoint,
 )  # fmt: skip
 from auth_app.tokens.secrets import hash_secret
+from gatewaysite.db.rows import as_id
 from gatewaysite.errors import Conflict, Denied, NotFound
 
 MANAGE = "teams.manage_members"
@@ -200,10 +201,9 @@ def _decide[T](
 
 
 def _id(key: str, absent: str) -> UUID:
-    try:
-        return UUID(key)
-    except ValueError:
-        raise NotFound(absent) from None
+    if (found := as_id(key)) is None:
+        raise NotFound(absent)
+    return found
 
 
 def _tell(stamp: Stamp, action: str, team: Team, **changes: object) -> None:

@@ -19,6 +19,7 @@ from auth_app.oauth import server
 from auth_app.oauth.redirects import target_of
 from auth_app.oauth.resources import is_ours
 from auth_app.stamps import Stamp, audit, differences
+from gatewaysite.db.rows import one_by_id
 from gatewaysite.errors import BadInput, NotFound
 
 KIND = "oauth_consents"
@@ -268,13 +269,7 @@ def withdraw(actor: Actor, key: str, stamp: Stamp) -> str:
 
 def _own_consent(actor: Actor, key: str) -> Consent:
     own = Consent.objects.select_related("client").select_for_update(of=("self",)).filter(user_id=actor.user_id)
-    try:
-        found = own.filter(pk=UUID(key)).first()
-    except ValueError:
-        found = None
-    if found is None:
-        raise NotFound("There is no such connection")
-    return found
+    return one_by_id(own, key, NotFound("There is no such consent"))
 
 
 def _consent_row(row: Consent) -> ConsentRow:

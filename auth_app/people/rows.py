@@ -11,6 +11,7 @@ from auth_app.login.limits import attempts_of
 from auth_app.models import RoleGrant, User
 from auth_app.people.bodies import UserData, data_of
 from gatewaysite.cursors import read_cursor, sign_cursor
+from gatewaysite.db.rows import as_id
 from gatewaysite.errors import NotFound
 from gatewaysite.validation import NOT_IN_A_LINE
 
@@ -26,9 +27,9 @@ STATES = {
 
 def one(rows: QuerySet[User], key: str) -> User:
     """By address, in any case, or by id. Raises NotFound."""
-    try:
-        found = rows.filter(pk=UUID(key)).first()
-    except ValueError:
+    if row_id := as_id(key):
+        found = rows.filter(pk=row_id).first()
+    else:
         found = None if NOT_IN_A_LINE.search(key) else rows.filter(email__iexact=key).first()
     if found is None:
         raise NotFound("User not found")

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import psycopg
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import ProtectedError, Q
 from django.utils import timezone
 
@@ -26,6 +25,7 @@ from auth_app.policy import require
 from auth_app.sessions.work import end_sessions
 from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.administrators import lock_administrators
+from gatewaysite.db.rows import unless_taken
 from gatewaysite.errors import Conflict
 
 KIND = "users"
@@ -242,11 +242,5 @@ def _keep_an_administrator(actor: Actor, row: User, *, is_last: bool) -> None:
 
 
 def _insert(row: User) -> None:
-    try:
-        with transaction.atomic():
-            row.save(force_insert=True)
-    except IntegrityError as error:
-        cause = error.__cause__
-        if isinstance(cause, psycopg.Error) and "email" in (cause.diag.constraint_name or ""):
-            raise Conflict(f"User with email {row.email} already exists") from error
-        raise
+    with unless_taken("email", f"User with email {row.email} already exists"):
+        row.save(force_insert=True)

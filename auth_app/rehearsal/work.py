@@ -17,6 +17,7 @@ from auth_app.rehearsal.bodies import DifferenceData, EffectData, RehearsalData,
 from auth_app.rehearsal.tally import Difference
 from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.work import permissions_of_roles
+from gatewaysite.db.rows import as_id, one_by_id
 from gatewaysite.errors import Conflict, NotFound
 
 KIND = "roles"
@@ -107,12 +108,12 @@ def store(counted: Mapping[Difference, tuple[int, float]]) -> None:
 
 
 def _role(key: str) -> Role:
-    try:
-        role = Role.objects.filter(pk=UUID(key)).first()
-    except ValueError:
-        role = Role.objects.filter(name=key).first() if key.isprintable() else None
+    absent = NotFound("Role not found")
+    if as_id(key):
+        return one_by_id(Role.objects.all(), key, absent)
+    role = Role.objects.filter(name=key).first() if key.isprintable() else None
     if role is None:
-        raise NotFound("Role not found")
+        raise absent
     return role
 
 

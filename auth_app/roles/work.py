@@ -7,8 +7,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from auth_app.actor import Actor
@@ -18,6 +17,7 @@ from auth_app.policy import denied, reach, require, require_to_grant
 from auth_app.roles.bodies import RoleCreate, RoleData, RoleUpdate, role_data
 from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.work import permissions_of_roles
+from gatewaysite.db.rows import one_by_id, unless_taken
 from gatewaysite.errors import Conflict, Denied, NotFound
 from gatewaysite.validation import bad_field, values_of
 
@@ -114,13 +114,7 @@ def require_to_see_roles(actor: Actor) -> None:
 def find_role(key: str | UUID, *, lock: bool = False) -> Role:
     """`lock`: so that a role is not given while it is deleted."""
     roles = Role.objects.select_for_update(no_key=True) if lock else Role.objects.all()
-    try:
-        row = roles.filter(pk=key if isinstance(key, UUID) else UUID(key)).first()
-    except ValueError:
-        row = None
-    if row is None:
-        raise NotFound("Role not found")
-    return row
+    return one_by_id(roles, str(key), NotFound("Role not found"))
 
 
 def _parent(key: UUID | None) -> Role | None:
@@ -162,13 +156,8 @@ def _name(name: str) -> str:
 
 
 def _save(row: Role, **how: Any) -> None:
-    try:
-        with transaction.atomic():
-            row.save(**how)
-    except IntegrityError as error:
-        if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
-            raise Conflict(f"A role named {row.name!r} exists already") from error
-        raise
+    with unless_taken("name", f"A role named {row.name!r} exists already"):
+        row.save(**how)
 
 
 def _dependents(row: Role) -> list[str]:

@@ -9,11 +9,9 @@ from django.db.models import Count, Max, Q
 
 from auth_app.actor import Actor
 from auth_app.models import User
-from auth_app.people.rows import has_rights_everywhere
+from auth_app.people.rows import has_rights_everywhere, one
 from auth_app.policy import require
 from auth_app.stamps import Stamp, audit
-from gatewaysite.errors import NotFound
-from gatewaysite.validation import NOT_IN_A_LINE
 
 # Recovery codes alone are none: they stand in for a factor that was lost.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -71,11 +69,4 @@ def note(user: User, action: str, kind: str, stamp: Stamp) -> None:
 
 
 def _person(key: str) -> User:
-    try:
-        named = Q(pk=UUID(key))
-    except ValueError:
-        named = Q(email__iexact=NOT_IN_A_LINE.sub("", key))
-    found = User.objects.filter(named).first()
-    if found is None:
-        raise NotFound("There is no such person")
-    return found
+    return one(User.objects.all(), key)

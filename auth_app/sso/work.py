@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from allauth.socialaccount.models import SocialAccount
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -30,6 +29,7 @@ from auth_app.sso.outgoing import Outgoing
 from auth_app.sso.provider import ProviderEntry, callback_url_of
 from auth_app.stamps import Stamp, audit, differences
 from auth_app.users.administrators import lock_administrators
+from gatewaysite.db.rows import unless_taken
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.secrets import CannotUnseal, open_sealed, seal
 from gatewaysite.validation import NOT_IN_A_LINE, bad_field
@@ -229,14 +229,8 @@ def _settle(number: int, rule: SsoRule, roles: Mapping[str, str], teams: Mapping
 
 
 def _save(row: SsoProvider, **how: Any) -> None:
-    try:
-        with transaction.atomic():
-            row.save(**how)
-    except IntegrityError as error:
-        cause = error.__cause__
-        if isinstance(cause, psycopg.errors.UniqueViolation):
-            raise Conflict(f"There is a provider called {row.slug} already") from error
-        raise
+    with unless_taken("slug", f"There is a provider called {row.slug} already"):
+        row.save(**how)
 
 
 def _audited(row: SsoProvider) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from auth_app.models import Membership, Team, User
 from auth_app.permissions import OF_MEMBERSHIP, SYSTEM_ROLES
 from auth_app.policy import reach, require_in, require_to_grant
 from auth_app.teams.limits import MEMBERS_PER_TEAM
+from gatewaysite.db.rows import as_id
 from gatewaysite.errors import Conflict, NotFound
 
 ABSENT = "Team not found"
@@ -73,10 +74,8 @@ def lock_team(team_id: UUID) -> Team:
 
 def by_key(key: str) -> Q:
     """An id, with or without dashes, or a slug. A name that looks like another team's id does not stand in for it."""
-    try:
-        return Q(pk=UUID(key))
-    except ValueError:
-        return Q(slug=key)
+    row_id = as_id(key)
+    return Q(pk=row_id) if row_id else Q(slug=key)
 
 
 def find_person(email: str) -> User:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
@@ -21,6 +20,7 @@ from auth_app.teams.bodies import FoundTeamData, TeamCreate, TeamData, TeamUpdat
 from auth_app.teams.dependents import dependents_of
 from auth_app.teams.limits import MEMBERS_PER_TEAM, TEAMS_PER_PERSON
 from auth_app.teams.rows import PersonalTeam, add_membership, find_team, seen_by
+from gatewaysite.db.rows import unless_taken
 from gatewaysite.errors import Conflict
 from gatewaysite.validation import bad_field, values_of
 
@@ -198,14 +198,8 @@ def _apply(team: Team, said: Mapping[str, Any], member_count: int) -> None:
 
 
 def _save(team: Team, **how: Any) -> None:
-    try:
-        with transaction.atomic():
-            team.save(**how)
-    except IntegrityError as error:
-        cause = error.__cause__
-        if isinstance(cause, psycopg.errors.UniqueViolation):
-            raise Conflict(f"A team named {team.name!r} exists already") from error
-        raise
+    with unless_taken("slug", f"A team named {team.name!r} exists already"):
+        team.save(**how)
 
 
 def _told(team: Team) -> dict[str, Any]:

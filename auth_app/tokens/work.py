@@ -5,20 +5,19 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from auth_app.actor import Actor
-from auth_app.decision import Wanted
 from auth_app.models import ApiToken, AuditEntry, Consent, User
-from auth_app.policy import denied, reach, require
+from auth_app.policy import require, require_alone
 from auth_app.stamps import Stamp, address_of, audit, differences
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenUpdate, data_of, scope_columns
 from auth_app.tokens.entries import SCOPE_COLUMNS, USE_COLUMNS, TokenEntry, entry_of, refused_use, scope_of
 from auth_app.tokens.secrets import hash_secret, new_secret
 from auth_app.users.work import standing_of
+from gatewaysite.db.rows import one_by_id, unless_taken
 from gatewaysite.errors import Conflict, Denied, NotFound
 from gatewaysite.validation import bad_field
 
@@ -196,39 +195,29 @@ def revoke_token(actor: Actor, key: str, why: str, stamp: Stamp, *, anybodys: bo
 
 
 def _own(actor: Actor, verb: str) -> QuerySet[ApiToken]:
-    if not actor.is_signed_in:
-        raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
-    if reach(actor, f"{KIND}.{verb}").own is None:
-        raise denied(actor, f"{KIND}.{verb}", Wanted(KIND, "private", None))
+    _require_signed_in(actor, verb)
+    require_alone(actor, f"{KIND}.{verb}")
     return ApiToken.objects.filter(kind=ApiToken.Kind.API, user_id=actor.user_id)
 
 
 def _everybodys(actor: Actor, verb: str) -> QuerySet[ApiToken]:
-    if not actor.is_signed_in:
-        raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
+    _require_signed_in(actor, verb)
     require(actor, f"{KIND}.{verb}")
     return ApiToken.objects.filter(kind=ApiToken.Kind.API)
 
 
+def _require_signed_in(actor: Actor, verb: str) -> None:
+    if not actor.is_signed_in:
+        raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
+
+
 def _one(rows: QuerySet[ApiToken], key: str) -> ApiToken:
-    try:
-        found = rows.select_related("user").filter(pk=UUID(key)).first()
-    except ValueError:
-        found = None
-    if found is None:
-        raise NotFound("Token not found", sought=(KIND, key))
-    return found
+    return one_by_id(rows.select_related("user"), key, NotFound("Token not found", sought=(KIND, key)))
 
 
 def _save(row: ApiToken, **how: Any) -> None:
-    try:
-        with transaction.atomic():
-            row.save(**how)
-    except IntegrityError as error:
-        cause = error.__cause__
-        if isinstance(cause, psycopg.Error) and cause.diag.constraint_name == "token_name_per_user":
-            raise Conflict(f"You have a token called {row.name} already") from error
-        raise
+    with unless_taken("token_name_per_user", f"You have a token called {row.name} already"):
+        row.save(**how)
 
 
 def _told(row: ApiToken) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from auth_app.actor import Actor
 from auth_app.policy import require, require_to, visible_to
 from auth_app.stamps import Stamp, audit
+from gatewaysite.db.rows import one_by_id
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.secrets import CannotUnseal, open_sealed
 from proxy_app.federation.work import defer_sync
@@ -17,7 +18,7 @@ from proxy_app.oauth.connecting.work import config_of, require_to_connect, secre
 from proxy_app.oauth.data import ClientData, ConnectionData, client_data, connection_data
 from proxy_app.oauth.terms import Config, Terms
 from proxy_app.registry.kinds import GATEWAYS
-from proxy_app.registry.lookup import as_id, find_one
+from proxy_app.registry.lookup import find_one
 
 SHOWN = 500
 
@@ -99,10 +100,7 @@ def delete_client(actor: Actor, key: str, stamp: Stamp) -> str:
     """Who connects next registers anew; connections of the old client end with their tokens. The issuer."""
     require(actor, "upstream_clients.delete")
     with transaction.atomic(durable=True):
-        id = as_id(key)
-        row = OAuthClient.objects.select_for_update().filter(pk=id).first() if id else None
-        if row is None:
-            raise NotFound("Client not found")
+        row = one_by_id(OAuthClient.objects.select_for_update(), key, NotFound("Client not found"))
         audit(stamp, "oauth_client.deleted", "upstream_clients", row.pk.hex, row.issuer)
         row.delete()
         return row.issuer

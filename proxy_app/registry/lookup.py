@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from auth_app.actor import Actor
 from auth_app.policy import CLOSENESS, visible_to
+from gatewaysite.db.rows import as_id
 from gatewaysite.errors import BadInput, Conflict, FieldError, NotFound
 from proxy_app.models import Registered
 from proxy_app.names import SLUG
@@ -18,15 +18,6 @@ class Ambiguous(Conflict):
     """Several items have this slug; use an id."""
 
     code = "ambiguous"
-
-
-def as_id(key: str) -> UUID | None:
-    """32 hex digits, with or without dashes, as an id. A braced or prefixed spelling is not one."""
-    try:
-        found = UUID(key)
-    except ValueError:
-        return None
-    return found if key.lower() in {found.hex, str(found)} else None
 
 
 def find_one[Row](kind: Kind, rows: "QuerySet[Any, Row]", key: str) -> Row:

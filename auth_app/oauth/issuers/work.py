@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Lower
 
 from auth_app.actor import Actor
@@ -13,7 +13,8 @@ from auth_app.models import IssuerSubject, TrustedIssuer, User
 from auth_app.oauth.issuers.bodies import IssuerCreate, IssuerData, IssuerUpdate
 from auth_app.policy import require
 from auth_app.stamps import Stamp, audit, differences
-from gatewaysite.errors import Conflict, NotFound
+from gatewaysite.db.rows import one_by_id, unless_taken
+from gatewaysite.errors import NotFound
 from gatewaysite.validation import bad_field
 
 KIND = "issuers"
@@ -36,11 +37,8 @@ def create_issuer(actor: Actor, body: IssuerCreate, stamp: Stamp) -> IssuerData:
     _require(actor, "create")
     row = TrustedIssuer(issuer=body.issuer, **{name: getattr(body, name) for name in COLUMNS})
     with transaction.atomic(durable=True):
-        try:
-            with transaction.atomic():
-                row.save(force_insert=True)
-        except IntegrityError as error:
-            raise Conflict(f"The issuer {body.issuer} is trusted already") from error
+        with unless_taken("issuer", f"The issuer {body.issuer} is trusted already"):
+            row.save(force_insert=True)
         _set_subjects(row, body.subjects)
         audit(stamp, "issuer.trusted", KIND, row.pk.hex, row.name, differences({}, body.model_dump()))
         return _data(row)
@@ -79,13 +77,7 @@ def _require(actor: Actor, verb: str) -> None:
 
 def _one(key: str, *, for_update: bool = False) -> TrustedIssuer:
     rows = TrustedIssuer.objects.select_for_update() if for_update else TrustedIssuer.objects.all()
-    try:
-        found = rows.filter(pk=UUID(key)).first()
-    except ValueError:
-        found = None
-    if found is None:
-        raise NotFound("Issuer not found")
-    return found
+    return one_by_id(rows, key, NotFound("Issuer not found"))
 
 
 def _set_subjects(row: TrustedIssuer, subjects: Mapping[str, str]) -> None:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
@@ -16,6 +15,7 @@ from auth_app.sso.bodies import ApprovalAction, ApprovalData, approval_of
 from auth_app.sso.mapping import Claims, given_by, matches, rules_of
 from auth_app.sso.work import named
 from auth_app.stamps import Stamp, audit
+from gatewaysite.db.rows import one_by_id
 from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.secrets import CannotUnseal, open_sealed
 from gatewaysite.validation import NOT_IN_A_LINE, bad_field
@@ -111,11 +111,5 @@ def decide(actor: Actor, key: str, body: ApprovalAction, stamp: Stamp) -> str:
 
 
 def _waiting(key: str) -> SsoApproval:
-    try:
-        rows = SsoApproval.objects.select_for_update(of=("self",)).select_related("provider")
-        found = rows.filter(pk=UUID(key)).first()
-    except ValueError:
-        found = None
-    if found is None:
-        raise NotFound("Nobody waits under this id")
-    return found
+    rows = SsoApproval.objects.select_for_update(of=("self",)).select_related("provider")
+    return one_by_id(rows, key, NotFound("Nobody waits under this id"))
