@@ -331,7 +331,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "gatewaysite.responses.page_context",
             ],
-            "builtins": ["gatewaysite.template_tags"],
+            "builtins": ["gatewaysite.template_tags", "auth_app.template_tags"],
         },
     }
 ]

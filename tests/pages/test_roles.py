@@ -37,6 +37,7 @@ def test_a_role_is_made_by_ticking_and_changed(admin: Visitor) -> None:
     page = followed(admin, "/admin/roles/new", FORM | {"permissions": ["tools.read", "*.execute"]})
     assert "The role ops is there" in page
     role = Role.objects.get(name="ops")
+    assert f"{page_of(role)}/rehearsal" in page
     assert role.permissions == ["tools.read", "*.execute"]
     assert [("checked" in box(page, one)) for one in ("tools.read", "*.execute", "tools.execute")] == [
         True,
