@@ -65,8 +65,9 @@ def _address_is_theirs(email_address: Any, **_signal: Any) -> None:
 
 
 @receiver(allauth.email_changed)
-def _moved(request: HttpRequest, user: User, **_signal: Any) -> None:
-    tell("email_change", user, request)
+def _moved(request: HttpRequest, user: User, from_email_address: Any = None, **_signal: Any) -> None:
+    # Who has just signed up had none before: that is no change.
+    tell("email_change" if from_email_address else "email_verified", user, request)
 
 
 def _receiver(event: str) -> Any:

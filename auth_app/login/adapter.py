@@ -145,7 +145,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return reverse("page-profile")
 
     def get_email_verification_redirect_url(self, email_address: Any) -> str:
-        return reverse("page-profile" if self.request.user.is_authenticated else "login")
+        return reverse("page-profile" if self.request.user.is_authenticated else "page-verified")
 
     # --- Letters
 

@@ -30,6 +30,7 @@ def _login(request: HttpRequest, context: Context) -> dict[str, Any]:
         "email": request.POST.get("login", ""),
         "next": safe_target(asked.get(REDIRECT_FIELD_NAME, "")),
         "sign_up": settings.ALLOW_SIGN_UP,
+        "approval": settings.ALLOW_SIGN_UP and settings.SIGN_UP_APPROVAL,
         "providers": offers(),
         "passkey_failed": request.GET.get("passkey") == "failed",
     }
@@ -126,6 +127,14 @@ def _verify(request: HttpRequest, context: Context) -> dict[str, Any]:
 
 
 verify = hosted(views.confirm_email, "login/form.html", _verify)
+
+
+@require_safe
+def verified(request: HttpRequest) -> HttpResponse:
+    text = "You log in with it."
+    if settings.ALLOW_SIGN_UP and settings.SIGN_UP_APPROVAL:
+        text += " A new account first waits for an administrator to let it in; until then no password is right."
+    return render_page(request, "login/form.html", _said("The address is yours", text))
 
 
 def _form(title: str, lede: str, context: Context, *, submit: str, **more: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ urlpatterns = [
     path("login/reset/done", pages.reset_done, name="account_reset_password_from_key_done"),
     path("login/sign-up", pages.sign_up, name="account_signup"),
     path("login/verify", pages.verification_sent, name="account_email_verification_sent"),
+    path("login/verified", pages.verified, name="page-verified"),
     path("login/verify/<key>", pages.verify, name="account_confirm_email"),
     # Whoever is switched off reads what everybody reads who is wrong.
     path("login", pages.login, name="account_inactive"),

@@ -14,6 +14,7 @@ EVENTS = {
     "password_change": ("Changed the password", ""),
     "password_set": ("Set a password", ""),
     "password_reset": ("Set a new password through a letter", ""),
+    "email_verified": ("Showed that the address is theirs", ""),
     "email_change": ("Changed the e-mail address", ""),
 }
 

@@ -9,7 +9,7 @@ from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
-from auth_app.models import User
+from auth_app.models import AuthEvent, User
 from tests.auth.conftest import PASSWORD, link_in, log_in, send
 from tests.builders import a_user
 
@@ -53,7 +53,9 @@ def test_whoever_signs_up_gets_in_once_the_letter_is_answered(browser: Client) -
     assert b"new@example.com is the address you log in with" in browser.get(link).content
     assert browser.get("/admin").status_code == 303, "looking at the link is not enough"
     answer = send(browser, link)
-    assert (answer.status_code, answer["Location"]) == (303, "/login")
+    assert (answer.status_code, answer["Location"]) == (303, "/login/verified")
+    assert b"The address is yours" in browser.get("/login/verified").content
+    assert AuthEvent.objects.filter(event_type="email_verified", success=True).exists()
     assert log_in(browser, "new@example.com")["Location"] == "/admin"
     person.refresh_from_db()
     assert person.email_verified_at is not None

@@ -90,7 +90,9 @@ def _not_let_in(provider: SsoProvider, arrival: Arrival, stamp: Stamp) -> Gatewa
 
 def _made(arrival: Arrival, stamp: Stamp) -> User:
     person = User(
-        email=User.objects.normalize_email(arrival.email), full_name=arrival.full_name, auth_provider=arrival.entry.slug
+        email=User.objects.normalize_email(arrival.email),
+        full_name=arrival.full_name,
+        auth_provider=arrival.entry.slug,
     )
     person.set_unusable_password()
     person.save(force_insert=True)

@@ -27,6 +27,7 @@ def test_somebody_new_gets_in_and_is_known_from_then_on(op: OpenIdProvider, wand
     assert (person.email, person.full_name, person.is_admin) == ("ann@example.com", "Ann", False)
     assert person.auth_provider == SsoProvider.objects.get().slug
     assert not person.has_usable_password()
+    assert person.auth_provider == "main"
     account = SocialAccount.objects.get()
     assert (account.user, account.provider, account.uid) == (person, op.issuer, "s-1")
     assert SocialToken.objects.count() == 0
