@@ -36,6 +36,8 @@ def _completed(given: Remedy, actor: Actor, permission: str, item: Any, holds: H
 def _given(permission: str, item: Any) -> Iterator[Remedy]:
     team_id = item.team_id if item is not None and item.visibility == "team" else None
     scope = "team" if team_id else "global"
+    if isinstance(item, Wanted) and item.visibility == "public":
+        yield (Change("keep"),)
     if item is not None and item.visibility == "private":
         yield (Change("own"),)
     elif role := _smallest_role(scope, permission):
@@ -81,6 +83,8 @@ def applied(remedy: Remedy, actor: Actor, item: Any) -> tuple[Actor, Any]:
                 actor = replace(actor, scope=replace(actor.scope, team_id=None), worked_out={})
             case "publish":
                 item = _Changed(item.kind, "public", item.team_id, item.owner_id)
+            case "keep":
+                item = replace(item, visibility="private", team_id=None)
             case "own":
                 item = _Changed(item.kind, item.visibility, item.team_id, actor.user_id)
     return actor, item

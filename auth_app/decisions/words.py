@@ -148,6 +148,8 @@ def _change(change: Change, decision: Decision, teams: Mapping[str, str]) -> str
         case "role":
             where = f"in {team_name(change.team_id, teams)}" if change.team_id else "everywhere"
             return f"Give {decision.email} the role {change.role} {where}"
+        case "keep":
+            return "Make it private, or for a team of theirs"
         case "publish":
             return "Make it public"
         case "own":

@@ -99,6 +99,13 @@ def test_the_smallest_role_is_named_first_and_publishing_after_it() -> None:
     assert [(change.what, change.role, change.team_id) for change in everywhere] == [("role", "platform_viewer", "")]
 
 
+def test_what_is_to_be_public_may_be_kept_to_oneself_instead() -> None:
+    keep, role = explain(
+        Actor(ME, "me@example.com", False), "gateways.create", Wanted("gateways", "public", None)
+    ).remedies
+    assert ([one.what for one in keep], [one.role for one in role]) == (["keep"], ["platform_admin"])
+
+
 def test_a_token_is_what_has_to_change_when_its_owner_may() -> None:
     actor = Actor(ME, "me@example.com", False, frozenset({(BLUE, "member")}), scope=TokenScope(frozenset({"*.read"})))
     decision = explain(actor, "tools.execute", Item("tools", "team", BLUE, OTHER))
