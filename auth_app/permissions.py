@@ -34,6 +34,11 @@ class Catalogue:
 catalogue = Catalogue()
 
 
+def kind_words(kind: str) -> str:
+    """A kind as pages call it."""
+    return {"sso": "Single sign-on", "oauth_clients": "OAuth clients"}.get(kind, kind.replace("_", " ").capitalize())
+
+
 @cache
 def expand(patterns: frozenset[str]) -> frozenset[str]:
     """The permissions that patterns name. What names none is passed over: the kind may have gone."""

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
+JUST_NOW_S = 5
 STEPS = ((60, "second"), (60, "minute"), (24, "hour"), (30, "day"), (12, "month"))
 
 
@@ -20,8 +21,10 @@ def ago(moment: datetime | None) -> str:
         return "never"
     seconds = (timezone.now() - moment).total_seconds()
     amount, unit = abs(seconds), "second"
-    if amount < 5:
+    if amount < JUST_NOW_S:
         return "just now"
+    if seconds < 0:
+        amount += JUST_NOW_S  # a week that has just begun is seven days
     for size, name in STEPS:
         unit = name
         if amount < size:

@@ -13,7 +13,7 @@ from auth_app.decisions.bodies import CheckData, DenialData, DenialParameters, P
 from auth_app.decisions.reading import may_audit
 from auth_app.decisions.words import ObjectData, RuleData
 from auth_app.forms import Plain, with_errors
-from auth_app.permissions import catalogue
+from auth_app.permissions import catalogue, kind_words
 from gatewaysite.controls import Field, choices, control
 from gatewaysite.errors import BadInput
 from gatewaysite.responses import render_page
@@ -94,7 +94,7 @@ def _answer(found: CheckData) -> Plain:
 
 def _fields(texts: dict[str, str]) -> list[Field]:
     everything = [(name, name) for names in catalogue.by_kind().values() for name in names]
-    kinds = [(kind, kind.capitalize()) for kind in catalogue.by_kind()]
+    kinds = [(kind, kind_words(kind)) for kind in catalogue.by_kind()]
     return [
         control("user_email", "Person", texts, help="An e-mail address. Of others only who may read the audit asks."),
         control("token_id", "With the API token", texts, help="Its id; then its scope counts too."),
@@ -109,7 +109,7 @@ def _fields(texts: dict[str, str]) -> list[Field]:
 def _filters(asked: DenialParameters) -> list[Field]:
     texts = {"user": asked.user, "permission": asked.permission, "kind": asked.kind}
     everything = [(name, name) for names in catalogue.by_kind().values() for name in names]
-    kinds = [(kind, kind.capitalize()) for kind in catalogue.by_kind()]
+    kinds = [(kind, kind_words(kind)) for kind in catalogue.by_kind()]
     return [
         control("user", "Person", texts),
         control("permission", "Permission", texts, "select", choices=choices(everything), unset="Any"),

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from auth_app.actor import Actor
-from auth_app.permissions import VERBS, catalogue, expand
+from auth_app.permissions import VERBS, catalogue, expand, kind_words
 from auth_app.policy import may
 
 type Plain = dict[str, Any]
@@ -19,9 +19,8 @@ def matrix(actor: Actor, ticked: Collection[str], inherited: Collection[str] = (
     lines = [{"kind": "Every kind", "boxes": [_box(actor, "*", "everything", ticked, had), *every]}]
     for kind, names in kinds.items():
         boxes = [_box(actor, name, name.partition(".")[2], ticked, had) for name in names]
-        lines.append(
-            {"kind": kind.capitalize(), "boxes": [_box(actor, f"{kind}.*", "everything", ticked, had), *boxes]}
-        )
+        everything = _box(actor, f"{kind}.*", "everything", ticked, had)
+        lines.append({"kind": kind_words(kind), "boxes": [everything, *boxes]})
     return lines
 
 
