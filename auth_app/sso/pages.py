@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -167,6 +168,7 @@ def _page(
     roles, teams = work.choices_for_rules()
     context = {
         "section": "sso", "provider": _row(found), "hint": preset.hint, "fields": fields, "errors": errors,
+        "back": f"{settings.PUBLIC_URL}{reverse('login')}",
         "callback": found["callback_url"], "logout": f"{found['callback_url'].replace('/callback/', '/logout/')}",
         "rules": forms.rule_rows(found["rules"], preset.groups), "operations": forms.operations(),
         "gives": forms.gives_choices(roles), "teams": [{"value": value, "label": label} for value, label in teams],
