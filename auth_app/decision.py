@@ -60,8 +60,8 @@ class Step:
 class Change:
     """One thing to change; a remedy is one or more of them, all of them needed.
 
-    `what`: "role" (in the team, or everywhere), "publish", "keep" (to oneself), "own", "token_permission", "token_team" or
-    "token_use".
+    `what`: "role" (in the team, or everywhere), "publish", "keep" (to oneself), "own", "token_permission",
+    "token_team" or "token_use".
     """
 
     what: str
