@@ -330,8 +330,9 @@ TEMPLATES = [
                 "django.template.context_processors.csp",
                 "django.contrib.messages.context_processors.messages",
                 "gatewaysite.responses.page_context",
+                "auth_app.menu.offered",
             ],
-            "builtins": ["gatewaysite.template_tags", "auth_app.template_tags"],
+            "builtins": ["gatewaysite.template_tags"],
         },
     }
 ]

@@ -45,6 +45,7 @@ TABLE: Table = {
     ("GET", "login/sign-up"): public("404"),
     ("POST", "login/sign-up"): public("404"),
     ("GET", "login/verify"): public(),
+    ("GET", "login/verified"): public(),
     ("GET", "login/verify/<key>"): public(key="link"),
     ("POST", "login/verify/<key>"): public("404", key="link"),
     ("GET", "login/second-factor"): public(),
