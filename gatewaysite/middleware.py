@@ -66,10 +66,14 @@ class TranslateErrors:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> None:
-        """The route is known from here on: its name, never the raw path, labels logs, ledger and metrics."""
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+        """The route is known from here on: its name, never the raw path, labels logs, ledger and metrics.
+
+        Nothing has a NUL in its name or id, and PostgreSQL takes none, not even to look for it.
+        """
         if (match := request.resolver_match) and (context := current.get()):
             context.route = match.view_name
+        return answer_error(request, NotFound()) if "\0" in request.path else None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         known = translate(error)

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from auth_app.current import PasswordChangeRequired
 from auth_app.models import User
+from auth_app.second_factor.required import is_required
+from auth_app.second_factor.work import has_second_factor
 from auth_app.sessions.store import SessionStore
 from gatewaysite.errors import Denied, NotSignedIn, RateLimited, spread
 
@@ -54,6 +56,8 @@ def pass_stages(request: HttpRequest, user: User) -> None:
         asks = stages.handle() is not None  # type: ignore[no-untyped-call]
     if asks:
         raise MoreIsAsked(*STAGES.get(str(stages.state.get("current")), MORE))
+    if is_required(is_admin=user.is_admin) and not has_second_factor(user.pk):
+        raise MoreIsAsked(*MORE)
     if user.password_is_due(timezone.now(), lasts_days=settings.PASSWORD_MAX_AGE_DAYS):
         raise PasswordChangeRequired
 

@@ -58,7 +58,7 @@ class Validator(OAuthLibRequestValidator):
 
     def _lookup_client(self, request: Request, client_id: Any) -> Client | None:
         """Never by asking elsewhere: documents of clients are fetched before, see auth_app.oauth.documents."""
-        if not isinstance(client_id, str):
+        if not isinstance(client_id, str) or "\0" in client_id:
             return None
         clients = get_validator_context().clients
         if client_id not in clients:

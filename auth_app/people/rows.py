@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from auth_app.login.limits import attempts_of
-from auth_app.models import RoleGrant, User
+from auth_app.models import User
 from auth_app.people.bodies import UserData, data_of
 from gatewaysite.cursors import read_cursor, sign_cursor
 from gatewaysite.db.rows import as_id
@@ -34,11 +34,6 @@ def one(rows: QuerySet[User], key: str) -> User:
     if found is None:
         raise NotFound("User not found")
     return found
-
-
-def has_rights_everywhere(row: User) -> bool:
-    """Whether getting into this account is getting more than what anybody has in teams."""
-    return row.is_admin or RoleGrant.objects.filter(user=row, team=None).exists()
 
 
 def matching(rows: QuerySet[User], search: str) -> QuerySet[User]:

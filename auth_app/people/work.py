@@ -20,11 +20,11 @@ from auth_app.models import User
 from auth_app.passwords.work import store_password
 from auth_app.people import belongings
 from auth_app.people.bodies import UserCreate, UserData, UserUpdate
-from auth_app.people.rows import STATES, after, changes_of, cursor_of, has_rights_everywhere, matching, one, told_of
+from auth_app.people.rows import STATES, after, changes_of, cursor_of, matching, one, told_of
 from auth_app.policy import require
 from auth_app.sessions.work import end_sessions
 from auth_app.stamps import Stamp, audit, differences
-from auth_app.users.administrators import lock_administrators
+from auth_app.users.administrators import lock_administrators, require_hand_on, require_to_make_administrators
 from gatewaysite.db.rows import unless_taken
 from gatewaysite.errors import Conflict
 
@@ -76,7 +76,7 @@ def find_for_password(actor: Actor, key: str) -> User:
     require(actor, "users.update")
     with transaction.atomic(durable=True):
         row = one(User.objects.all(), key)
-        _require_hand_on(actor, row)
+        require_hand_on(actor, row)
         return row
 
 
@@ -84,7 +84,7 @@ def may_create(actor: Actor, *, is_admin: bool) -> None:
     """Raises Denied."""
     require(actor, "users.create")
     if is_admin:
-        require(actor, "roles.grant")
+        require_to_make_administrators(actor)
 
 
 def somebody(email: str) -> User:
@@ -116,7 +116,7 @@ def change_person(actor: Actor, key: str, body: UserUpdate, stamp: Stamp) -> Use
     require(actor, "users.update")
     with transaction.atomic(durable=True):
         row, is_last = _locked(key)
-        _require_hand_on(actor, row, touches_rights=body.is_admin is not None)
+        require_hand_on(actor, row, to_be_admin=body.is_admin)
         before = changes_of(row)
         _apply(row, body, timezone.now())
         _keep_an_administrator(actor, row, is_last=is_last)
@@ -150,7 +150,7 @@ def end_sessions_of(actor: Actor, key: str, stamp: Stamp) -> int:
     require(actor, "users.update")
     with transaction.atomic(durable=True):
         row = one(User.objects.all(), key)
-        _require_hand_on(actor, row)
+        require_hand_on(actor, row)
         ended = end_sessions(row.pk)
         audit(stamp, "session.ended", KIND, row.pk.hex, row.email, {"sessions": ended})
         return ended
@@ -175,7 +175,7 @@ def delete_person(actor: Actor, key: str, stamp: Stamp, *, heir: str = "") -> st
     require(actor, "users.delete")
     with transaction.atomic(durable=True):
         row, is_last = _locked(key)
-        _require_hand_on(actor, row)
+        require_hand_on(actor, row)
         if row.pk == actor.user_id:
             raise Conflict("Nobody can delete themselves; ask another administrator")
         if is_last:
@@ -210,12 +210,6 @@ def _locked(key: str) -> tuple[User, bool]:
     all_of_them = lock_administrators() if row.is_admin else []
     row = one(User.objects.select_for_update(), row.pk.hex)
     return row, row.is_admin and row.is_active and all_of_them == [row.pk]
-
-
-def _require_hand_on(actor: Actor, row: User, *, touches_rights: bool = False) -> None:
-    """Whoever may not give rights must not get at them through the account of somebody who has them."""
-    if touches_rights or has_rights_everywhere(row):
-        require(actor, "roles.grant")
 
 
 def _apply(row: User, body: UserUpdate, now: datetime) -> None:

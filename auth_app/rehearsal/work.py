@@ -71,7 +71,10 @@ def rehearse(actor: Actor, key: str, asked: RehearsalStart, stamp: Stamp) -> Reh
 
 
 def promote(actor: Actor, key: str, stamp: Stamp) -> RehearsalData:
-    """The role is from now on what was rehearsed, as if somebody had written that into it. What had been counted."""
+    """The role is from now on what was rehearsed. Returns what had been counted.
+
+    Nobody gives by it what they may not themselves, as in changing the role: see auth_app.roles.work.
+    """
     require(actor, "roles.update")
     with transaction.atomic(durable=True):
         role = _changeable(key)

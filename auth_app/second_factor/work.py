@@ -9,9 +9,10 @@ from django.db.models import Count, Max, Q
 
 from auth_app.actor import Actor
 from auth_app.models import User
-from auth_app.people.rows import has_rights_everywhere, one
+from auth_app.people.rows import one
 from auth_app.policy import require
 from auth_app.stamps import Stamp, audit
+from auth_app.users.administrators import require_hand_on
 
 # Recovery codes alone are none: they stand in for a factor that was lost.
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -56,8 +57,7 @@ def reset(actor: Actor, key: str, stamp: Stamp) -> str:
     require(actor, "users.update")
     with transaction.atomic(durable=True):
         person = _person(key)
-        if has_rights_everywhere(person):  # as with their password: it would be a way to get at them
-            require(actor, "roles.grant")
+        require_hand_on(actor, person)
         gone, _by_model = Authenticator.objects.filter(user=person).delete()
         audit(stamp, "second_factor.reset", "users", person.pk.hex, person.email, {"factors": gone})
         return person.email

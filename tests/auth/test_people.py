@@ -21,7 +21,7 @@ from gatewaysite.errors import Conflict
 from proxy_app.models import Gateway, Tool
 from proxy_app.registry.openapi import build
 from tests.auth.conftest import NEW, PASSWORD, link_in, log_in
-from tests.builders import a_gateway, a_grant, a_membership, a_team, a_token, a_tool, a_user, an_admin
+from tests.builders import a_gateway, a_grant, a_membership, a_role, a_team, a_token, a_tool, a_user, an_admin
 
 USERS = "/auth/email/admin/users"
 PERSON = f"{USERS}/person@example.com"
@@ -208,6 +208,39 @@ def test_whoever_may_change_people_gets_no_further_through_an_administrator(chie
     chief.refresh_from_db()
     assert chief.is_admin
     assert chief.is_active
+
+
+def test_nobody_gets_at_an_account_that_may_more_everywhere_than_they_may(person: User) -> None:
+    keeper = a_user("keeper@example.com")
+    a_grant(keeper, a_role("people keeper", ("users.*",)))
+    client = signed_in(keeper)
+    assert patch(client, password=NEW).status_code == 200
+    a_grant(person, "platform_admin")
+    for answer in (
+        patch(client, password=NEW),
+        patch(client, is_active=False),
+        client.delete(PERSON),
+        client.delete(f"{PERSON}/second-factor"),
+        client.post(f"/admin/users/{person.pk.hex}/password"),
+        client.post(f"/admin/users/{person.pk.hex}/invite"),
+    ):
+        assert answer.status_code == 403
+    assert patch(client, password=NEW).json()["code"] == "scope_exceeds_grantor"
+
+
+def test_whoever_may_give_some_roles_makes_no_administrators(chief: User, person: User) -> None:
+    giver = a_user("giver@example.com")
+    a_grant(giver, a_role("giver", ("users.*", "roles.grant")))
+    client = signed_in(giver)
+    answers = [
+        create(client, password=PASSWORD, is_admin=True),
+        patch(client, is_admin=True),
+        patch(client, f"{USERS}/giver@example.com", is_admin=True),
+        patch(client, f"{USERS}/chief@example.com", password=NEW),
+        client.delete(f"{USERS}/chief@example.com/second-factor"),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "scope_exceeds_grantor")] * 5
+    assert list(User.objects.filter(is_admin=True)) == [chief]
 
 
 # --- Changing ---------------------------------------------------------------------------------------------------------

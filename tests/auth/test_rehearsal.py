@@ -16,7 +16,7 @@ from auth_app.rehearsal import work
 from auth_app.rehearsal.tally import tally
 from auth_app.users.work import load_actor, load_grants
 from tests.auth.test_policy import Item
-from tests.builders import a_tool, a_user, an_admin
+from tests.builders import a_grant, a_role, a_tool, a_user, an_admin
 from tests.pages.conftest import Visitor
 
 JSON = "application/json"
@@ -167,6 +167,20 @@ def test_it_is_for_those_who_change_roles(role: Role, person: User) -> None:
     answers = [rehearse(client, role, "*"), client.get(path(role)), client.delete(path(role))]
     answers.append(client.post(f"{path(role)}/promote"))
     assert [answer.status_code for answer in answers] == [403] * 4
+
+
+def test_nobody_promotes_what_they_may_not_themselves(role: Role, person: User) -> None:
+    editor = a_role("editor", ("roles.read", "roles.update"))
+    a_grant(person, editor)
+    client = signed_in(person)
+    assert rehearse(client, editor, "*").status_code == 200
+    answer = client.post(f"{path(editor)}/promote")
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_exceeds_grantor")
+    editor.refresh_from_db()
+    assert editor.permissions == ["roles.read", "roles.update"]
+    assert RoleShadow.objects.filter(role=editor).exists(), "what was refused is not half done"
+    rehearse(client, editor, "roles.update", "tools.execute")
+    assert client.post(f"{path(editor)}/promote").status_code == 200, "theirs by another role, and less than before"
 
 
 @pytest.mark.parametrize("body", [{"permissions": ["tools.fly"]}, {"permissions": [], "hours": 0}, {"hours": 1}, {}])

@@ -63,6 +63,17 @@ async def test_unknown_paths_are_404_in_the_shape_of_their_kind(control_plane: C
     assert (answer.status, answer.headers["content-type"].split(";")[0]) == (404, "text/html")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/teams/\0/members", "/rbac/users/\0/roles", "/rbac/permissions/user/a\0@b", "/auth/email/reset-password/\0-\0",
+        "/gateways/\0", "/admin/teams/\0",
+    ],
+)  # fmt: skip
+async def test_nothing_has_a_nul_in_its_name_whoever_asks(control_plane: ControlPlane, path: str) -> None:
+    assert (await ask(control_plane, "GET", path)).status == 404
+
+
 @pytest.mark.parametrize("host", ["evil.example.com", "", "127.0.0.1.evil.example.com"])
 async def test_a_host_that_is_not_ours_is_refused(control_plane: ControlPlane, host: str) -> None:
     answer = await ask(control_plane, "GET", "/plain", headers={"host": host})

@@ -298,6 +298,7 @@ def _blind_once(real: Any) -> Any:
         {"code": "unknown"},
         {"resource": GATEWAY + "/rpc"},
         {"client_id": "nobody"},
+        {"client_id": "nob\0dy"},
         {"grant_type": "client_credentials"},
         {"grant_type": "password"},
     ],
