@@ -1,5 +1,6 @@
 """People, teams, roles, tokens, and what happened."""
 
+from auth_app.models import addresses  # noqa: F401 (a lookup that registers itself)
 from auth_app.models.audit import AuditEntry
 from auth_app.models.decisions import Denial
 from auth_app.models.events import AuthEvent

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from auth_app.actor import Actor
 from auth_app.models import User
-from auth_app.permissions import SYSTEM_ROLES
+from auth_app.permissions import SYSTEM_ROLES, expand
 from auth_app.policy import require, require_to_grant
 from auth_app.users.work import standing_of
 
@@ -15,6 +15,13 @@ def lock_administrators() -> list[UUID]:
     """Everybody who is one and switched on, until the end of the unit: so that no two of them go at one time."""
     rows = User.objects.filter(is_admin=True, is_active=True)
     return list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
+def is_administrator(person: User) -> bool:
+    """Also by a role everywhere that permits as much. For use inside a unit."""
+    everything = expand(ADMINISTRATOR.permissions)
+    grants = standing_of(person.pk)["grants"]
+    return person.is_admin or any(grant.team_id is None and expand(grant.permissions) >= everything for grant in grants)
 
 
 def require_to_make_administrators(actor: Actor) -> None:

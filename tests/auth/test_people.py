@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.db import connection, transaction
+from django.db.models.functions import Collate
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from jsonschema import Draft202012Validator
@@ -140,6 +141,14 @@ def test_one_is_found_by_address_or_id(admin: Client, person: User) -> None:
     for key in ("person@example.com", "PERSON@example.com", person.pk.hex, str(person.pk)):
         assert admin.get(f"{USERS}/{key}").json()["email"] == "person@example.com"
     assert admin.get(f"{USERS}/nobody@example.com").json() == {"detail": "User not found", "code": "not_found"}
+
+
+def test_an_address_that_only_looks_alike_is_another_one_under_every_locale(person: User) -> None:
+    """The folding rules of a locale such as en_US.utf8, whatever those of this database are."""
+    rows = User.objects.annotate(address=Collate("email", "pg_c_utf8"))
+    User.objects.filter(pk=person.pk).update(email="mike@g\u0131thub.com")
+    assert rows.filter(address__iexact="Mike@G\u0131thub.com").exists()
+    assert not rows.filter(address__iexact="mike@github.com").exists()
 
 
 @pytest.mark.parametrize("odd", ["%00", "%E2%80%AE", "'; DROP TABLE auth_app_user; --", "x" * 190])

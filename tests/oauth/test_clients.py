@@ -274,6 +274,11 @@ def test_a_disabled_client_is_nobody_and_its_tokens_end(ann: Person, admin: Pers
     assert actions == {"client.registered", "client.disabled", "client.enabled"}
 
 
+@pytest.mark.parametrize("key", ["nobody", "no\0body"])
+def test_an_unknown_client_is_not_found(admin: Person, key: str) -> None:
+    assert admin.browser.post("/admin/oauth-clients/disable", {"client": key}).status_code == 404
+
+
 def test_a_disabled_client_with_a_document_stays_disabled(ann: Person, admin: Person, web: Web) -> None:
     ann.code(DESCRIBED)
     admin.browser.post("/admin/oauth-clients/disable", {"client": URL})

@@ -19,6 +19,7 @@ from auth_app.oauth.server import secret_hash
 from auth_app.policy import require
 from auth_app.stamps import Stamp, audit, differences
 from gatewaysite.errors import NotFound, Refused
+from gatewaysite.validation import NOT_IN_A_LINE
 
 KIND = "oauth_clients"
 # Registered by anybody, so bounded; what nobody uses is deleted after a day.
@@ -190,6 +191,7 @@ def _records() -> QuerySet[ClientRecord]:
 
 
 def _one(client_id: str) -> ClientRecord:
+    client_id = NOT_IN_A_LINE.sub("", client_id)
     record = _records().select_for_update(of=("self",)).filter(pk=client_id).first()
     if record is None:
         raise NotFound("Client not found")

@@ -14,7 +14,7 @@ from auth_app.sso.errors import SsoPending, SsoRejected
 from auth_app.sso.mapping import Given, given_by, rules_of
 from auth_app.sso.provider import Arrival
 from auth_app.stamps import Stamp, audit
-from auth_app.users.administrators import lock_administrators
+from auth_app.users.administrators import is_administrator, lock_administrators
 from gatewaysite.errors import GatewayError
 
 WAITS_FOR = timedelta(days=30)
@@ -48,7 +48,9 @@ def _person(provider: SsoProvider, arrival: Arrival, given: Given, stamp: Stamp)
         return SsoRejected("The provider does not say that your e-mail address was verified.")
     person = User.objects.filter(email__iexact=arrival.email).first()
     # Nobody becomes an administrator by an address alone, just as by no other claim without a rule.
-    if person and not (provider.link_by_email and person.is_active and (given.administrator or not person.is_admin)):
+    if person and not (
+        provider.link_by_email and person.is_active and (given.administrator or not is_administrator(person))
+    ):
         return SsoRejected("There is an account of this e-mail address that does not belong to the provider's.")
     if person is None:
         refusal = _not_let_in(provider, arrival, stamp)

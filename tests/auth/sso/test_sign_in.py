@@ -13,7 +13,7 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 from auth_app.models import AuditEntry, SsoProvider, User
 from tests.auth.sso.conftest import Wanderer, a_provider
 from tests.auth.sso.op import GONE, OpenIdProvider, hs256_with_the_public_key, key, unpadded, unsigned
-from tests.builders import a_user, an_admin
+from tests.builders import a_grant, a_user, an_admin
 
 
 def test_somebody_new_gets_in_and_is_known_from_then_on(op: OpenIdProvider, wanderer: Wanderer) -> None:
@@ -440,6 +440,13 @@ def test_an_administrator_is_not_somebody_by_an_address_alone(op: OpenIdProvider
                        "team": ""}]  # fmt: skip
     provider.save()
     assert wanderer.sign_in(op).status_code == 302
+
+
+def test_nor_is_whoever_has_the_role_of_one(op: OpenIdProvider, wanderer: Wanderer) -> None:
+    a_provider(op, link_by_email=True)
+    a_grant(a_user("ann@example.com"), "platform_admin")
+    assert wanderer.sign_in(op).status_code == 403
+    assert not SocialAccount.objects.exists()
 
 
 def test_somebody_who_is_locked_stays_out(op: OpenIdProvider, wanderer: Wanderer) -> None:
