@@ -28,6 +28,7 @@ class AuthEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["user", "-at"], name="auth_event_of_a_person"),
+            # What `email__iexact` looks in.
             models.Index(Upper("email"), models.F("at").desc(), name="auth_event_of_an_address"),
         ]
 

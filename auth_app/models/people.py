@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models.functions import Lower, Upper
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 
@@ -48,8 +48,6 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
-        # What `email__iexact` looks in.
-        indexes = [models.Index(Upper("email"), name="user_email_looked_up")]
 
     def __str__(self) -> str:
         return self.email

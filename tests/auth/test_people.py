@@ -440,14 +440,8 @@ def test_an_administrator_made_by_hand_is_no_providers_any_more(admin: Client, p
     assert (person.is_admin, person.admin_by) == (True, None)
 
 
-@pytest.mark.parametrize(
-    ("rows", "index"),
-    [
-        (User.objects.filter(email__iexact="Ann@example.com"), "user_email_looked_up"),
-        (AuthEvent.objects.filter(email__iexact="Ann@example.com").order_by("-at")[:20], "auth_event_of_an_address"),
-    ],
-)
-def test_an_address_is_looked_up_in_an_index_in_whatever_case(rows: Any, index: str, db: None) -> None:
+def test_the_events_of_an_address_are_looked_up_in_an_index(db: None) -> None:
+    rows = AuthEvent.objects.filter(email__iexact="Ann@example.com").order_by("-at")[:20]
     with connection.cursor() as cursor, transaction.atomic():
         cursor.execute("SET LOCAL enable_seqscan = off")
-        assert index in rows.explain()
+        assert "auth_event_of_an_address" in rows.explain()
