@@ -24,15 +24,18 @@ class ProxyAppConfig(AppConfig):
         from auth_app.decisions.finding import can_be_found
         from auth_app.permissions import catalogue
         from auth_app.sso.outgoing import Outgoing
+        from auth_app.tokens.usage import Counting
         from proxy_app.dataplane import outside
         from proxy_app.registry.kinds import KINDS
         from proxy_app.upstream.client import install
+        from proxy_app.usage.work import usage_of
 
         for kind in KINDS:
             catalogue.add(kind.slug, *VERBS, *kind.verbs)
             can_be_found(kind.slug, kind.model)
         for name, verbs in OPERATIONS.items():
             catalogue.add(name, *verbs)
+        Counting.of = staticmethod(usage_of)
         install(settings)
         Outgoing.send, Outgoing.check = staticmethod(outside.ask), staticmethod(outside.check)
 

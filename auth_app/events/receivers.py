@@ -80,4 +80,4 @@ def _receiver(event: str) -> Any:
 def _origin(request: HttpRequest | None) -> tuple[str, str]:
     if request is None:
         return "", ""
-    return request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_USER_AGENT", "")
+    return request.META.get("REMOTE_ADDR", ""), request.headers.get("user-agent", "")

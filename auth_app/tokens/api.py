@@ -1,7 +1,7 @@
 """JSON endpoints of API tokens, for signed-in people."""
 
 from django.http import HttpRequest, HttpResponse
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from auth_app.actor import Actor
 from auth_app.endpoints import answer, json_body
@@ -19,6 +19,12 @@ class ListParameters(OffsetParameters):
 
 class AdminListParameters(ListParameters):
     user_email: str = Field("", max_length=254, description="Of this person only.")
+
+
+class UsageParameters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    days: int = Field(30, ge=1, le=365, description="How far to look back.")
 
 
 def tokens(request: HttpRequest) -> HttpResponse:
@@ -50,6 +56,31 @@ def token(request: HttpRequest, key: str) -> HttpResponse:
         return HttpResponse(status=204)
 
     return answer(request, {"GET": read, "PUT": change, "DELETE": revoke})
+
+
+def usage(request: HttpRequest, key: str) -> HttpResponse:
+    """What one of one's own was used for."""
+
+    def read(actor: Actor) -> HttpResponse:
+        asked = validated(UsageParameters, request.GET.dict(), where="query")
+        return json_response(work.usage_of_token(actor, key, asked.days))
+
+    return answer(request, {"GET": read})
+
+
+def team_tokens(request: HttpRequest, key: str) -> HttpResponse:
+    """Those that are for one team."""
+
+    def list_them(actor: Actor) -> HttpResponse:
+        asked = validated(OffsetParameters, request.GET.dict(), where="query")
+        found, total = work.list_team_tokens(actor, key, limit=asked.limit, offset=asked.offset)
+        return json_response({"tokens": found, "total": total, "limit": asked.limit, "offset": asked.offset})
+
+    def create(actor: Actor) -> HttpResponse:
+        body = validated(TokenCreate, {**json_body(request), "team_id": key})
+        return json_response(work.create_token(actor, body, stamp_of(request, actor)), status=201)
+
+    return answer(request, {"GET": list_them, "POST": create})
 
 
 def all_tokens(request: HttpRequest) -> HttpResponse:

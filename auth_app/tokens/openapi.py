@@ -2,11 +2,15 @@
 
 from functools import partial
 
-from auth_app.tokens.api import AdminListParameters, ListParameters
+from auth_app.paging import OffsetParameters
+from auth_app.tokens.api import AdminListParameters, ListParameters, UsageParameters
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenList, TokenRevocation, TokenUpdate
+from auth_app.tokens.usage import UsageData
 from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, operation, ref
 
 KEYS = {"key": "The token's id, with or without dashes."}
+TEAM_KEYS = {"key": "The team's id, with or without dashes."}
+USED: Good = {200: ("Calls of tools and requests through proxy routes.", ref("UsageData"))}
 LISTED: Good = {200: ("Newest first.", ref("TokenList"))}
 TOLD: Good = {200: ("The token, without its secret.", ref("TokenData"))}
 MADE: Good = {201: ("The token, and its secret, which is shown here only.", ref("NewToken"))}
@@ -30,11 +34,20 @@ TOKENS = Room(
             "put": one("Change a token of yours", TOLD, *ALWAYS, *WRONG, 404, body=TokenUpdate, keys=KEYS),
             "delete": _revocation("Revoke a token of yours"),
         },
+        "/tokens/{key}/usage": {
+            "get": one("What a token of yours was used for", USED, *ALWAYS, 404, 422, query=UsageParameters, keys=KEYS)
+        },
+        "/tokens/teams/{key}": {
+            "get": one(
+                "List the live tokens for a team", LISTED, *ALWAYS, 404, 422, query=OffsetParameters, keys=TEAM_KEYS
+            ),
+            "post": one("Make a token for a team", MADE, *ALWAYS, *WRONG, body=TokenCreate, keys=TEAM_KEYS),
+        },
         "/tokens/admin/all": {
             "get": one("List everybody's API tokens", LISTED, *ALWAYS, 422, query=AdminListParameters)
         },
         "/tokens/admin/{key}": {"delete": _revocation("Revoke anybody's token")},
     },
-    answers=(TokenData, TokenList, NewToken),
+    answers=(TokenData, TokenList, NewToken, UsageData),
     bodies=(TokenCreate, TokenUpdate, TokenRevocation),
 )

@@ -20,6 +20,7 @@ from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
 SHOWN = 200
+USAGE_DAYS = 30
 LASTS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"))
 # What people choose among; the words, and the patterns.
 MAY = {
@@ -36,6 +37,22 @@ def tokens(request: HttpRequest) -> HttpResponse:
     rows = [_row(token) for token in found]
     context = {"section": "tokens", "rows": rows, "left_out": total - len(rows), "everything": everything}
     return render_page(request, "tokens/list.html", context)
+
+
+@require_safe
+def token(request: HttpRequest, key: str) -> HttpResponse:
+    """One token: what it is held to, and what it was used for."""
+    actor = actor_of(request)
+    found, usage = work.read_token(actor, key), work.usage_of_token(actor, key, USAGE_DAYS)
+    most = max((day["requests"] for day in usage["days"]), default=0)
+    context = {
+        "section": "tokens",
+        "token": _row(found),
+        "description": found["description"],
+        "usage": usage,
+        "most": most,
+    }
+    return render_page(request, "tokens/token.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

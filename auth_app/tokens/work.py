@@ -13,9 +13,11 @@ from auth_app.actor import Actor
 from auth_app.models import ApiToken, AuditEntry, Consent, User
 from auth_app.policy import require, require_alone
 from auth_app.stamps import Stamp, address_of, audit, differences
+from auth_app.teams.rows import find_team
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenUpdate, data_of, scope_columns
 from auth_app.tokens.entries import SCOPE_COLUMNS, USE_COLUMNS, TokenEntry, entry_of, refused_use, scope_of
 from auth_app.tokens.secrets import hash_secret, new_secret
+from auth_app.tokens.usage import Counting, UsageData
 from auth_app.users.work import standing_of
 from gatewaysite.db.rows import one_by_id, unless_taken
 from gatewaysite.errors import Conflict, Denied, NotFound
@@ -134,6 +136,27 @@ def list_tokens(
 
 def read_token(actor: Actor, key: str) -> TokenData:
     return data_of(_one(_own(actor, "read"), key), now=timezone.now())
+
+
+def usage_of_token(actor: Actor, key: str, days: int) -> UsageData:
+    """What a token of one's own was used for in the last days."""
+    row = _one(_own(actor, "read"), key)
+    return Counting.of(row.pk, timezone.now() - timedelta(days=days), days)
+
+
+def list_team_tokens(actor: Actor, team: str, *, limit: int, offset: int) -> tuple[list[TokenData], int]:
+    """Live tokens that are for one team, whoever has made them; for whoever may read the team's tokens.
+
+    Raises NotFound for a team that the actor does not see.
+    """
+    _require_signed_in(actor, "read")
+    now = timezone.now()
+    with transaction.atomic(durable=True):
+        found = find_team(actor, team, f"{KIND}.read")
+        live = Q(expires_at=None) | Q(expires_at__gt=now)
+        rows = ApiToken.objects.filter(live, kind=ApiToken.Kind.API, team=found, revoked_at=None)
+        page = list(rows.select_related("user").order_by("-created_at", "-id")[offset : offset + limit])
+        return [data_of(row, now=now) for row in page], rows.count()
 
 
 def create_token(actor: Actor, body: TokenCreate, stamp: Stamp) -> NewToken:

@@ -31,8 +31,11 @@ class Call(models.Model):
     class Meta:
         indexes = [
             models.Index(
+                fields=["token_id", "-at"], condition=models.Q(token_id__isnull=False), name="call_of_token_newest"
+            ),
+            models.Index(
                 fields=["route_id", "-at"], condition=models.Q(route_id__isnull=False), name="call_of_route_newest"
-            )
+            ),
         ]
 
     def __str__(self) -> str:

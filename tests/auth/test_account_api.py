@@ -227,5 +227,5 @@ def test_old_events_are_forgotten(browser: Client, person: User) -> None:
 
 
 def test_a_user_agent_nobody_should_send_is_written_without_what_is_odd(person: User) -> None:
-    Client(HTTP_USER_AGENT="odd\x00\r\n" + "x" * 1000).post("/login", {"login": person.email, "password": "x"})
+    Client(headers={"user-agent": "odd\x00\r\n" + "x" * 1000}).post("/login", {"login": person.email, "password": "x"})
     assert AuthEvent.objects.get().user_agent.startswith("oddxxx")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from auth_app.actor import Actor
 from auth_app.models import ApiToken, AuditEntry, Membership, Role, RoleGrant, User
@@ -14,7 +15,7 @@ from auth_app.tokens.entries import hours_of
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.uses import last_uses
 from auth_app.tokens.work import find_token, write_uses
-from proxy_app.models import Gateway
+from proxy_app.models import Call, Gateway
 from tests.builders import a_gateway, a_membership, a_team, a_token, a_user, an_admin
 
 Ask = Callable[..., Any]
@@ -286,3 +287,59 @@ def test_the_last_use_is_written_down_for_all_together_and_never_goes_back() -> 
     write_uses({rows[0].pk: (newest.timestamp() - 60, "203.0.113.9")})
     rows[0].refresh_from_db()
     assert (rows[0].last_used_at, rows[0].last_used_ip) == (newest, "203.0.113.1")
+
+
+# --- What it was used for ---------------------------------------------------------------------------------------------
+
+
+def a_call(token: ApiToken, name: str, outcome: str = "ok", **values: Any) -> None:
+    defaults = {
+        "at": timezone.now(),
+        "method": "tools/call",
+        "tool_name": name,
+        "outcome": outcome,
+        "duration_ms": 20.0,
+    }
+    Call.objects.create(token_id=token.pk, user_id=token.user_id, **defaults | values)
+
+
+def test_a_token_tells_what_it_was_used_for(session: Client, user: User) -> None:
+    a_token(user, "mine")
+    mine = ApiToken.objects.get(name="mine")
+    for outcome in ("ok", "tool_error", "forbidden", "upstream_timeout"):
+        a_call(mine, "search", outcome)
+    a_call(mine, "", method="GET", path="/orders/1")
+    a_call(mine, "long ago", at=timezone.now() - timedelta(days=31))
+    told = session.get(f"/tokens/{mine.pk.hex}/usage").json()
+    assert told["period_days"] == 30
+    assert (told["total_requests"], told["successful_requests"], told["blocked_requests"]) == (5, 3, 1)
+    assert (told["success_rate"], told["average_response_time_ms"]) == (0.6, 20.0)
+    assert told["top_endpoints"] == [["search", 4], ["GET /orders/1", 1]]
+    assert [(day["requests"], day["successful"]) for day in told["days"]] == [(5, 3)]
+    assert session.get(f"/tokens/{mine.pk.hex}/usage?days=90").json()["total_requests"] == 6
+    assert session.get(f"/tokens/{mine.pk.hex}/usage?days=0").status_code == 422
+    page = session.get(f"/admin/tokens/{mine.pk.hex}").content.decode()
+    assert "GET /orders/1" in page
+    assert '<meter min="0" max="5" value="5"' in page
+
+
+def test_nobody_learns_what_anothers_token_was_used_for(session: Client, user: User) -> None:
+    a_token(a_user(), "theirs")
+    theirs = ApiToken.objects.get(name="theirs").pk.hex
+    for path in (f"/tokens/{theirs}/usage", f"/admin/tokens/{theirs}"):
+        assert session.get(path).status_code == 404
+
+
+def test_the_tokens_for_a_team_are_seen_by_its_owners(session: Client, user: User) -> None:
+    team = a_team("Blue", owner=user, members=(other := a_user(),))
+    a_token(other, "of a member", team=team)
+    a_token(other, "for all their teams")
+    a_token(other, "gone", team=team, revoked_at=timezone.now())
+    told = session.get(f"/tokens/teams/{team.pk.hex}").json()
+    assert ([one["name"] for one in told["tokens"]], told["total"]) == (["of a member"], 1)
+    body = {"name": "pipeline", "expires_in_days": 30}
+    made = session.post(f"/tokens/teams/{team.pk.hex}", body, content_type="application/json")
+    assert (made.status_code, made.json()["token"]["team_id"]) == (201, team.pk.hex)
+    team.memberships.filter(user=user).update(role="viewer")
+    assert session.get(f"/tokens/teams/{team.pk.hex}").status_code == 403
+    assert session.get(f"/tokens/teams/{a_team('Red').pk.hex}").status_code == 404

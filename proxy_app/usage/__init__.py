@@ -1,0 +1,1 @@
+"""What API tokens were used for."""
