@@ -14,6 +14,7 @@ from django.conf import settings
 
 from auth_app.actor import Actor
 from auth_app.decision import Decision
+from gatewaysite.validation import NOT_IN_A_LINE
 
 MINUTE_S = 60
 # Different denials that may wait; more are counted, and are not kept.
@@ -92,7 +93,9 @@ class Book:
         return noted.id, noted
 
     def seek(self, actor: Actor, kind: str, key: str, origin: Origin) -> None:
-        """What looked absent may be only hidden: to be seen when there is time."""
+        """What looked absent may be only hidden: to be seen when there is time. No item has a key that is no line."""
+        if NOT_IN_A_LINE.search(key):
+            return
         with self._lock:
             if len(self._page.sought) < SOUGHT_AT_MOST:
                 self._page.sought[Sought(actor, kind, key)] = origin

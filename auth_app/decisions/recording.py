@@ -119,7 +119,7 @@ class Writer:
                 await self._forget()
 
     async def write(self) -> None:
-        """What cannot be written now is written with what comes next."""
+        """What cannot be written now is written with what comes next; what never can be, is lost, so that this is."""
         from auth_app.decisions import work
         from auth_app.rehearsal import work as rehearsal
 
@@ -135,7 +135,7 @@ class Writer:
         except Exception as error:
             if not (is_trouble(error) or isinstance(error, Refused)):
                 log.exception("denials could not be stored")
-                return
+                page, differences = Page(), {}
         finally:
             book.put_back(page)
             tally.put_back(differences)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from auth_app.decisions import work
 from auth_app.decisions.book import Book, Origin, book
+from auth_app.decisions.recording import Writer
 from auth_app.models import ApiToken, AuditEntry, Denial, Membership, Role, RoleGrant, User
 from auth_app.policy import explain
 from auth_app.users.work import load_actor
@@ -219,6 +220,32 @@ def test_however_much_is_denied_memory_is_bounded(world: World, monkeypatch: pyt
     page = small.take()
     assert (len(page.denials), small.dropped_total) == (3, 1)
     assert sum(noted.count for noted in page.denials.values()) == 4
+
+
+def test_a_key_no_item_can_have_is_not_looked_for(world: World) -> None:
+    small = Book()
+    actor = load_actor(world.viewer.pk, "viewer@example.com", is_admin=False)
+    for key in ("\x00", "a\nb", "\ud800"):
+        small.seek(actor, "tools", key, Origin())
+    assert not small.take()
+
+
+@pytest.mark.anyio
+async def test_what_can_never_be_written_keeps_nothing_from_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = [True]
+
+    async def run(unit: Any, page: Any) -> None:
+        if broken:
+            raise ValueError("a bug")
+
+    monkeypatch.setattr("auth_app.decisions.recording.run_unit", run)
+    book.note_stranger(b"x" * 32, Origin())
+    await Writer().write()
+    assert not book.take(), "it would be in the way of all that follow"
+    broken.clear()
+    book.note_stranger(b"y" * 32, Origin())
+    await Writer().write()
+    assert not book.take()
 
 
 def test_old_denials_are_forgotten_and_young_ones_stay(world: World) -> None:

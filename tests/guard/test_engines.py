@@ -311,7 +311,8 @@ def test_the_last_of_many_different_calls_is_judged_by_what_it_hands_over(tmp_pa
     assert len(expected) == 1
 
 
-def test_calls_judged_without_their_arguments_are_counted(tmp_path: Path) -> None:
+def test_calls_judged_without_their_arguments_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "MAX_CONTEXTS_WITH_CALLABLES", 100)
     write(tmp_path, _calls_of_run(150))
     found = report(tmp_path)
     assert found.findings == []
