@@ -10,7 +10,7 @@ from auth_app.actor import Actor
 from auth_app.decisions.recording import note_stranger
 from auth_app.models import User
 from auth_app.second_factor.required import check_second_factor
-from auth_app.tokens.entries import OutOfScope, TokenEntry, refused_use
+from auth_app.tokens.entries import OutOfScope, SessionRequired, TokenEntry, refused_use
 from auth_app.tokens.secrets import hash_secret
 from auth_app.tokens.uses import last_uses
 from auth_app.tokens.work import find_token
@@ -25,12 +25,6 @@ class InvalidCredential(NotSignedIn):
     """Invalid authentication credentials"""
 
     code = "invalid_token"
-
-
-class SessionRequired(Denied):
-    """Access denied: this is for signed-in people, not for API tokens"""
-
-    code = "session_required"
 
 
 class PasswordChangeRequired(Denied):

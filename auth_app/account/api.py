@@ -23,7 +23,7 @@ from auth_app.account.bodies import (
 )
 from auth_app.account.signing_in import WrongCredentials, apart_from_the_session, check_credentials, pass_stages
 from auth_app.actor import Actor
-from auth_app.current import SessionRequired, person_of
+from auth_app.current import person_of
 from auth_app.endpoints import answer, answer_anybody, done, json_body
 from auth_app.events.receivers import tell
 from auth_app.events.work import list_own_events
@@ -36,6 +36,7 @@ from auth_app.passwords.rules import check_said
 from auth_app.people.work import read_oneself
 from auth_app.recognition import forget
 from auth_app.sessions.store import BEGAN, SEEN
+from auth_app.tokens.entries import SessionRequired
 from auth_app.users.work import load_person
 from gatewaysite.errors import BadInput, Denied, FieldError, NotFound, NotSignedIn
 from gatewaysite.responses import json_response

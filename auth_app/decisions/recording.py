@@ -1,6 +1,5 @@
 """Where denials are told to the book: from the control plane by a signal, from the data plane by a call."""
 
-import asyncio
 import logging
 import time
 from typing import Any
@@ -14,7 +13,8 @@ from auth_app.decision import Decision, tell
 from auth_app.decisions.book import Origin, Page, book
 from auth_app.rehearsal.tally import tally
 from auth_app.stamps import address_of
-from gatewaysite.context import Phase, begin_background
+from gatewaysite.background import Background
+from gatewaysite.context import Phase
 from gatewaysite.context import current as context
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
@@ -23,7 +23,6 @@ from gatewaysite.phases import during
 from gatewaysite.responses import wants_page
 from gatewaysite.signals import turned_away
 
-EVERY_S = 0.5
 FORGET_EVERY_S = 3600.0
 
 log = logging.getLogger(__name__)
@@ -93,30 +92,20 @@ def _write_now(decision: Decision, origin: Origin) -> UUID:
     return key
 
 
-class Writer:
+class Writer(Background):
     """Writes down what the book and the tally of rehearsals have gathered; and forgets what is old."""
 
+    name, every_s = "decisions", 0.5
+
     def __init__(self) -> None:
-        self._task: asyncio.Task[None] | None = None
+        super().__init__()
         self._forgot_at = float("-inf")
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+    async def turn(self) -> None:
         await self.write()
-
-    async def _run(self) -> None:
-        begin_background("decisions")
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await self.write()
-            if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
-                self._forgot_at = time.monotonic()
-                await self._forget()
+        if time.monotonic() - self._forgot_at > FORGET_EVERY_S:
+            self._forgot_at = time.monotonic()
+            await self._forget()
 
     async def write(self) -> None:
         """What cannot be written now is written with what comes next; what never can be, is lost, so that this is."""

@@ -24,6 +24,12 @@ USE_COLUMNS = ("expires_at", "networks", "hours")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+class SessionRequired(Denied):
+    """Access denied: this is for signed-in people, not for API tokens"""
+
+    code = "session_required"
+
+
 class OutOfScope(Denied):
     """Access denied: this token may not be used from here, or not now"""
 

@@ -15,15 +15,26 @@ from auth_app.policy import require, require_alone
 from auth_app.stamps import Stamp, address_of, audit, differences
 from auth_app.teams.rows import find_team
 from auth_app.tokens.bodies import NewToken, TokenCreate, TokenData, TokenUpdate, data_of, scope_columns
-from auth_app.tokens.entries import SCOPE_COLUMNS, USE_COLUMNS, TokenEntry, entry_of, refused_use, scope_of
+from auth_app.tokens.entries import (
+    SCOPE_COLUMNS,
+    USE_COLUMNS,
+    SessionRequired,
+    TokenEntry,
+    entry_of,
+    refused_use,
+    scope_of,
+)
 from auth_app.tokens.secrets import hash_secret, new_secret
 from auth_app.tokens.usage import Counting, UsageData
 from auth_app.users.work import standing_of
 from gatewaysite.db.rows import one_by_id, unless_taken
-from gatewaysite.errors import Conflict, Denied, NotFound
+from gatewaysite.errors import Conflict, NotFound
 from gatewaysite.validation import bad_field
 
 KIND = "tokens"
+MANAGED_BY_PEOPLE = (
+    "Access denied: tokens are managed by signed-in people; a token cannot create, list, change or revoke tokens"
+)
 OWNER_COLUMNS = ("user_id", "user__email", "user__is_admin")
 COLUMNS = ("id", "kind", *OWNER_COLUMNS, *SCOPE_COLUMNS, *USE_COLUMNS)
 
@@ -110,12 +121,6 @@ def _is_news(row: Mapping[str, Any], ip: str | None) -> bool:
 
 
 # --- Keeping ---------------------------------------------------------------------------------------------------------
-
-
-class NotInteractive(Denied):
-    """Access denied: tokens are managed by signed-in people; a token cannot create, list, change or revoke tokens"""
-
-    code = "session_required"
 
 
 def list_tokens(
@@ -231,7 +236,7 @@ def _everybodys(actor: Actor, verb: str) -> QuerySet[ApiToken]:
 
 def _require_signed_in(actor: Actor, verb: str) -> None:
     if not actor.is_signed_in:
-        raise NotInteractive(decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
+        raise SessionRequired(MANAGED_BY_PEOPLE, decision=refused_use(actor, "token_session", f"{KIND}.{verb}"))
 
 
 def _one(rows: QuerySet[ApiToken], key: str) -> ApiToken:

@@ -16,16 +16,7 @@ MESSAGES: dict[ConnectionState, str] = {
 }
 
 
-class ConnectionData(TypedDict):
-    """Whether whoever asks is connected to a gateway's server, and how it went. `shared`: everybody's connection."""
-
-    gateway_id: str
-    gateway: str
-    oauth_enabled: bool
-    grant_type: str | None
-    shared: bool
-    state: ConnectionState
-    message: str
+class _Row(TypedDict):
     issuer: str | None
     client_id: str | None
     scopes: list[str]
@@ -36,6 +27,18 @@ class ConnectionData(TypedDict):
     refreshed_at: datetime | None
     last_error: str | None
     last_error_at: datetime | None
+
+
+class ConnectionData(_Row):
+    """Whether whoever asks is connected to a gateway's server, and how it went. `shared`: everybody's connection."""
+
+    gateway_id: str
+    gateway: str
+    oauth_enabled: bool
+    grant_type: str | None
+    shared: bool
+    state: ConnectionState
+    message: str
     authorize_url: str | None
 
 
@@ -59,19 +62,6 @@ class ClientData(TypedDict):
 class ClientList(TypedDict):
     total_clients: int
     clients: list[ClientData]
-
-
-class _Row(TypedDict):
-    issuer: str | None
-    client_id: str | None
-    scopes: list[str]
-    account: str | None
-    connected_by: str | None
-    connected_at: datetime | None
-    expires_at: datetime | None
-    refreshed_at: datetime | None
-    last_error: str | None
-    last_error_at: datetime | None
 
 
 def connection_data(gateway: Gateway, row: OAuthConnection | None) -> ConnectionData:

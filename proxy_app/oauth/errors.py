@@ -1,6 +1,6 @@
 """What somebody who comes back from a provider may have done wrong, or somebody else to them."""
 
-from gatewaysite.errors import BadInput, Denied
+from gatewaysite.errors import BadInput
 
 
 class InvalidState(BadInput):
@@ -13,9 +13,3 @@ class WrongIssuer(BadInput):
     """This answer comes from another provider than the one that was asked. Nothing was sent to either."""
 
     status, code = 400, "invalid_issuer"
-
-
-class NotInteractive(Denied):
-    """Access denied: people connect with a browser in which they are signed in; an API token cannot"""
-
-    code = "session_required"

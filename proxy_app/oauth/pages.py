@@ -8,17 +8,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from auth_app.actor import Actor
-from auth_app.current import actor_of
+from auth_app.current import actor_of, at_a_browser
 from auth_app.login.adapter import safe_target
 from auth_app.stamps import stamp_of
+from auth_app.tokens.entries import SessionRequired
 from gatewaysite.errors import BadInput, Conflict, GatewayError, NotSignedIn
 from gatewaysite.responses import redirect_after, render_page
 from proxy_app.dataplane.bridge import TookTooLong, wait_for
 from proxy_app.oauth import ending, work
 from proxy_app.oauth.connecting import flow
 from proxy_app.oauth.connecting.flow import Comeback
-from proxy_app.oauth.errors import InvalidState, NotInteractive
+from proxy_app.oauth.errors import InvalidState
 from proxy_app.oauth.showing import connection_context
 from proxy_app.upstream.errors import UpstreamError, UpstreamTimeout
 
@@ -33,7 +33,7 @@ TOO_LONG = "The provider did not answer in time. Nothing was stored; connect aga
 @never_cache
 def authorize(request: HttpRequest, key: str) -> HttpResponse:
     """Send somebody who is signed in to the provider of a gateway's server."""
-    actor = _person(request)
+    actor = at_a_browser(request)
     try:
         url = wait_for(flow.begin(actor, key, _session(request)), BEGIN_WITHIN_S)
     except TookTooLong:
@@ -49,8 +49,8 @@ def callback(request: HttpRequest) -> HttpResponse:
     """Take somebody back from a provider. The state is looked at first, and is good for once."""
     comeback = _comeback(request)
     try:
-        actor = _person(request)
-    except (NotSignedIn, NotInteractive):
+        actor = at_a_browser(request)
+    except (NotSignedIn, SessionRequired):
         raise InvalidState from None
     back = flow.come_back(actor, _session(request), comeback)
     key = back.gateway_id.hex
@@ -77,13 +77,6 @@ def disconnect(request: HttpRequest, key: str) -> HttpResponse:
     name = ending.disconnect(actor, key, stamp_of(request, actor, via="ui"))
     messages.success(request, f"Disconnected from {name}. Calls with your account end with the next one.", "ok")
     return redirect_after(safe_target(request.POST.get("next", "")) or "page-connected")
-
-
-def _person(request: HttpRequest) -> Actor:
-    actor = actor_of(request)
-    if actor.token_id is not None:
-        raise NotInteractive
-    return actor
 
 
 def _session(request: HttpRequest) -> str:

@@ -10,9 +10,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from gatewaysite.errors import BadInput, FieldError
-from gatewaysite.rates import rates_of
 from gatewaysite.secrets import CannotUnseal, open_sealed, seal
-from gatewaysite.validation import MASK, Body, not_the_mask, plain_text
+from gatewaysite.validation import MASK, Body, RateText, not_the_mask, plain_text
 from proxy_app.models import Called
 from proxy_app.registry.data import AnyObject, as_text
 from proxy_app.registry.kind import Source, Values
@@ -66,14 +65,6 @@ def _pem(text: str) -> str:
     return text
 
 
-def _rate(text: str) -> str:
-    try:
-        rates_of("", "", text)
-    except ValueError as error:
-        raise PydanticCustomError("rate_limit", "It {why}", {"why": str(error)}) from error
-    return text
-
-
 def _without_key(text: str) -> str:
     if "PRIVATE KEY-----" in text:
         raise PydanticCustomError("private_key", "A private key stands here, where everybody would see it")
@@ -99,7 +90,6 @@ Pem = Annotated[
     AfterValidator(not_the_mask),
     AfterValidator(_pem),
 ]
-RateLimit = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_rate)]
 Certificate = Annotated[Pem, AfterValidator(_without_key)]
 Key = Annotated[Pem, AfterValidator(_without_pass_phrase)]
 
@@ -135,7 +125,7 @@ class Pooling(Body):
         None, description="In PEM. With clientKey, or for the stored key; null or empty: none, and no key."
     )
     client_key: Key | None = Field(None, description="In PEM. Kept sealed and never shown.", repr=False)
-    rate_limit: RateLimit | None = Field(
+    rate_limit: RateText | None = Field(
         None, description="How many calls all callers together may make, such as 100/minute or 10/second; 5000/hour."
     )
 

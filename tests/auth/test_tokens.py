@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +15,7 @@ from auth_app.actor import Actor
 from auth_app.models import ApiToken, AuditEntry, Membership, Role, RoleGrant, User
 from auth_app.tokens.entries import hours_of
 from auth_app.tokens.secrets import hash_secret
-from auth_app.tokens.uses import last_uses
+from auth_app.tokens.uses import LastUses, last_uses
 from auth_app.tokens.work import find_token, write_uses
 from proxy_app.models import Call, Gateway
 from tests.builders import a_gateway, a_membership, a_team, a_token, a_user, an_admin
@@ -287,6 +289,28 @@ def test_the_last_use_is_written_down_for_all_together_and_never_goes_back() -> 
     write_uses({rows[0].pk: (newest.timestamp() - 60, "203.0.113.9")})
     rows[0].refresh_from_db()
     assert (rows[0].last_used_at, rows[0].last_used_ip) == (newest, "203.0.113.1")
+
+
+@pytest.mark.parametrize(
+    ("error", "are_kept"), [(OperationalError("the connection is closed"), True), (ValueError("a bug"), False)]
+)
+def test_uses_wait_for_the_database_and_a_bug_keeps_none_from_being_written(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, are_kept: bool
+) -> None:
+    asked: list[Any] = []
+
+    async def run(unit: Any, uses: Any) -> None:
+        asked.append(uses)
+        if len(asked) == 1:
+            raise error
+
+    monkeypatch.setattr("auth_app.tokens.uses.run_unit", run)
+    monkeypatch.setattr("auth_app.tokens.uses.is_trouble", lambda error: isinstance(error, OperationalError))
+    uses = LastUses()
+    uses.note(uuid4(), "203.0.113.7")
+    asyncio.run(uses.write())
+    asyncio.run(uses.write())
+    assert (len(asked) == 2) is are_kept
 
 
 # --- What it was used for ---------------------------------------------------------------------------------------------
