@@ -1,6 +1,7 @@
 """Every permission there is, `<kind>.<verb>`, and the roles that come with the gateway.
 
-The kinds tell their own: see proxy_app.apps. A role names permissions singly or by pattern: `tools.*`, `*.read`, `*`.
+The kinds tell their own: see proxy_app.apps. A role names permissions singly or by pattern: `tools.*`, `*.read`, `*`;
+and of all that is registered, `registered.*`, `registered.read`, or `registered.use` for what the kinds have besides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,10 +16,24 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._verbs: dict[str, tuple[str, ...]] = {}
+        self._registered: set[str] = set()
 
     def add(self, kind: str, *verbs: str) -> None:
         self._verbs[kind] = verbs
         expand.cache_clear()
+
+    def add_registered(self, kind: str, *uses: str) -> None:
+        """A kind of the registry: it has VERBS, and `uses`."""
+        self._registered.add(kind)
+        self.add(kind, *VERBS, *uses)
+
+    def patterns_for(self, permission: str) -> frozenset[str]:
+        """All that a role may say to give this permission."""
+        kind, _, verb = permission.partition(".")
+        patterns = {permission, f"{kind}.*", f"*.{verb}", "*"}
+        if kind in self._registered:
+            patterns |= {"registered.*", f"registered.{verb if verb in VERBS else 'use'}"}
+        return frozenset(patterns)
 
     def __contains__(self, permission: str) -> bool:
         kind, _, verb = permission.partition(".")
@@ -43,10 +58,7 @@ def kind_words(kind: str) -> str:
 def expand(patterns: frozenset[str]) -> frozenset[str]:
     """The permissions that patterns name. What names none is passed over: the kind may have gone."""
     return frozenset(
-        permission
-        for permission in catalogue.all()
-        for kind, _, verb in (permission.partition("."),)
-        if not patterns.isdisjoint((permission, f"{kind}.*", f"*.{verb}", "*"))
+        permission for permission in catalogue.all() if not patterns.isdisjoint(catalogue.patterns_for(permission))
     )
 
 
@@ -69,26 +81,21 @@ def _role(name: str, scope: str, description: str, permissions: Iterable[str]) -
     return name, SystemRole(name, scope, description, frozenset(permissions))
 
 
-REGISTERED = ("gateways", "servers", "tools", "resources", "prompts", "routes")
-USES = ("tools.execute", "servers.use", "routes.use")
-READS = tuple(f"{kind}.read" for kind in REGISTERED)
-WORKS = tuple(f"{kind}.*" for kind in REGISTERED)
-
 SYSTEM_ROLES: Mapping[str, SystemRole] = dict(
     (
         _role("platform_admin", "global", "Everything, everywhere but in other people's private items.", ("*",)),
         _role("platform_viewer", "global", "Sees everything but other people's private items.", ("*.read",)),
         _role(
             "team_admin", "team", "Everything in a team, its people and their roles there included.",
-            (*WORKS, "teams.*", "tokens.*", "roles.read", "roles.grant", "audit.read"),
+            ("registered.*", "teams.*", "tokens.*", "roles.read", "roles.grant", "audit.read"),
         ),
-        _role("developer", "team", "Makes, changes and uses what a team has.", (*WORKS, "teams.read")),
-        _role("viewer", "team", "Sees what a team has.", (*READS, "servers.use", "teams.read")),
+        _role("developer", "team", "Makes, changes and uses what a team has.", ("registered.*", "teams.read")),
+        _role("viewer", "team", "Sees what a team has.", ("registered.read", "servers.use", "teams.read")),
         _role(
             "personal", "personal", "What everybody may do with items of their own.",
-            (*WORKS, "tokens.*", "teams.read", "teams.create", "teams.join", "audit.read"),
+            ("registered.*", "tokens.*", "teams.read", "teams.create", "teams.join", "audit.read"),
         ),
-        _role("everyone", "public", "What everybody may do with public items.", (*READS, *USES)),
+        _role("everyone", "public", "What everybody may do with public items.", ("registered.read", "registered.use")),
     )
 )  # fmt: skip
 # What a member of a team may do there, by the role of the membership.

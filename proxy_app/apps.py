@@ -1,9 +1,13 @@
 """The Django app of everything registered and called; its ready() builds the process's one upstream client."""
 
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
 from django.conf import settings
 
-from auth_app.permissions import VERBS
+if TYPE_CHECKING:
+    from auth_app.menu import Entry
+    from proxy_app.registry.kind import Kind
 
 # What of the process may be seen and done, beside what is registered.
 OPERATIONS = {
@@ -21,6 +25,7 @@ class ProxyAppConfig(AppConfig):
 
     def ready(self) -> None:
         """Constructs only: this runs before gunicorn forks, so no loop, thread or socket may exist yet."""
+        from auth_app import menu
         from auth_app.decisions.finding import can_be_found
         from auth_app.permissions import catalogue
         from auth_app.sso.outgoing import Outgoing
@@ -31,13 +36,35 @@ class ProxyAppConfig(AppConfig):
         from proxy_app.usage.work import usage_of
 
         for kind in KINDS:
-            catalogue.add(kind.slug, *VERBS, *kind.verbs)
+            catalogue.add_registered(kind.slug, *kind.verbs)
             can_be_found(kind.slug, kind.model)
+            menu.add("Registry", _entry_of(kind))
         for name, verbs in OPERATIONS.items():
             catalogue.add(name, *verbs)
+        menu.add(
+            "Observe",
+            *(
+                menu.Entry(
+                    section=name,
+                    label=name.capitalize(),
+                    icon=name,
+                    route=f"page-{name}",
+                    key=name[0],
+                    offered=menu.everywhere(f"{name}.read"),
+                )
+                for name in ("connections", "upstreams", "attestations")
+            ),
+        )
         Counting.of = staticmethod(usage_of)
         install(settings)
         Outgoing.send, Outgoing.check = staticmethod(outside.ask), staticmethod(outside.check)
+
+
+def _entry_of(kind: "Kind") -> "Entry":
+    from auth_app.menu import Entry
+
+    label = kind.slug.capitalize()
+    return Entry(section=kind.slug, label=label, icon=kind.icon, route=f"page-{kind.slug}", key=kind.key)
 
 
 async def open_upstreams() -> None:

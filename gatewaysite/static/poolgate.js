@@ -4,7 +4,6 @@
 const root = document.documentElement;
 root.classList.add("js");
 
-const GO = {o: "/admin", s: "/admin/servers", t: "/admin/tools", r: "/admin/resources", p: "/admin/prompts", g: "/admin/gateways", c: "/admin/connections", u: "/admin/upstreams", a: "/admin/attestations", x: "/admin/routes", k: "/admin/tokens", h: "/admin/audit", d: "/admin/denials"};
 let pendingGo = 0;
 
 // Single keys can get in the way of speech input, so they can be switched off.
@@ -24,7 +23,8 @@ document.addEventListener("keydown", (event) => {
   if (!shortcuts.checked || event.target.closest("input, textarea, select, [contenteditable], dialog[open]")) return;
   if (pendingGo && Date.now() - pendingGo < 1500) {
     pendingGo = 0;
-    if (GO[event.key]) { event.preventDefault(); location.href = GO[event.key]; }
+    const entry = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+    if (entry) { event.preventDefault(); location.href = entry.href; }
     return;
   }
   const act = KEYS[event.key];

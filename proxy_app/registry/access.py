@@ -1,6 +1,6 @@
 """What an actor may do with an item a page shows, asked of the policy with the plain item."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,6 @@ from uuid import UUID
 from auth_app.actor import Actor
 from auth_app.policy import explain, may, may_do
 from gatewaysite.errors import Denied
-from proxy_app.registry.forms import Scope
 
 
 @dataclass(frozen=True)
@@ -21,6 +20,14 @@ class Shown:
     owner_id: UUID | None
     id: UUID
     name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What the person who fills a form in may choose: teams as (id, name), and whether `public` is among it."""
+
+    teams: Sequence[tuple[str, str]]
+    may_publish: bool
 
 
 def may_do_item(actor: Actor, verb: str, kind: str, item: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import QuerySet
 from django.db.models.expressions import BaseExpression, Expression
@@ -20,13 +20,18 @@ Source = str | BaseExpression | Callable[[Actor], BaseExpression]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column of a kind's table page. `key` names a member of the plain row; `sort` the model field, if sortable."""
+    """One column of a kind's table page. `key` names a member of the plain row; `sort` the model field, if sortable.
+
+    On narrow screens those that are `third` go first, then those that are `second`.
+    """
 
     key: str
     label: str
     sort: str | None = None
     align: str = "start"
     template: str = "registry/cells/text.html"  # shows `value`
+    show: Callable[[PlainRow], Any] | None = None  # that value, where it is not the member itself
+    narrow: Literal["", "second", "third"] = "third"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +77,9 @@ class Kind:
 
     slug: str  # "tools": URL, template folder, JSON list key
     singular: str  # "tool": JSON body wrapper, audit and sentences
+    also_at: tuple[str, ...] = ()  # other first parts of its JSON paths, which clients know
+    icon: str = "items"  # its drawing in icons.svg
+    key: str = ""  # goes to its table, after `g`
     explain: str  # one sentence for the empty state: what this kind is
     model: type[Registered]
     data: type  # a TypedDict of the contract's members: the OpenAPI document's schema

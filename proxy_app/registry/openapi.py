@@ -151,14 +151,13 @@ def build() -> Json:
 def _registry_paths() -> Json:
     paths: Json = {}
     for kind in KINDS:
-        paths |= _kind_paths(kind, f"/{kind.slug}")
-    paths |= _kind_paths(GATEWAYS, "/mcp-servers")
+        paths |= paths_of(kind)
     for kind in (TOOLS, RESOURCES, PROMPTS):
         summary = f"List the {kind.slug} of a server"
         listing = _list_operation(kind, summary) | {"parameters": [KEY, *parameters(api_parameters(kind))]}
         paths[f"/servers/{{key}}/{kind.slug}"] = {"get": listing | {"responses": _list_responses(kind, 404, 409)}}
     paths["/resources/{key}/info"] = {"get": _item_operation(RESOURCES, "Read a resource's metadata", READ)}
-    for slug in (GATEWAYS.slug, "mcp-servers"):
+    for slug in (GATEWAYS.slug, *GATEWAYS.also_at):
         refresh = _item_operation(GATEWAYS, "Ask a gateway's upstream again what it offers", (*READ, 403), status=202)
         paths[f"/{slug}/{{key}}/tools/refresh"] = {"post": refresh}
     document_itself = {
@@ -177,6 +176,15 @@ def _both(paths: Json) -> Json:
     """Served at the root, and below /v1 as well."""
     both = [{"url": settings.PUBLIC_URL}, {"url": f"{settings.PUBLIC_URL}/v1"}]
     return {path: {"servers": both, **operations} for path, operations in paths.items()}
+
+
+def paths_of(kind: Kind) -> Json:
+    """What every kind has, at each of its paths."""
+    return {
+        path: operations
+        for slug in (kind.slug, *kind.also_at)
+        for path, operations in _kind_paths(kind, f"/{slug}").items()
+    }
 
 
 def _kind_paths(kind: Kind, path: str) -> Json:

@@ -14,9 +14,10 @@ from auth_app.login.adapter import safe_target
 from gatewaysite.responses import redirect_after, render_page
 from proxy_app.observe.state import process_state
 from proxy_app.observe.work import recent_calls
+from proxy_app.registry.kind_pages.gateways import gateway_state
 from proxy_app.registry.kinds import GATEWAYS, KINDS
+from proxy_app.registry.pieces import counted
 from proxy_app.registry.query import ListQuery
-from proxy_app.registry.showing import counted, state_of
 from proxy_app.registry.snippets import snippets
 from proxy_app.registry.work import counts, list_items
 
@@ -72,7 +73,7 @@ def gateway_sentences(gateways: Sequence[Item]) -> list[Plain]:
         return [
             _sentence("No gateway is switched on. Add one to offer its tools.", "off", reverse("page-gateways-new"))
         ]
-    states = [(gateway, state_of("gateways", gateway)) for gateway in gateways]
+    states = [(gateway, gateway_state(gateway)) for gateway in gateways]
     well = sum(state["tone"] == "ok" for _gateway, state in states)
     sentences = []
     if well:

@@ -3,7 +3,23 @@
 from django.urls import URLPattern, path
 
 from proxy_app.registry import overview, pages
+from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS
+
+
+def page_patterns_of(kind: Kind) -> list[URLPattern]:
+    """The pages that every kind has."""
+    given, folder, name = {"kind": kind}, f"admin/{kind.slug}", f"page-{kind.slug}"
+    new = [path(f"{folder}/new", pages.new, given, name=f"{name}-new")] if kind.create else []
+    return [
+        *new,
+        path(folder, pages.table, given, name=name),
+        path(f"{folder}/<str:key>", pages.detail, given, name=f"{name}-item"),
+        path(f"{folder}/<str:key>/edit", pages.edit, given, name=f"{name}-edit"),
+        path(f"{folder}/<str:key>/state", pages.state, given, name=f"{name}-state"),
+        path(f"{folder}/<str:key>/delete", pages.delete, given, name=f"{name}-delete"),
+    ]
+
 
 urlpatterns: list[URLPattern] = [
     path("", overview.home, name="home"),
@@ -13,15 +29,5 @@ urlpatterns: list[URLPattern] = [
     path("admin/gateways/<str:key>/progress", pages.progress, name="page-gateways-progress"),
     path("admin/tools/<str:key>/call", pages.call, name="page-tools-call"),
     path("admin/routes/<str:key>/try", pages.attempt, name="page-routes-try"),
+    *(pattern for kind in KINDS for pattern in page_patterns_of(kind)),
 ]
-for kind in KINDS:
-    given, folder, name = {"kind": kind}, f"admin/{kind.slug}", f"page-{kind.slug}"
-    if kind.create:
-        urlpatterns += [path(f"{folder}/new", pages.new, given, name=f"{name}-new")]
-    urlpatterns += [
-        path(folder, pages.table, given, name=name),
-        path(f"{folder}/<str:key>", pages.detail, given, name=f"{name}-item"),
-        path(f"{folder}/<str:key>/edit", pages.edit, given, name=f"{name}-edit"),
-        path(f"{folder}/<str:key>/state", pages.state, given, name=f"{name}-state"),
-        path(f"{folder}/<str:key>/delete", pages.delete, given, name=f"{name}-delete"),
-    ]

@@ -24,13 +24,17 @@ from proxy_app.dataplane.call import call_tool_for_page
 from proxy_app.dataplane.proxy.trial import try_route
 from proxy_app.names import ROUTE_KEY
 from proxy_app.observe.upstream_rows import id_of
-from proxy_app.registry import details, forms, picker, route_trial, schema_form, work
+from proxy_app.registry import forms, route_trial, schema_form, work
 from proxy_app.registry.access import may_do_item, require_item, scope_of, why_not
-from proxy_app.registry.dependents import dependents_of
 from proxy_app.registry.kind import Kind
+from proxy_app.registry.kind_pages import page_of
+from proxy_app.registry.kind_pages.gateways import gateway_state, sync_context
+from proxy_app.registry.kind_pages.routes import trial_context
+from proxy_app.registry.kind_pages.tools import call_context
 from proxy_app.registry.kinds import GATEWAYS, ROUTES, TOOLS
+from proxy_app.registry.page import Filling
 from proxy_app.registry.query import from_page
-from proxy_app.registry.showing import facts_of, state_of, watched_state
+from proxy_app.registry.showing import facts_of
 from proxy_app.registry.tables import is_narrowed, table_context
 from proxy_app.registry.tool_call import shown
 
@@ -54,12 +58,7 @@ def table(request: HttpRequest, kind: Kind) -> HttpResponse:
 def detail(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     actor = actor_of(request)
     item = work.read_item(kind, actor, key)
-    if kind is GATEWAYS:
-        own = details.gateway_context(item, waiting=_is_waiting(request, item))
-        own |= details.connection_box(actor, item)
-    else:
-        own = details.own_context(kind.slug, actor, item)
-    context = item_context(kind, actor, item) | own
+    context = item_context(kind, actor, item) | page_of(kind).detail(actor, item, request.GET)
     return render_page(request, "registry/detail.html", context)
 
 
@@ -116,7 +115,7 @@ def delete(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         return redirect_after(kind_url(kind))
     item = work.read_item(kind, actor, key)
     require_item(actor, "delete", kind.slug, item)
-    context = item_context(kind, actor, item) | {"dependents": dependents_of(kind, actor, item)}
+    context = item_context(kind, actor, item) | {"dependents": page_of(kind).goes_along(actor, item)}
     return _page_or_part(request, "registry/delete.html", "confirm", context)
 
 
@@ -139,9 +138,8 @@ def progress(request: HttpRequest, key: str) -> HttpResponse:
     """The progress box of a gateway, or its state for a table's cell. When it is done, the page around it reloads."""
     item = work.read_item(GATEWAYS, actor_of(request), key)
     if "cell" in request.GET:
-        return render_page(request, "registry/cells/state.html", {"value": watched_state("gateways", item)})
-    context = details.gateway_context(item, waiting=_is_waiting(request, item))
-    context |= {"url": item_url(GATEWAYS, item["id"])}
+        return render_page(request, "registry/cells/state.html", {"value": gateway_state(item)})
+    context = sync_context(item, request.GET) | {"url": item_url(GATEWAYS, item["id"])}
     response = render_page(request, "gateways/detail_sync.html#sync", context)
     if not context["pending"]:
         response["HX-Refresh"] = "true"
@@ -159,7 +157,7 @@ def call(request: HttpRequest, key: str) -> HttpResponse:
     result = None
     if not reading.errors:
         result = shown(call_tool_for_page(actor, UUID(item["id"]), reading.arguments))
-    context = item_context(TOOLS, actor, item) | details.tool_context(item, reading.fields, reading.errors, result)
+    context = item_context(TOOLS, actor, item) | call_context(item, reading.fields, reading.errors, result)
     return render_page(request, "registry/detail.html", context, status=422 if reading.errors else 200)
 
 
@@ -172,7 +170,7 @@ def attempt(request: HttpRequest, key: str) -> HttpResponse:
         return redirect_after(item_url(ROUTES, item["id"]))
     texts = forms.posted_texts(request.POST)
     result = route_trial.shown(try_route(actor, UUID(item["id"]), route_trial.trial_of(texts)))
-    context = item_context(ROUTES, actor, item) | details.route_context(actor, item, texts, result)
+    context = item_context(ROUTES, actor, item) | trial_context(actor, item, texts, result)
     return render_page(request, "registry/detail.html", context)
 
 
@@ -207,12 +205,12 @@ def item_context(kind: Kind, actor: Actor, item: Plain) -> Plain:
     return kind_context(kind) | {
         "name": item["name"],
         "url": item_url(kind, item["id"]),
-        "state": state_of(kind.slug, item),
+        "state": page_of(kind).state(item),
         "enabled": item["enabled"],
         "change": change,
         "why_not": "" if change else why_not(item),
         "lede": item["description"] or "",
-        "facts": facts_of(kind.slug, item),
+        "facts": facts_of(kind, item),
         "upstream_url": _upstream_url(kind, actor, item),
     }
 
@@ -236,13 +234,13 @@ def _form(
 ) -> HttpResponse:
     """Show the form, or write what it says and go to the item. What is wrong comes back at its field with 422."""
     if request.method != "POST":
-        texts = None if item is None else forms.texts_of(kind.slug, item)
+        texts = None if item is None else forms.texts_of(kind, item)
         return _show_form(request, kind, texts, item)
     texts = forms.posted_texts(request.POST)
     if "narrow" in request.POST:
         return _show_form(request, kind, texts, item)
     try:
-        written = write(values_of(validated(model, forms.body_of(kind.slug, request.POST))))
+        written = write(values_of(validated(model, forms.body_of(kind, request.POST))))
     except (BadInput, Conflict) as error:
         return _show_form(request, kind, texts, item, error)
     messages.success(request, done, "ok")
@@ -254,10 +252,12 @@ def _show_form(
 ) -> HttpResponse:
     actor = actor_of(request)
     scope = scope_of(actor, kind.slug, teams_to_choose(actor, kind.slug))
-    fields = forms.fields_for(kind.slug, texts or forms.blank_texts(kind.slug, scope), scope, item=item)
-    if kind.slug == "servers":
-        fields.insert(2, picker.tool_picker(actor, item, request.POST if request.method == "POST" else QueryDict()))
-    fields, summary = forms.with_errors(fields, error) if error else (fields, [])
+    filling = Filling(
+        texts=texts or forms.blank_texts(kind, scope), item=item, actor=actor,
+        post=request.POST if request.method == "POST" else QueryDict(),
+    )  # fmt: skip
+    fields = forms.fields_for(kind, filling, scope)
+    fields, summary = forms.with_errors(kind, fields, error) if error else (fields, [])
     context = kind_context(kind) | {
         "title": f"Edit {item['name']}" if item else f"Add {kind.singular}",
         "trail": {"name": item["name"], "url": item_url(kind, item["id"])} if item else None,
@@ -265,7 +265,7 @@ def _show_form(
         "errors": summary,
         "submit": "Save" if item else f"Add {kind.singular}",
         "cancel": item_url(kind, item["id"]) if item else kind_url(kind),
-        "wide": kind.slug == "servers",
+        "wide": page_of(kind).wide,
     }
     return render_page(request, "registry/form.html", context, status=error.status if error else 200)
 
@@ -276,11 +276,6 @@ def _page_or_part(request: HttpRequest, template: str, part: str, context: Plain
     response = render_page(request, wanted, context)
     patch_vary_headers(response, ["HX-Request"])
     return response
-
-
-def _is_waiting(request: HttpRequest, gateway: Plain) -> bool:
-    """Whether the attempt after the one named in the URL is still to begin."""
-    return request.GET.get("after") == str(gateway["registrationAttempts"])
 
 
 def _stamp(request: HttpRequest, actor: Actor) -> Stamp:

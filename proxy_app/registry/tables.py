@@ -7,17 +7,15 @@ from django.http import QueryDict
 
 from auth_app.actor import Actor
 from proxy_app.registry.access import may_do_item, why_not
+from proxy_app.registry.columns import STATE
 from proxy_app.registry.kind import Column, Kind
+from proxy_app.registry.kind_pages import page_of
 from proxy_app.registry.query import ListQuery
-from proxy_app.registry.showing import watched_state
 
 Plain = dict[str, Any]
 
 DESCRIPTION_LIMIT = 100
 VISIBILITY_CHIPS = (("public", "Public"), ("team", "Team"), ("private", "Private"))
-# On narrow screens the columns marked `third` go first, then those marked `second`.
-NARROW = {"status": "", "enabled": "", "url": "second", "uri": "second", "gatewaySlug": "second", "toolCount": "second",
-          "associatedTools": "second", "slug": "second", "updatedAt": "second", "lastSeen": "second"}  # fmt: skip
 
 
 def table_context(kind: Kind, actor: Actor, query: ListQuery, items: list[Any], total: int, get: QueryDict) -> Plain:
@@ -47,7 +45,7 @@ def _row(kind: Kind, actor: Actor, item: Mapping[str, Any]) -> Plain:
         "path": f"{kind.slug}/{item['id']}",
         "description": _first_words(item["description"] or ""),
         "cells": [_cell(kind, column, item) for column in kind.columns[1:]],
-        "call": kind.slug == "tools" and item["enabled"],
+        "link": page_of(kind).row_link(item),
         "change": change,
         "why_not": "" if change else why_not(item),
         "enabled": item["enabled"],
@@ -60,17 +58,11 @@ def _first_words(text: str) -> str:
 
 
 def _cell(kind: Kind, column: Column, item: Mapping[str, Any]) -> Plain:
-    value, template = item[column.key], column.template
-    if template.endswith("/state.html"):
-        value = watched_state(kind.slug, item)
-    elif template.endswith("/tags.html"):
-        value = [tag["label"] for tag in value]
-    elif column.key == "gatewaySlug":
-        value = {"name": value, "url": f"gateways/{item['gatewayId']}"} if item["gatewayId"] else None
-        template = "registry/cells/link.html"
-    elif isinstance(value, list):
-        value = len(value)
-    return {"value": value, "template": template, "class": _class(column)}
+    if column.template == STATE:
+        value: Any = page_of(kind).state(item)
+    else:
+        value = column.show(dict(item)) if column.show else item[column.key]
+    return {"value": value, "template": column.template, "class": _class(column)}
 
 
 def _column(column: Column, query: ListQuery, get: QueryDict) -> Plain:
@@ -88,8 +80,7 @@ def _column(column: Column, query: ListQuery, get: QueryDict) -> Plain:
 
 
 def _class(column: Column) -> str:
-    classes = [NARROW.get(column.key, "third") if column.key != "name" else "", "end" if column.align == "end" else ""]
-    return " ".join(filter(None, classes))
+    return " ".join(filter(None, (column.narrow, "end" if column.align == "end" else "")))
 
 
 def _chips(kind: Kind, query: ListQuery, get: QueryDict) -> list[Plain]:

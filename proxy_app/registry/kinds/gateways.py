@@ -13,6 +13,7 @@ from proxy_app.federation.work import defer_sync
 from proxy_app.models import Gateway, OAuthFlow, Prompt, Resource, Tool
 from proxy_app.names import public_tool_name
 from proxy_app.oauth.bodies import columns_of, keep_secret
+from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
 from proxy_app.registry.credentials import GatewayCredential, masked, sealed
 from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
@@ -191,6 +192,9 @@ def _count(model: type[Model]) -> Coalesce:
 
 GATEWAYS = Kind(
     slug="gateways",
+    icon="gateways",
+    key="g",
+    also_at=("mcp-servers",),  # as the existing system calls them
     singular="gateway",
     explain="A gateway is an MCP server elsewhere; register one, and what it offers is imported.",
     model=Gateway,
@@ -233,12 +237,12 @@ GATEWAYS = Kind(
     update=GatewayUpdate,
     wrapped=False,
     columns=(
-        Column(key="name", label="Name", sort="name"),
-        Column(key="status", label="State", sort="status", template="registry/cells/state.html"),
-        Column(key="url", label="URL", sort="url", template="registry/cells/code.html"),
-        Column(key="toolCount", label="Tools", sort=computed_name("toolCount"), align="end"),
-        Column(key="visibility", label="Visible to", sort="visibility"),
-        Column(key="lastSeen", label="Last seen", sort="last_seen", template="registry/cells/time.html"),
+        NAMED,
+        Column(key="status", label="State", sort="status", template=STATE, narrow=""),
+        Column(key="url", label="URL", sort="url", template=CODE, narrow="second"),
+        Column(key="toolCount", label="Tools", sort=computed_name("toolCount"), align="end", narrow="second"),
+        VISIBLE,
+        Column(key="lastSeen", label="Last seen", sort="last_seen", template=TIME, narrow="second"),
     ),
     search=("name", "description", "url"),
     filters=(

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from proxy_app.models import Resource
+from proxy_app.registry.columns import CHANGED, CODE, NAMED, SWITCHED, VISIBLE
 from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Column, Filter, Kind, PlainRow
 from proxy_app.registry.storing import named
@@ -36,6 +37,8 @@ def complete(item: PlainRow) -> None:
 
 RESOURCES = Kind(
     slug="resources",
+    icon="resources",
+    key="r",
     singular="resource",
     explain="A resource is something a client can read by its URI: a file, a page, a row.",
     model=Resource,
@@ -57,12 +60,12 @@ RESOURCES = Kind(
     create=None,
     why_not_created="Resources come from gateways: register a gateway, and the resources it offers are imported.",
     columns=(
-        Column(key="name", label="Name", sort="name"),
-        Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
-        Column(key="uri", label="URI", sort="uri", template="registry/cells/code.html"),
+        NAMED,
+        SWITCHED,
+        Column(key="uri", label="URI", sort="uri", template=CODE, narrow="second"),
         Column(key="mimeType", label="Type", sort="mime_type"),
-        Column(key="visibility", label="Visible to", sort="visibility"),
-        Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
+        VISIBLE,
+        CHANGED,
     ),
     search=("name", "description", "uri", "title"),
     filters=(Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),),

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from gatewaysite.validation import Line, bad_field
 from proxy_app.models import Route
 from proxy_app.proxy_rules import HEADER_PATTERN, BadPath, check_path, never_to_client, never_to_upstream
+from proxy_app.registry.columns import CHANGED, CODE, NAMED, SWITCHED, VISIBLE
 from proxy_app.registry.credentials import Credential, masked, sealed, sendable
 from proxy_app.registry.data import MEMBERS, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Column, Kind, PlainRow, Values
@@ -188,6 +189,8 @@ def store(row: Route, values: Values) -> Values:
 
 ROUTES = Kind(
     slug="routes",
+    icon="routes",
+    key="x",
     verbs=("use",),
     singular="route",
     explain="A route passes requests under an address of ours on to an HTTP service, by rules and with a credential.",
@@ -218,12 +221,12 @@ ROUTES = Kind(
     update=RouteUpdate,
     wrapped=False,
     columns=(
-        Column(key="name", label="Name", sort="name"),
-        Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
-        Column(key="slug", label="Address", sort="slug", template="registry/cells/proxy_path.html"),
-        Column(key="upstreamUrl", label="Upstream", sort="upstream_url", template="registry/cells/code.html"),
-        Column(key="visibility", label="Visible to", sort="visibility"),
-        Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
+        NAMED,
+        SWITCHED,
+        Column(key="slug", label="Address", sort="slug", template="registry/cells/proxy_path.html", narrow="second"),
+        Column(key="upstreamUrl", label="Upstream", sort="upstream_url", template=CODE),
+        VISIBLE,
+        CHANGED,
     ),
     search=("name", "description", "upstream_url"),
     prepare=prepare,

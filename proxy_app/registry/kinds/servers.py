@@ -18,6 +18,7 @@ from auth_app.actor import Actor
 from auth_app.policy import sees, visible_to
 from gatewaysite.validation import Line, bad_field
 from proxy_app.models import Prompt, Registered, Resource, Server, ServerTool, Tool
+from proxy_app.registry.columns import CHANGED, NAMED, SWITCHED, TAGGED, VISIBLE
 from proxy_app.registry.data import MEMBERS, Absent, Hex, HexId, RegisteredData
 from proxy_app.registry.kind import Change, Column, Kind, PlainRow, Values
 from proxy_app.registry.lookup import find_all, find_each
@@ -170,8 +171,14 @@ def _link(change: Change, field: str, model: type[Resource | Prompt]) -> None:
     links.set([*find_all(model, change.actor, change.values[field], field), *hidden])
 
 
+def _tool_count(item: PlainRow) -> int:
+    return len(item["associatedTools"])
+
+
 SERVERS = Kind(
     slug="servers",
+    icon="servers",
+    key="s",
     verbs=("use",),
     singular="server",
     explain="A server is a virtual MCP server: tools, resources and prompts of your choice under one address.",
@@ -190,12 +197,12 @@ SERVERS = Kind(
     create=ServerCreate,
     update=ServerUpdate,
     columns=(
-        Column(key="name", label="Name", sort="name"),
-        Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
-        Column(key="associatedTools", label="Tools", align="end"),
-        Column(key="tags", label="Tags", template="registry/cells/tags.html"),
-        Column(key="visibility", label="Visible to", sort="visibility"),
-        Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
+        NAMED,
+        SWITCHED,
+        Column(key="associatedTools", label="Tools", align="end", show=_tool_count, narrow="second"),
+        TAGGED,
+        VISIBLE,
+        CHANGED,
     ),
     store=store,
     saved=saved,

@@ -9,8 +9,9 @@ from pydantic import Field
 from gatewaysite.validation import Line
 from proxy_app.models import Tool
 from proxy_app.names import slugify
+from proxy_app.registry.columns import CHANGED, GATEWAY, NAMED, SWITCHED, TAGGED, VISIBLE
 from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
-from proxy_app.registry.kind import Column, Filter, Kind, PlainRow
+from proxy_app.registry.kind import Filter, Kind, PlainRow
 from proxy_app.registry.storing import named_within_gateway
 from proxy_app.registry.validation import McpName, Scoped
 
@@ -69,6 +70,8 @@ def complete(item: PlainRow) -> None:
 
 TOOLS = Kind(
     slug="tools",
+    icon="tools",
+    key="t",
     verbs=("execute",),
     singular="tool",
     explain="A tool is something a client can call; it is offered by a gateway and published under a name of ours.",
@@ -99,12 +102,12 @@ TOOLS = Kind(
     create=None,
     why_not_created="Tools come from gateways: register a gateway, and the tools it offers are imported.",
     columns=(
-        Column(key="name", label="Name", sort="name"),
-        Column(key="enabled", label="State", sort="enabled", template="registry/cells/state.html"),
-        Column(key="gatewaySlug", label="Gateway", sort="gateway__slug"),
-        Column(key="tags", label="Tags", template="registry/cells/tags.html"),
-        Column(key="visibility", label="Visible to", sort="visibility"),
-        Column(key="updatedAt", label="Changed", sort="updated_at", template="registry/cells/time.html"),
+        NAMED,
+        SWITCHED,
+        GATEWAY,
+        TAGGED,
+        VISIBLE,
+        CHANGED,
     ),
     search=("name", "description", "display_name", "original_name"),
     filters=(Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),),

@@ -1,0 +1,159 @@
+"""The pages of gateways: how far a registration is, what they offer, how they are called."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from auth_app.actor import Actor
+from gatewaysite.controls import Field, Texts, control
+from proxy_app.oauth.showing import connection_context
+from proxy_app.oauth.work import read_status
+from proxy_app.registry.access import may_do_item
+from proxy_app.registry.credential_form import (
+    BLANK_CREDENTIAL,
+    WORDS,
+    credential_body,
+    credential_fields,
+    credential_texts,
+)
+from proxy_app.registry.dependents import servers_with_any
+from proxy_app.registry.kinds import PROMPTS, RESOURCES, TOOLS
+from proxy_app.registry.oauth_form import BLANK_OAUTH, OAUTH, OAUTH_SAME_AS, oauth_body, oauth_fields, oauth_texts
+from proxy_app.registry.page import Filling, KindPage, state
+from proxy_app.registry.pieces import Plain, counted, fact, parsed
+from proxy_app.registry.pool_facts import pool_facts
+from proxy_app.registry.pool_form import pool_body, pool_fields, pool_texts
+from proxy_app.registry.query import ListQuery
+from proxy_app.registry.work import list_items
+
+Item = Mapping[str, Any]
+
+IMPORTED = (TOOLS, RESOURCES, PROMPTS)
+
+
+def fields(filling: Filling) -> list[Field]:
+    texts, item = filling.texts, filling.item
+    return [
+        control(
+            "name", "Name", texts, required=True, help="The names of its tools begin with it: “Demo” makes demo-echo."
+        ),
+        control("url", "URL", texts, "url", required=True, placeholder="https://mcp.example.com/mcp",
+                 help="Its MCP endpoint, over streamable HTTP."),
+        control("description", "Description", texts, "long"),
+        *credential_fields(texts, item, OAUTH),
+        *oauth_fields(texts, item),
+        *pool_fields("gateways", texts, item),
+    ]  # fmt: skip
+
+
+def texts(item: Item) -> Texts:
+    return {**credential_texts(item), **pool_texts(item), **oauth_texts(item)}
+
+
+def body(texts: Texts, post: QueryDict) -> Plain:
+    return credential_body(texts) | oauth_body(texts) | pool_body("gateways", texts)
+
+
+def gateway_state(item: Item) -> Plain:
+    """While it is one that passes, it asks again."""
+    if not item["enabled"]:
+        return state("Off", "off")
+    if is_syncing(item):
+        word = "Refreshing" if item["lastRefreshAt"] else "Registering"
+        return state(word, "busy", item["syncStep"], poll=reverse("page-gateways-progress", args=[item["id"]]))
+    why = item["statusMessage"] or ""
+    if item["status"] == "unconnected":
+        return state("Not connected", "warn", why)
+    if item["status"] == "failed":
+        return state("Failed", "bad", why)
+    return state("Reachable", "ok") if item["reachable"] else state("Unreachable", "bad", why)
+
+
+def is_syncing(gateway: Item) -> bool:
+    """Whether the gateway's registration or refresh is under way."""
+    return bool(gateway["enabled"]) and (gateway["status"] == "pending" or bool(gateway["syncStep"]))
+
+
+def facts(item: Item) -> list[Plain]:
+    server = " ".join(part for part in (item["serverName"], item["serverVersion"]) if part)
+    return [
+        fact("URL", item["url"], "code"),
+        fact("Credential", WORDS.get(item["authType"] or "", item["authType"])),
+        fact("Server", server),
+        fact("Protocol", item["protocolVersion"]),
+        fact("Capabilities", sorted(parsed(item["capabilities"]) or {}), "tags"),
+        fact("Last seen", item["lastSeen"], "time"),
+        fact("Last refreshed", item["lastRefreshAt"], "time"),
+        *pool_facts(item),
+    ]
+
+
+def detail(actor: Actor, item: Item, query: QueryDict) -> Plain:
+    """How the attempt goes, and how whoever looks is connected to the server of a gateway with OAuth."""
+    context = sync_context(item, query) | {"actions": "gateways/actions.html"}
+    if item["authType"] != "oauth":
+        return context
+    may_change = may_do_item(actor, "update", "gateways", item)
+    connection = connection_context(actor, read_status(actor, item["id"]), may_connect_shared=may_change)
+    return context | {"connection": connection}
+
+
+def sync_context(item: Item, query: QueryDict) -> Plain:
+    """How the attempt goes. `after` in the query names one: as long as no later one began, it is waited for."""
+    waiting = query.get("after") == str(item["registrationAttempts"])
+    pending = is_syncing(item) or waiting
+    refresh = bool(item["lastRefreshAt"])
+    titles = ("Refreshing", "Last refresh") if refresh else ("Registering", "Registration")
+    return {
+        "part": "gateways/detail_sync.html",
+        "pending": pending,
+        "watch": f"?after={item['registrationAttempts']}" if waiting else "",
+        "sync": {
+            "pending": pending,
+            "title": titles[0] if pending else titles[1],
+            "step": item["syncStep"] or "Waiting for a worker",
+            "done": item["syncDone"],
+            "total": item["syncTotal"],
+            "error": item["statusMessage"] or "",
+            "code": item["lastError"] or "",
+            "refreshed": item["lastRefreshAt"],
+            "seen": item["lastSeen"],
+        },
+        "offers": [_offer(item, noun) for noun in ("tool", "resource", "prompt")],
+        "skipped": json.loads(item["skippedTools"]),
+        "instructions": item["instructions"],
+    }
+
+
+def _offer(gateway: Item, noun: str) -> Plain:
+    """How many tools, resources or prompts it has, and where they are listed."""
+    count = gateway[f"{noun}Count"]
+    url = f"{reverse(f'page-{noun}s')}?gateway_id={gateway['id']}"
+    return {"label": noun if count == 1 else f"{noun}s", "count": count, "url": url}
+
+
+def goes_along(actor: Actor, item: Item) -> list[str]:
+    query = ListQuery(include_inactive=True, limit=0, filters={"gateway_id": item["id"]})
+    ids = {one["id"] for kind in IMPORTED for one in list_items(kind, actor, query).items}
+    own = ((item["toolCount"], "tool"), (item["resourceCount"], "resource"), (item["promptCount"], "prompt"))
+    imported = ", ".join(counted(number, noun) for number, noun in own if number)
+    sentences = [f"Imported from it, and deleted with it: {imported}."] if imported else []
+    return sentences + servers_with_any(actor, ids, "some of that")
+
+
+PAGE = KindPage(
+    fields=fields,
+    shown={"name": "name", "url": "url"},
+    needed=frozenset({"name", "url"}),
+    blank={**BLANK_CREDENTIAL, **BLANK_OAUTH},
+    texts=texts,
+    body=body,
+    same_as={"credential": "auth_type", **OAUTH_SAME_AS},
+    state=gateway_state,
+    facts=facts,
+    detail=detail,
+    goes_along=goes_along,
+)
