@@ -9,7 +9,9 @@ from auth_app.audit import showing, work
 from auth_app.audit.bodies import AuditParameters
 from auth_app.current import actor_of
 from auth_app.decisions.bodies import plain_texts
+from auth_app.decisions.choosers import kind_chooser
 from auth_app.decisions.reading import may_audit
+from gatewaysite import listing
 from gatewaysite.responses import render_page
 from gatewaysite.validation import validated
 
@@ -19,18 +21,24 @@ def entries(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     asked = validated(AuditParameters, _texts(request), where="query")
     found, cursor = work.list_entries(actor, asked, limit=asked.limit, cursor=asked.cursor)
-    kept = {name: value for name, value in request.GET.items() if name not in {"search", "cursor"} and value}
+    get = request.GET
+    narrowed = bool(asked.model_dump(exclude_defaults=True, exclude={"limit", "cursor"}))
     context: dict[str, Any] = {
         "section": "audit",
-        "rows": [showing.row(entry) for entry in found],
-        "search": asked.search,
-        "kept": sorted(kept.items()),
-        "narrowed": bool(asked.model_dump(exclude_defaults=True, exclude={"limit", "cursor"})),
-        "chips": showing.chips(asked, request.GET),
-        "newest": showing.address(request.GET, cursor=None) if asked.cursor else "",
-        "older": showing.address(request.GET, cursor=cursor) if cursor else "",
-        "csv": f"/audit/export{showing.address(request.GET, cursor=None, limit=None, format='csv')}",
-        "ndjson": f"/audit/export{showing.address(request.GET, cursor=None, limit=None, format='ndjson')}",
+        "title": "Audit",
+        "filters": listing.filters(
+            "Search the audit",
+            get,
+            search=asked.search,
+            active=narrowed,
+            chips=showing.chips(asked, get),
+            choosers=[kind_chooser("kind", asked.kind)],
+            placeholder="Who, what, which item",
+        ),
+        "table": showing.entries_table(found),
+        "steps": listing.steps(get, here=asked.cursor, older=cursor),
+        "csv": f"/audit/export{listing.address(get, cursor=None, limit=None, format='csv')}",
+        "ndjson": f"/audit/export{listing.address(get, cursor=None, limit=None, format='ndjson')}",
         "everything": may_audit(actor),
     }
     return render_page(request, "audit/list.html", context)

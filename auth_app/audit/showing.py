@@ -1,6 +1,6 @@
 """The audit as its pages show it, as plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,11 +9,19 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from auth_app.audit.bodies import AuditData, AuditFilters
+from gatewaysite import listing
+from gatewaysite.listing import Cell, chip, heading, table
 from gatewaysite.responses import dump_json
 
 Plain = dict[str, Any]
 
-KINDS = ("servers", "tools", "resources", "prompts", "gateways", "routes", "tokens", "teams", "users", "roles")
+HEADINGS = (
+    heading("What"),
+    heading("Item"),
+    heading("Who", "second"),
+    heading("From", "third"),
+    heading("When", end=True),
+)
 SPANS = (("Last hour", timedelta(hours=1)), ("Last day", timedelta(days=1)), ("Last week", timedelta(days=7)))
 LONGEST = 2_000
 
@@ -72,32 +80,29 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
+def entries_table(entries: Iterable[AuditData]) -> Plain:
+    return table("What happened, newest first", HEADINGS, map(_listed, entries))
+
+
+def _listed(entry: AuditData) -> Plain:
+    told = row(entry)
+    cells: list[Cell] = [
+        ("item", {"name": told["name"], "url": told["url"], "what": told["kind"]}),
+        ("text", told["actor"]),
+        ("origin", {"ip": told["from_ip"], "via": told["via"]}),
+        ("time", told["at"]),
+    ]
+    return listing.row(told["action"], reverse("page-audit-item", args=[told["id"]]), cells)
+
+
 def chips(asked: AuditFilters, get: QueryDict, *, now: datetime | None = None) -> list[Plain]:
-    found = [_chip("Mine", asked.mine, get, mine=None if asked.mine else "true")]
+    found = [chip("Mine", asked.mine, get, mine=None if asked.mine else "true")]
     now = (now or timezone.now()).replace(second=0, microsecond=0)
     for label, span in SPANS:
         since = now - span
         on = bool(asked.since and abs(asked.since - since) < timedelta(minutes=30))
-        found.append(_chip(label, on, get, since=None if on else f"{since:%Y-%m-%dT%H:%MZ}"))
-    found += (
-        _chip(kind.capitalize(), asked.kind == kind, get, kind=None if asked.kind == kind else kind) for kind in KINDS
-    )
+        found.append(chip(label, on, get, since=None if on else f"{since:%Y-%m-%dT%H:%MZ}"))
     for label, name in (("Who", "actor"), ("Action", "action"), ("Item", "object_id"), ("Request", "request_id")):
         if value := getattr(asked, name):
-            found.append(_chip(f"{label}: {value}", True, get, **{name: None}))
+            found.append(chip(f"{label}: {value}", True, get, **{name: None}))
     return found
-
-
-def address(get: QueryDict, **change: str | None) -> str:
-    """This page with other parameters; None leaves one out."""
-    changed = get.copy()
-    for name, value in change.items():
-        if value is None:
-            changed.pop(name, None)
-        else:
-            changed[name] = value
-    return f"?{changed.urlencode()}"
-
-
-def _chip(label: str, on: bool, get: QueryDict, **change: str | None) -> Plain:
-    return {"label": label, "on": on, "url": address(get, cursor=None, **change)}

@@ -6,18 +6,28 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from auth_app.audit.showing import address, object_url
+from auth_app.audit.showing import object_url
 from auth_app.current import actor_of
 from auth_app.decisions import work
 from auth_app.decisions.bodies import CheckData, DenialData, DenialParameters, PermissionCheck, plain_texts
+from auth_app.decisions.choosers import kind_chooser, permission_chooser
 from auth_app.decisions.reading import may_audit
 from auth_app.decisions.words import ObjectData, RuleData
 from auth_app.forms import Plain, with_errors
 from auth_app.permissions import catalogue, kind_words
+from gatewaysite import listing
 from gatewaysite.controls import Field, choices, control
 from gatewaysite.errors import BadInput
 from gatewaysite.responses import render_page
 from gatewaysite.validation import validated
+
+HEADINGS = (
+    listing.heading("Wanted"),
+    listing.heading("Item"),
+    listing.heading("Who", "second"),
+    listing.heading("Why not", "third"),
+    listing.heading("When", end=True),
+)
 
 
 @require_safe
@@ -25,13 +35,21 @@ def denials(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     asked = validated(DenialParameters, plain_texts(request.GET), where="query")
     found, cursor = work.list_denials(actor, asked)
+    narrowed = bool(asked.model_dump(exclude_defaults=True, exclude={"limit", "cursor"}))
     context: Plain = {
         "section": "denials",
-        "rows": [_row(one) for one in found],
-        "fields": _filters(asked),
-        "narrowed": bool(asked.model_dump(exclude_defaults=True, exclude={"limit", "cursor"})),
-        "newest": address(request.GET, cursor=None) if asked.cursor else "",
-        "older": address(request.GET, cursor=cursor) if cursor else "",
+        "title": "Denials",
+        "table": listing.table("Denials, newest first", HEADINGS, map(_listed, found)),
+        "filters": listing.filters(
+            "Person",
+            request.GET,
+            name="user",
+            search=asked.user,
+            active=narrowed,
+            choosers=[permission_chooser("permission", asked.permission), kind_chooser("kind", asked.kind)],
+            placeholder="Whose: an e-mail address",
+        ),
+        "steps": listing.steps(request.GET, here=asked.cursor, older=cursor),
         "everything": may_audit(actor),
     }
     return render_page(request, "decisions/denials.html", context)
@@ -106,15 +124,19 @@ def _fields(texts: dict[str, str]) -> list[Field]:
     ]
 
 
-def _filters(asked: DenialParameters) -> list[Field]:
-    texts = {"user": asked.user, "permission": asked.permission, "kind": asked.kind}
-    everything = [(name, name) for names in catalogue.by_kind().values() for name in names]
-    kinds = [(kind, kind_words(kind)) for kind in catalogue.by_kind()]
-    return [
-        control("user", "Person", texts),
-        control("permission", "Permission", texts, "select", choices=choices(everything), unset="Any"),
-        control("kind", "Kind", texts, "select", choices=choices(kinds), unset="Any"),
+def _listed(found: DenialData) -> Plain:
+    told = _row(found)
+    about, token = told["object"], told["token"]
+    kind = f"{about['kind']}, hidden from them" if told["hidden"] else about["kind"]
+    cells: list[listing.Cell] = [
+        ("item", about | {"what": kind}),
+        ("item", {"name": told["email"], "what": f"token {token}" if token else ""}),
+        ("text", told["why"]),
+        ("time", told["last_at"]),
     ]
+    path = reverse("page-explain-item", args=[told["id"]])
+    times = f"{told['count']} times in that minute" if told["count"] > 1 else ""
+    return listing.row(told["permission"] or "To use a token", path, cells, what=times)
 
 
 def _row(found: DenialData) -> Plain:

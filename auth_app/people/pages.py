@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from auth_app.actor import Actor
@@ -18,9 +17,10 @@ from auth_app.passwords.rules import generated
 from auth_app.people import work
 from auth_app.people.api import INVITATION, enter
 from auth_app.people.bodies import UserCreate, UserData, UserUpdate
-from auth_app.people.showing import event_row, person_row, state_of
+from auth_app.people.showing import event_row, people_table, state_of
 from auth_app.policy import may, require
 from auth_app.stamps import Stamp, stamp_of
+from gatewaysite import listing
 from gatewaysite.controls import Field, Texts, choices, control
 from gatewaysite.errors import BadInput, Conflict, NotFound
 from gatewaysite.responses import redirect_after, render_page
@@ -49,16 +49,16 @@ def people(request: HttpRequest) -> HttpResponse:
     search, state = request.GET.get("search", "")[:200], request.GET.get("state", "")
     page = max(1, min(10_000, int(text))) if (text := request.GET.get("page", "1")).isdecimal() else 1
     found = work.list_people(actor, search=search, state=state, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE)
-    asked = {"search": search, "state": state}
+    get = request.GET
+    chips = [listing.chip(label, key == state, get, state=key or None) for key, label in CHIPS]
+    noun = "person" if found.total == 1 else "people"
     context = {
         "section": "people",
-        "rows": [person_row(person) for person in found.rows],
-        "total": found.total,
-        "search": search,
-        "state": state,
-        "chips": [{"label": label, "url": _url(asked | {"state": key}), "on": key == state} for key, label in CHIPS],
-        "previous": _url(asked | {"page": str(page - 1)}) if page > 1 else "",
-        "next": _url(asked | {"page": str(page + 1)}) if found.next_cursor else "",
+        "title": "People",
+        "filters": listing.filters("Search people", get, search=search, active=bool(search or state), chips=chips),
+        "table": people_table(found.rows),
+        "pages": listing.pages(get, page=page, size=PAGE_SIZE, shown=len(found.rows), total=found.total)
+        | {"noun": noun},
         "may_create": may(actor, "users.create"),
     }
     return render_page(request, "people/list.html", context)
@@ -246,7 +246,3 @@ def _heir(actor: Actor, person: UserData) -> Field:
     return control(
         "heir", "Hand over to", {"heir": actor.user_id.hex}, "select", required=True, choices=found, help=help
     )
-
-
-def _url(asked: Mapping[str, str]) -> str:
-    return "?" + urlencode({name: value for name, value in asked.items() if value})

@@ -1,9 +1,13 @@
 """People and what happened to them, as rows of pages."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from django.urls import reverse
 
 from auth_app.events.work import EventData
 from auth_app.people.bodies import UserData
+from gatewaysite.listing import Cell, heading, row, table
 
 Plain = dict[str, Any]
 
@@ -32,15 +36,16 @@ def state_of(person: UserData) -> Plain:
     return {"word": "Active", "tone": "ok"}
 
 
-def person_row(person: UserData) -> Plain:
-    return {
-        "key": person["id"],
-        "email": person["email"],
-        "name": person["full_name"],
-        "is_admin": person["is_admin"],
-        "state": state_of(person),
-        "last_login": person["last_login"],
-    }
+def people_table(people: Sequence[UserData]) -> Plain:
+    headings = [heading("E-mail"), heading("State"), heading("May", "second"), heading("Last log-in", "third")]
+    return table("People, newest first", headings, map(_row, people))
+
+
+def _row(person: UserData) -> Plain:
+    may: Cell = ("text", "Administrator") if person["is_admin"] else ("muted", "what their roles say")
+    last: Cell = ("past", {"at": person["last_login"], "otherwise": "not yet"})
+    path = reverse("page-users-item", args=[person["id"]])
+    return row(person["email"], path, [("state", state_of(person)), may, last], what=person["full_name"] or "")
 
 
 def event_row(event: EventData) -> Plain:

@@ -19,6 +19,7 @@ from auth_app.stamps import stamp_of
 from auth_app.teams.work import teams_where
 from gatewaysite.controls import Field, Texts, choices, control
 from gatewaysite.errors import BadInput, Conflict
+from gatewaysite.listing import Cell, heading, row, table
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import bad_field, validated
 
@@ -31,6 +32,12 @@ COMES_WITH = {
     "viewer": "viewers of a team",
 }
 NAMED = 3
+HEADINGS = (
+    heading("Name"),
+    heading("Given", "second"),
+    heading("Permissions", "third", end=True),
+    heading("Who has it"),
+)
 
 type Wrong = BadInput | Conflict | ExceedsGrantor
 
@@ -40,7 +47,12 @@ def roles(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     holders = grants.all_holders(actor)
     rows = [_row(role, holders.get(role["id"], [])) for role in work.list_roles(actor)]
-    context = {"section": "roles", "rows": rows, "may_create": may(actor, "roles.create")}
+    context = {
+        "section": "roles",
+        "title": "Roles",
+        "table": table("Roles, those that come with the gateway first", HEADINGS, rows),
+        "may_create": may(actor, "roles.create"),
+    }
     return render_page(request, "roles/list.html", context)
 
 
@@ -193,16 +205,17 @@ def _why_not(actor: Actor, found: RoleData) -> str:
 
 def _row(role: RoleData, holders: list[str]) -> Plain:
     more = len(holders) - NAMED
-    return {
-        "url": reverse("page-roles-item", args=[role["id"]]),
-        "name": role["name"],
-        "description": role["description"],
-        "system": role["is_system_role"],
-        "place": PLACES[role["scope"]],
-        "permissions": len(role["effective_permissions"]),
-        "holders": ", ".join(holders[:NAMED]) + (f" and {more} more" if more > 0 else ""),
-        "comes_with": COMES_WITH.get(role["name"], "") if role["is_system_role"] else "",
-    }
+    named = ", ".join(holders[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    comes_with = COMES_WITH.get(role["name"], "") if role["is_system_role"] else ""
+    who = "; ".join(filter(None, (comes_with[:1].upper() + comes_with[1:], named)))
+    cells: list[Cell] = [
+        ("text", PLACES[role["scope"]]),
+        ("text", len(role["effective_permissions"])),
+        ("text", who) if who else ("muted", "nobody"),
+    ]
+    tag = "comes with the gateway" if role["is_system_role"] else ""
+    path = reverse("page-roles-item", args=[role["id"]])
+    return row(role["name"], path, cells, what=role["description"] or "", tag=tag)
 
 
 def _holder(one: GrantData, teams: dict[str, str]) -> Plain:

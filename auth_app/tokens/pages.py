@@ -16,12 +16,20 @@ from auth_app.tokens import work
 from auth_app.tokens.bodies import TokenCreate, TokenData
 from gatewaysite.controls import Field, Texts, choices, control
 from gatewaysite.errors import BadInput, Conflict
+from gatewaysite.listing import Cell, heading, row, table
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated
 
 SHOWN = 200
 USAGE_DAYS = 30
 LASTS = (("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"))
+HEADINGS = (
+    heading("Name"),
+    heading("State"),
+    heading("Limited to", "second"),
+    heading("Valid until", "third"),
+    heading("Last used", "third"),
+)
 # What people choose among; the words, and the patterns.
 MAY = {
     "all": ("Everything you may", ()),
@@ -34,8 +42,13 @@ MAY = {
 def tokens(request: HttpRequest) -> HttpResponse:
     everything = "all" in request.GET
     found, total = work.list_tokens(actor_of(request), limit=SHOWN, offset=0, inactive=everything)
-    rows = [_row(token) for token in found]
-    context = {"section": "tokens", "rows": rows, "left_out": total - len(rows), "everything": everything}
+    context = {
+        "section": "tokens",
+        "title": "API tokens",
+        "table": table("Your API tokens, newest first", HEADINGS, map(_listed, found), tail="tokens/revoke.html"),
+        "left_out": total - len(found),
+        "everything": everything,
+    }
     return render_page(request, "tokens/list.html", context)
 
 
@@ -128,6 +141,19 @@ def _body(texts: Texts) -> Plain:
             "usage_limits": {"rate": texts.get("rate", "")},
         },
     }
+
+
+def _listed(token: TokenData) -> Plain:
+    told = _row(token)
+    limits: Cell = ("text", "; ".join(told["limits"])) if told["limits"] else ("muted", "nothing: all you may")
+    cells: list[Cell] = [
+        ("state", told["state"]),
+        limits,
+        ("past", {"at": told["expires_at"], "otherwise": "never ends"}),
+        ("past", {"at": told["last_used"], "otherwise": "not yet"}),
+    ]
+    path, what = reverse("page-tokens-item", args=[told["id"]]), f"ends in {told['ending']}"
+    return row(told["name"], path, cells, what=what, key=told["id"], live=told["live"])
 
 
 def _row(token: TokenData) -> Plain:

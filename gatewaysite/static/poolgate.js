@@ -99,6 +99,10 @@ async function copy(button) {
   setTimeout(() => { label.textContent = before; }, 1600);
 }
 
+document.addEventListener("change", (event) => {
+  if (event.target.matches("select[data-submits]")) event.target.form.requestSubmit();
+});
+
 // One click, one request: a second click on a slow form would send it twice.
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post") return;

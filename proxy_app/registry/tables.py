@@ -6,6 +6,7 @@ from typing import Any
 from django.http import QueryDict
 
 from auth_app.actor import Actor
+from gatewaysite.listing import address, chip, pages
 from proxy_app.registry.access import may_do_item, why_not
 from proxy_app.registry.columns import STATE
 from proxy_app.registry.kind import Column, Kind
@@ -28,7 +29,7 @@ def table_context(kind: Kind, actor: Actor, query: ListQuery, items: list[Any], 
         "chips": _chips(kind, query, get),
         "columns": [_column(column, query, get) for column in kind.columns],
         "rows": [_row(kind, actor, item) for item in items],
-        "listing": _paging(query, len(items), total, get),
+        "listing": pages(get, page=query.page or 1, size=query.limit, shown=len(items), total=total),
     }
 
 
@@ -75,7 +76,7 @@ def _column(column: Column, query: ListQuery, get: QueryDict) -> Plain:
         "label": column.label,
         "class": _class(column),
         "aria_sort": direction if sorted_by else "",
-        "url": _with(get, sort=next_sort, page=None) if column.sort else "",
+        "url": address(get, sort=next_sort, page=None) if column.sort else "",
     }
 
 
@@ -85,44 +86,16 @@ def _class(column: Column) -> str:
 
 def _chips(kind: Kind, query: ListQuery, get: QueryDict) -> list[Plain]:
     inactive = None if query.include_inactive else "true"
-    chips = [_chip("Switched off too", query.include_inactive, get, include_inactive=inactive)]
+    chips = [chip("Switched off too", query.include_inactive, get, include_inactive=inactive)]
     for word, label in VISIBILITY_CHIPS:
         on = query.visibility == word
-        chips.append(_chip(label, on, get, visibility=None if on else word))
+        chips.append(chip(label, on, get, visibility=None if on else word))
     for one in kind.filters:
         chosen = query.filters.get(one.param)
         for choice in one.choices:
             on = chosen == choice
-            chips.append(_chip(choice.capitalize(), on, get, **{one.param: None if on else choice}))
+            chips.append(chip(choice.capitalize(), on, get, **{one.param: None if on else choice}))
         if chosen and not one.choices:
-            chips.append(_chip(f"{one.label}: one only", True, get, **{one.param: None}))
-    chips += [_chip(f"Tag: {tag}", True, get, tags=None) for tag in query.tags]
+            chips.append(chip(f"{one.label}: one only", True, get, **{one.param: None}))
+    chips += [chip(f"Tag: {tag}", True, get, tags=None) for tag in query.tags]
     return chips
-
-
-def _chip(label: str, on: bool, get: QueryDict, **change: str | None) -> Plain:
-    return {"label": label, "on": on, "url": _with(get, page=None, **change)}
-
-
-def _paging(query: ListQuery, shown: int, total: int, get: QueryDict) -> Plain:
-    page = query.page or 1
-    first = (page - 1) * query.limit + 1
-    return {
-        "total": total,
-        "first": first,
-        "last": first + shown - 1,
-        "pages": total > query.limit,
-        "previous": _with(get, page=str(page - 1)) if page > 1 else "",
-        "next": _with(get, page=str(page + 1)) if first + shown <= total else "",
-    }
-
-
-def _with(get: QueryDict, **changes: str | None) -> str:
-    """This page's query string with some parameters changed, and those set to None left out."""
-    changed = get.copy()
-    for name, value in changes.items():
-        if value is None:
-            changed.pop(name, None)
-        else:
-            changed[name] = value
-    return "?" + changed.urlencode()
