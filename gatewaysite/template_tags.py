@@ -1,12 +1,15 @@
 """What every template may use: times, numbers and icons, as people read them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from gatewaysite.fragments import fragment as made
 
 register = template.Library()
 
@@ -62,3 +65,9 @@ def milliseconds(value: float | None) -> str:
 def icon(name: str) -> SafeString:
     """A decorative icon from our sprite; the words beside it, or the control's label, say what it means."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
+
+
+@register.simple_tag
+def fragment(name: str, **context: Any) -> SafeString:
+    """A part of the page that many pages share: see gatewaysite.fragments."""
+    return made(name, context)

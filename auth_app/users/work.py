@@ -1,21 +1,24 @@
 """Units of work on people."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from functools import cache
+from typing import Any, TypedDict
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import Q, QuerySet, UUIDField, Value
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from auth_app.actor import Actor, RoleGrant
 from auth_app.models import Membership, Role, User
 from auth_app.models import RoleGrant as GrantRow
 from auth_app.permissions import SYSTEM_ROLES
+from gatewaysite.db.units import prepared_cursor
 
 
 class Standing(TypedDict):
@@ -31,16 +34,44 @@ def standing_of(user_id: UUID) -> Standing:
 
     One query, and a second one for the few who were granted something.
     """
-    nothing = Value(None, UUIDField())
-    memberships = live_memberships().filter(user_id=user_id).values_list("team_id", "role", "team__person_id", nothing)
-    granted = _live_grants().filter(user_id=user_id).values_list("team_id", "role__name", nothing, "role_id")
-    rows = list(memberships.union(granted, all=True))
-    known = _known_roles()[0] if any(role_id for *_, role_id in rows) else {}
+    rows = _standing_rows(user_id)
+    return _standing(user_id, rows, _known_roles()[0] if _is_granted(rows) else {})
+
+
+def _standing(user_id: UUID, rows: Sequence["_StandingRow"], known: Mapping[UUID, "_KnownRole"]) -> Standing:
     return {
         "roles": frozenset((team_id, role) for team_id, role, _person, role_id in rows if role_id is None),
         "grants": frozenset(known[role_id].granted(team_id) for team_id, *_, role_id in rows if role_id),
         "personal_team_id": next((team_id for team_id, _role, person, _ in rows if person == user_id), None),
     }
+
+
+type _StandingRow = tuple[UUID, str, UUID | None, UUID | None]  # team, role, the team's person, the granted role
+
+
+def _is_granted(rows: Sequence[_StandingRow]) -> bool:
+    return any(role_id for *_, role_id in rows)
+
+
+def _standing_rows(user_id: UUID) -> list[_StandingRow]:
+    """Asked for with every request of a page, so its statement is made once."""
+    sql, parameters = _standing_statement()
+    with prepared_cursor() as cursor:
+        cursor.execute(sql, tuple(user_id if one == _SOMEBODY else one for one in parameters))
+        rows: list[_StandingRow] = cursor.fetchall()
+        return rows
+
+
+_SOMEBODY = UUID(int=0)
+
+
+@cache
+def _standing_statement() -> tuple[str, Sequence[Any]]:
+    nothing = Value(None, UUIDField())
+    memberships = live_memberships().filter(user_id=_SOMEBODY)
+    granted = _live_grants().filter(user_id=_SOMEBODY).values_list("team_id", "role__name", nothing, "role_id")
+    rows = memberships.values_list("team_id", "role", "team__person_id", nothing).union(granted, all=True)
+    return rows.query.sql_with_params()
 
 
 def live_memberships() -> QuerySet[Membership]:
@@ -63,7 +94,7 @@ def load_grants() -> tuple[Mapping[UUID, frozenset[RoleGrant]], datetime | None]
 
 
 def _live_grants() -> QuerySet[GrantRow]:
-    live = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    live = Q(expires_at=None) | Q(expires_at__gt=Now())
     return GrantRow.objects.filter(live, Q(team=None) | Q(team__is_active=True))
 
 
@@ -121,7 +152,10 @@ def _known_role(rows: Mapping[UUID, _RoleRow], pk: UUID) -> _KnownRole:
 
 
 def load_actor(user_id: UUID, email: str, *, is_admin: bool) -> Actor:
-    """The actor behind a session whose user Django has already loaded."""
+    """The actor behind a session whose user Django has already loaded. Only what was granted takes a second query."""
+    rows = _standing_rows(user_id)
+    if not _is_granted(rows):
+        return Actor(user_id, email, is_admin, **_standing(user_id, rows, {}))
     with transaction.atomic(durable=True):
         return Actor(user_id, email, is_admin, **standing_of(user_id))
 

@@ -34,13 +34,13 @@ def read_page(kind: Kind, actor: Actor, query: ListQuery, page: int) -> tuple[li
 
     Only behind the last page is the number asked for by itself.
     """
-    start = (page - 1) * query.limit
-    wanted = narrowed(kind, actor, query)
-    rows = kind.rows(actor, total=Window(Count("*"))).filter(wanted).order_by(*_order(kind, query.sort))
-    found = list(rows[start : start + query.limit])
+    sql, parameters = _page_statement(kind, actor, query, page)
+    with prepared_cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found = cursor.fetchall()
     if found:
-        return [kind.to_data(row[:-1]) for row in found], found[0].total
-    return [], kind.model._default_manager.filter(wanted).count() if page > 1 else 0
+        return [kind.to_data(row[:-1]) for row in found], found[0][-1]
+    return [], kind.model._default_manager.filter(narrowed(kind, actor, query)).count() if page > 1 else 0
 
 
 def narrowed(kind: Kind, actor: Actor, query: ListQuery) -> Q:
@@ -73,6 +73,13 @@ def _statement(kind: Kind, actor: Actor, query: ListQuery, server_id: UUID | Non
     limit = (query.limit or ALL_LIMIT) + query.with_cursor
     rows: QuerySet[Any, Any] = kind.rows(actor).filter(condition).order_by(*NEWEST_FIRST)[:limit]
     return rows.query.sql_with_params()
+
+
+@lru_cache(maxsize=256)
+def _page_statement(kind: Kind, actor: Actor, query: ListQuery, page: int) -> tuple[str, Sequence[Any]]:
+    start = (page - 1) * query.limit
+    rows: QuerySet[Any, Any] = kind.rows(actor, total=Window(Count("*"))).filter(narrowed(kind, actor, query))
+    return rows.order_by(*_order(kind, query.sort))[start : start + query.limit].query.sql_with_params()
 
 
 def _order(kind: Kind, sort: str | None) -> tuple[str, ...]:

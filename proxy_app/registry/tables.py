@@ -6,6 +6,7 @@ from typing import Any
 from django.http import QueryDict
 
 from auth_app.actor import Actor
+from gatewaysite.fragments import fragment
 from gatewaysite.listing import address, chip, pages
 from proxy_app.registry.access import may_do_item, why_not
 from proxy_app.registry.columns import STATE
@@ -28,7 +29,7 @@ def table_context(kind: Kind, actor: Actor, query: ListQuery, items: list[Any], 
         },
         "chips": _chips(kind, query, get),
         "columns": [_column(column, query, get) for column in kind.columns],
-        "rows": [_row(kind, actor, item) for item in items],
+        "rows": [fragment("registry/row.html", _row(kind, actor, item)) for item in items],
         "listing": pages(get, page=query.page or 1, size=query.limit, shown=len(items), total=total),
     }
 
