@@ -1,6 +1,6 @@
 # Everything a developer does with the project. `make` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint fmt types migrate shell bench docs lock image
+.PHONY: help setup run test check lint fmt types migrate shell bench schema docs lock image
 bin := .venv/bin
 local := $(bin)/python -m gatewaysite.embedded
 # Static tools load the settings but never connect.
@@ -51,6 +51,10 @@ shell: setup ## Open a Django shell on the database `make run` uses
 
 bench: setup ## Measure throughput and latency on this machine
 	@$(bin)/python -m bench $(ARGS)
+
+schema: setup ## Ask a gateway at random for all its OpenAPI document promises (URL, TOKEN; it changes and deletes things)
+	@$(bin)/schemathesis run $(URL)/openapi.json --header "Authorization: Bearer $(TOKEN)" --checks all \
+		--exclude-checks positive_data_acceptance --max-examples 30 --continue-on-failure $(ARGS)
 
 docs: setup ## Check that every link between the papers leads somewhere
 	@$(bin)/python scripts/check_links.py

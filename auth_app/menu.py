@@ -74,6 +74,11 @@ def add(group: str, *entries: Entry) -> None:
     _entries[group] += entries
 
 
+def entries_for(actor: Actor) -> list[dict[str, str]]:
+    """All that is offered to somebody, in one list."""
+    return [entry for group in _menu(actor) for entry in group["entries"]]
+
+
 def offered(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `menu` is a list of groups, each with a title and its entries as plain data."""
     actor: Actor | None = getattr(request, "actor", None)

@@ -9,6 +9,7 @@
     |-- MethodNotAllowed    405  carries the methods that are allowed
     |-- TooSlow             408
     |-- Conflict            409  clashes with what is stored
+    |-- Stale               412  changed since the caller read it; see gatewaysite.etags
     |-- TooLarge            413
     |-- UnsupportedMediaType 415
     |-- RateLimited         429  the caller's own limit: Retry-After, and what the limit is

@@ -15,6 +15,7 @@ REASONS = {
     404: "There is no such item, or none that you can see.",
     405: "Not for this kind.",
     409: "It clashes with what is there.",
+    412: "It has been changed since the version that `If-Match` names.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Fields or parameters are wrong; all of them are named.",
@@ -68,11 +69,12 @@ def operation(
     query: type | None = None,
     keys: Mapping[str, str] | None = None,
     session: bool = False,
+    public: bool = False,
     may_be_empty: bool = False,
 ) -> Json:
     """One method of one path. `keys` are the path's parameters and what each is; `session`: not for tokens.
 
-    `may_be_empty`: the body can be left out.
+    `public`: for whoever asks. `may_be_empty`: the body can be left out.
     """
     found: Json = {
         "summary": summary,
@@ -80,8 +82,8 @@ def operation(
         "parameters": [*(path_parameter(*one) for one in (keys or {}).items()), *(parameters(query) if query else [])],
         "responses": responses(good, *errors),
     }
-    if session:
-        found["security"] = [{"session": []}]
+    if session or public:
+        found["security"] = [{"session": []}] if session else []
     if body:
         found["requestBody"] = {"required": not may_be_empty, "content": content(ref(body.__name__))}
     return found
@@ -92,6 +94,20 @@ def path_parameter(name: str, description: str) -> Json:
 
 
 KEY = path_parameter("key", "An id, with or without dashes, or a slug.")
+
+
+def header_parameter(name: str, description: str) -> Json:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+
+
+IF_NONE_MATCH = header_parameter("If-None-Match", "The `ETag` of an answer you have: 304 if it is still the same.")
+IF_MATCH = header_parameter(
+    "If-Match", 'The `ETag` of the item as you know it, or "7" for version 7: 412 if it is older.'
+)
+IDEMPOTENCY_KEY = header_parameter(
+    "Idempotency-Key", "A name of your own for this request: sent again within a day, it gets the same answer."
+)
+UNCHANGED: Good = {304: ("You have it already.", None)}
 
 
 def responses(good: Good, *errors: int) -> Json:

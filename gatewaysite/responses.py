@@ -10,9 +10,10 @@ from django.template.loader import render_to_string
 
 from gatewaysite.context import Phase
 from gatewaysite.errors import BadInput, GatewayError, MethodNotAllowed
+from gatewaysite.etags import is_known, tag_of
 from gatewaysite.phases import during
 
-PAGE_PREFIXES = ("/admin", "/login", "/logout", "/oauth/authorize", "/oauth/callback", "/auth/sso/callback/")
+PAGE_PREFIXES = ("/admin", "/docs", "/login", "/logout", "/oauth/authorize", "/oauth/callback", "/auth/sso/callback/")
 
 
 def render_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -27,6 +28,17 @@ def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | Non
     with during(Phase.RENDER):
         body = dump_json(data)
     headers = {"Cache-Control": "no-store"} | (headers or {})
+    return HttpResponse(body, status=status, content_type="application/json", headers=headers)
+
+
+def tagged_response(request: HttpRequest, data: Any, *, status: int = 200, version: object = "") -> HttpResponse:
+    """Plain data as JSON with an entity tag; 304 and nothing else for a reader who has the same already."""
+    with during(Phase.RENDER):
+        body = dump_json(data)
+        tag = tag_of(body, version)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if request.method in ("GET", "HEAD") and is_known(request, tag):
+        return HttpResponse(status=304, headers=headers)
     return HttpResponse(body, status=status, content_type="application/json", headers=headers)
 
 

@@ -375,4 +375,9 @@ USE_I18N = False
 LOGGING_CONFIG = "gatewaysite.logging.configure"
 LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 
-PROCRASTINATE_IMPORT_PATHS = ["auth_app.oauth.tasks", "proxy_app.federation.tasks", "proxy_app.observe.attest.tasks"]
+PROCRASTINATE_IMPORT_PATHS = [
+    "auth_app.idempotency.tasks",
+    "auth_app.oauth.tasks",
+    "proxy_app.federation.tasks",
+    "proxy_app.observe.attest.tasks",
+]

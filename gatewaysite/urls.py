@@ -8,19 +8,29 @@ from proxy_app.oauth.urls import api_urlpatterns as oauth_api
 from proxy_app.oauth.urls import page_urlpatterns as oauth_pages
 from proxy_app.observe.attest.urls import urlpatterns as attestations
 from proxy_app.observe.page_urls import urlpatterns as observe_pages
+from proxy_app.reference.urls import urlpatterns as reference
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
+from proxy_app.search.urls import api_urlpatterns as search_api
+from proxy_app.search.urls import page_urlpatterns as search_pages
+from proxy_app.tags.urls import api_urlpatterns as tags_api
+from proxy_app.tags.urls import page_urlpatterns as tags_pages
 
 urlpatterns = [
     *registry_api,
     *access_api,
     *oauth_api,
+    *search_api,
+    *tags_api,
     *registry_pages,
     *access_pages,
     *oauth_pages,
+    *search_pages,
+    *tags_pages,
     *observe_pages,
     *attestations,
-    path("v1/", include(([*registry_api, *access_api, *oauth_api], "v1"))),
+    *reference,
+    path("v1/", include(([*registry_api, *access_api, *oauth_api, *search_api, *tags_api], "v1"))),
 ]
 
 handler400 = "gatewaysite.error_views.bad_request"

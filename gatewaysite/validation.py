@@ -2,11 +2,21 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError as ValidationFailed
 from django.core.validators import validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -104,6 +114,21 @@ def _rate(text: str) -> str:
     return text
 
 
+def not_a_number(moment: Any) -> Any:
+    """Seconds since 1970 are read as a time by pydantic, and meant as one by nobody."""
+    if isinstance(moment, int | float) or (isinstance(moment, str) and re.fullmatch(r"\s*[-+]?[\d._]+\s*", moment)):
+        raise PydanticCustomError("datetime_parsing", "This is no time such as 2026-11-20T12:00:00Z")
+    return moment
+
+
+def in_utc(moment: datetime) -> datetime:
+    """PostgreSQL knows fewer time zones than a text can name."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("datetime_parsing", "This is before or after all time we know") from error
+
+
 def _once(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
@@ -119,4 +144,5 @@ Tag = Annotated[
 ]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
 RateText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_rate)]
+Moment = Annotated[AwareDatetime, BeforeValidator(not_a_number), AfterValidator(in_utc)]
 Tags = Annotated[list[Tag], Field(max_length=50), AfterValidator(_once)]

@@ -39,6 +39,8 @@ class ProxyAppConfig(AppConfig):
             catalogue.add_registered(kind.slug, *kind.verbs)
             can_be_found(kind.slug, kind.model)
             menu.add("Registry", _entry_of(kind))
+        menu.add("Registry", menu.Entry(section="tags", label="Tags", icon="tags", route="page-tags"))
+        menu.add("System", menu.Entry(section="docs", label="API reference", icon="docs", route="page-docs"))
         for name, verbs in OPERATIONS.items():
             catalogue.add(name, *verbs)
         menu.add(

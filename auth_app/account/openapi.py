@@ -28,13 +28,14 @@ DONE: Good = {200: ("It is done.", ref("Done"))}
 EVENTS: Good = {200: ("Newest first.", list_of("EventData"))}
 
 one = partial(operation, tag="account")
+public = partial(one, public=True)
 
 ACCOUNT = Room(
     paths={
         "/auth/login": {
-            "post": one("Log in, by either word for the address", IN, 401, 403, *OPEN, body=NamedCredentials)
+            "post": public("Log in, by either word for the address", IN, 401, 403, *OPEN, body=NamedCredentials)
         },
-        "/auth/email/login": {"post": one("Log in", IN, 401, 403, *OPEN, body=Credentials)},
+        "/auth/email/login": {"post": public("Log in", IN, 401, 403, *OPEN, body=Credentials)},
         "/auth/logout": {
             "post": one("Log out", {200: ("What asked is of no use any more.", ref("LoggedOut"))}, *ASKED, session=True)
         },
@@ -49,7 +50,7 @@ ACCOUNT = Room(
             )
         },
         "/auth/email/register": {
-            "post": one(
+            "post": public(
                 "Make an account, where that is allowed",
                 {202: ("The same for every address; a letter tells more.", ref("Done"))},
                 403,
@@ -61,13 +62,13 @@ ACCOUNT = Room(
             "post": one("Change your password", DONE, 401, 403, *OPEN, body=PasswordChange, session=True)
         },
         "/auth/email/forgot-password": {
-            "post": one("Ask for a link to set a password", DONE, *OPEN, body=PasswordForgotten)
+            "post": public("Ask for a link to set a password", DONE, *OPEN, body=PasswordForgotten)
         },
         "/auth/email/reset-password/{key}": {
-            "get": one(
+            "get": public(
                 "Ask whether a link still works", {200: ("Whether it does.", ref("LinkState"))}, 429, 503, keys=KEYS
             ),
-            "post": one("Set a password by a link", DONE, 404, *OPEN, body=PasswordReset, keys=KEYS),
+            "post": public("Set a password by a link", DONE, 404, *OPEN, body=PasswordReset, keys=KEYS),
         },
         "/auth/email/me": {"get": one("Read who you are", {200: ("You.", ref("UserData"))}, *ASKED)},
         "/auth/email/events": {

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from auth_app.decisions.bodies import Word
-from gatewaysite.validation import Plain
+from gatewaysite.validation import Plain, in_utc, not_a_number
 
 
 class AuditData(TypedDict):
@@ -36,7 +36,7 @@ def _with_zone(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-Moment = Annotated[datetime, AfterValidator(_with_zone)]
+Moment = Annotated[datetime, BeforeValidator(not_a_number), AfterValidator(_with_zone), AfterValidator(in_utc)]
 
 
 class AuditFilters(Plain):

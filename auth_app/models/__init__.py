@@ -4,6 +4,7 @@ from auth_app.models import addresses  # noqa: F401 (a lookup that registers its
 from auth_app.models.audit import AuditEntry
 from auth_app.models.decisions import Denial
 from auth_app.models.events import AuthEvent
+from auth_app.models.idempotency import KeptAnswer
 from auth_app.models.joining import Invitation, JoinRequest
 from auth_app.models.oauth import ClientRecord, Consent, IssuerSubject, SpentSecret, TrustedIssuer
 from auth_app.models.people import PasswordHistory, User, UserManager
@@ -24,6 +25,7 @@ __all__ = [
     "Invitation",
     "IssuerSubject",
     "JoinRequest",
+    "KeptAnswer",
     "Membership",
     "PasswordHistory",
     "Role",

@@ -1,6 +1,6 @@
 """What clients send to be registered, and what is answered (RFC 7591); what a document of theirs may say."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -91,7 +91,7 @@ class OAuthError(TypedDict):
     """The error shape of RFC 6749 and 7591."""
 
     error: str
-    error_description: str
+    error_description: NotRequired[str]
 
 
 class TokenAnswer(TypedDict, total=False):

@@ -4,7 +4,19 @@ from functools import partial
 
 from auth_app.oauth.bodies import ClientMetadata, OAuthError, RegisteredClient, TokenAnswer
 from auth_app.oauth.issuers.bodies import IssuerCreate, IssuerData, IssuerList, IssuerUpdate
-from gatewaysite.openapi import ALWAYS, WRONG, Good, Json, Room, content, operation, path_parameter, ref, response
+from gatewaysite.openapi import (
+    ALWAYS,
+    WRONG,
+    Good,
+    Json,
+    Room,
+    content,
+    operation,
+    path_parameter,
+    ref,
+    response,
+    responses,
+)
 
 KEYS = {"key": "The issuer's id, with or without dashes."}
 LISTED: Good = {200: ("By name.", ref("IssuerList"))}
@@ -34,10 +46,13 @@ FORM = {"required": True, "content": {"application/x-www-form-urlencoded": {"sch
 DOCUMENT = {"type": "object"}
 
 
-def _public(summary: str, good: Json, *, wrong: tuple[int, ...] = (), body: Json | None = None) -> Json:
-    """For whoever asks; errors are in the shape of RFC 6749."""
+def _public(
+    summary: str, good: Json, *, wrong: tuple[int, ...] = (), body: Json | None = None, refused: tuple[int, ...] = ()
+) -> Json:
+    """For whoever asks; errors are in the shape of RFC 6749, but for `refused`, which come before it is read."""
     refusals = {str(status): response("Refused.", ref("OAuthError")) for status in wrong}
-    found: Json = {"summary": summary, "tags": ["oauth"], "security": [], "responses": {**good, **refusals}}
+    answers = {**good, **refusals, **responses({}, *refused)}
+    found: Json = {"summary": summary, "tags": ["oauth"], "security": [], "responses": answers}
     return found | ({"requestBody": body} if body else {})
 
 
@@ -50,6 +65,7 @@ PATHS: Json = {
             {"201": response("The secret, if there is one, is shown here only.", ref("RegisteredClient"))},
             wrong=(400,),
             body=METADATA,
+            refused=(413, 429, 503),
         )
     },
     "/oauth/token": {

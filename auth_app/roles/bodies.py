@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from auth_app.models import Role, RoleGrant
 from auth_app.patterns import Permission
 from auth_app.permissions import SYSTEM_ROLES, expand
-from gatewaysite.validation import Line, Plain, plain_text
+from gatewaysite.validation import Line, Moment, Plain, plain_text
 
 Name = Annotated[Line, StringConstraints(max_length=100)]
 About = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(plain_text)]
@@ -78,7 +78,7 @@ class RoleAssign(Plain):
     role_id: UUID
     scope: Scope
     scope_id: UUID | None = Field(None, description="The team's id, with the scope team.")
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 def role_data(row: Role, effective: frozenset[str]) -> RoleData:

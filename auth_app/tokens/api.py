@@ -77,7 +77,8 @@ def team_tokens(request: HttpRequest, key: str) -> HttpResponse:
         return json_response({"tokens": found, "total": total, "limit": asked.limit, "offset": asked.offset})
 
     def create(actor: Actor) -> HttpResponse:
-        body = validated(TokenCreate, {**json_body(request), "team_id": key})
+        sent = json_body(request)
+        body = validated(TokenCreate, {**sent, "team_id": key} if isinstance(sent, dict) else sent)
         return json_response(work.create_token(actor, body, stamp_of(request, actor)), status=201)
 
     return answer(request, {"GET": list_them, "POST": create})

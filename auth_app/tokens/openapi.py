@@ -20,7 +20,7 @@ one = partial(operation, tag="tokens", session=True)
 
 
 def _revocation(summary: str) -> Json:
-    return one(summary, GONE, *ALWAYS, 404, 409, 415, 422, body=TokenRevocation, keys=KEYS, may_be_empty=True)
+    return one(summary, GONE, *ALWAYS, *WRONG, 404, body=TokenRevocation, keys=KEYS, may_be_empty=True)
 
 
 TOKENS = Room(

@@ -18,6 +18,11 @@ document.addEventListener("keydown", (event) => {
     event.target.closest("form[data-ctrl-enter]")?.requestSubmit();
     return;
   }
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k" && palette) {
+    event.preventDefault();
+    if (!palette.open) openPalette();
+    return;
+  }
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.key === "Escape") return leave(event);
   if (!shortcuts.checked || event.target.closest("input, textarea, select, [contenteditable], dialog[open]")) return;
@@ -29,6 +34,49 @@ document.addEventListener("keydown", (event) => {
   }
   const act = KEYS[event.key];
   if (act) act(event);
+});
+
+// The palette: what is typed is asked of the search's own page, whose answer is links. Arrows go through them, and the
+// browser gives the focus back where it was when the dialog closes.
+const palette = document.getElementById("palette");
+const asked = palette?.querySelector("input");
+const found = palette?.querySelector(".found");
+let asking = null;
+let askSoon = 0;
+
+function openPalette() {
+  palette.showModal();
+  asked.select();
+}
+
+async function ask() {
+  asking?.abort();
+  asking = new AbortController();
+  const where = `${asked.form.action}?q=${encodeURIComponent(asked.value)}`;
+  try {
+    const answer = await fetch(where, {headers: {"HX-Request": "true"}, signal: asking.signal});
+    if (!answer.ok || answer.redirected) location.href = where;
+    else found.innerHTML = await answer.text();
+  } catch (error) {
+    if (error.name !== "AbortError") found.textContent = "No answer. Try again in a moment.";
+  }
+}
+
+palette?.addEventListener("input", () => {
+  clearTimeout(askSoon);
+  askSoon = setTimeout(ask, 120);
+});
+palette?.addEventListener("keydown", (event) => {
+  const stops = [asked, ...found.querySelectorAll("a")];
+  const at = stops.indexOf(document.activeElement);
+  const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+  if (step) {
+    event.preventDefault();
+    stops[(at + step + stops.length) % stops.length].focus();
+  } else if (event.key === "Enter" && at === 0 && stops.length > 1) {
+    event.preventDefault();
+    stops[1].click();
+  }
 });
 
 const KEYS = {
@@ -77,7 +125,12 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (opener) {
     const dialog = document.getElementById(opener.dataset.opens);
-    if (dialog) { event.preventDefault(); dialog.showModal(); }
+    if (dialog) {
+      event.preventDefault();
+      document.getElementById("rail")?.hidePopover?.();
+      if (dialog === palette) openPalette();
+      else dialog.showModal();
+    }
   }
   const closer = event.target.closest("[data-closes]");
   if (closer) { event.preventDefault(); closer.closest("dialog").close(); }
@@ -182,6 +235,12 @@ if (live) {
     if (!paused && silent > 3) tell("bad", "No answer", ` for ${silent} s`);
   }, 1000);
 }
+
+// A list's boxes: the one in the head ticks and unticks those below it.
+document.addEventListener("change", (event) => {
+  if (!event.target.matches(".chosen thead input")) return;
+  for (const box of event.target.closest("table").querySelectorAll("tbody input[name=ids]")) box.checked = event.target.checked;
+});
 
 // The tool picker: narrow the list by typing, say how many are chosen.
 for (const picker of document.querySelectorAll("[data-picker]")) {

@@ -1,12 +1,13 @@
 """Is the process alive, can it serve, and how does it look inside. None of these touches the database pool."""
 
 import asyncio
+from functools import wraps
 from typing import Any
 
 from auth_app.policy import require
-from gatewaysite.errors import GatewayError
+from gatewaysite.errors import GatewayError, MethodNotAllowed
 from gatewaysite.responses import dump_json
-from gatewaysite.types import Receive, Scope, Send
+from gatewaysite.types import AsgiApp, Receive, Scope, Send
 from proxy_app.dataplane.caller import caller, note_denial
 from proxy_app.dataplane.http import header_dict, respond, respond_error
 from proxy_app.observe.metrics import render
@@ -22,11 +23,26 @@ class Draining:
     on = False
 
 
+def to_read(endpoint: AsgiApp) -> AsgiApp:
+    """An endpoint that tells something, and does nothing."""
+
+    @wraps(endpoint)
+    async def reading(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in ("GET", "HEAD"):
+            await endpoint(scope, receive, send)
+        else:
+            await respond_error(send, MethodNotAllowed(allowed=("GET", "HEAD")))
+
+    return reading
+
+
+@to_read
 async def livez(scope: Scope, receive: Receive, send: Send) -> None:
     """The event loop runs. Nothing else is asked, so trouble elsewhere never gets this process killed."""
     await respond(send, 200, b'{"status":"alive"}')
 
 
+@to_read
 async def readyz(scope: Scope, receive: Receive, send: Send) -> None:
     """Can this process serve: a snapshot is loaded and it is not draining. A database lost later is told, not fatal."""
     reasons = [reason for reason, holds in (("draining", Draining.on), ("no_snapshot", not keeper.loaded)) if holds]
@@ -40,6 +56,7 @@ async def readyz(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 503 if reasons else 200, dump_json(body), headers)
 
 
+@to_read
 async def health(scope: Scope, receive: Receive, send: Send) -> None:
     """The pools and the snapshot of the process that happened to answer."""
     state = process_state()
@@ -48,6 +65,7 @@ async def health(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 200, dump_json({"status": "healthy" if healthy else "degraded", **state}))
 
 
+@to_read
 async def metrics(scope: Scope, receive: Receive, send: Send) -> None:
     """Prometheus text, for a token of an administrator."""
     try:

@@ -5,8 +5,11 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils import timezone
+
+from proxy_app.models.words import OF_AN_ITEM
 
 
 class Visibility(models.TextChoices):
@@ -44,7 +47,11 @@ class Registered(models.Model):
 
     class Meta:
         abstract = True
-        indexes = [models.Index(fields=["-created_at", "-id"], name="%(class)s_newest")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="%(class)s_newest"),
+            GinIndex(fields=["tags"], name="%(class)s_tags"),
+            GinIndex(OF_AN_ITEM, name="%(class)s_words"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["slug"], condition=models.Q(visibility="public"), name="%(class)s_name_public"

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from gatewaysite.controls import Field, Item, Texts, choices, control, every_control, with_messages
-from gatewaysite.errors import BadInput, Conflict, GatewayError
+from gatewaysite.controls import FALSE, Field, Item, Texts, choices, control, every_control, with_messages
+from gatewaysite.errors import BadInput, Conflict, FieldError, GatewayError
 from proxy_app.registry.access import Scope
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kind_pages import page_of
@@ -23,7 +23,11 @@ NESTED = {"pool_options": "", "oauth_config": "oauth_"}
 
 def fields_for(kind: Kind, filling: Filling, scope: Scope) -> list[Field]:
     """The form's controls, filled in."""
-    return [*page_of(kind).fields(filling), *_scope_fields(filling.texts, scope)]
+    return [
+        *page_of(kind).fields(filling),
+        control("tags", "Tags", filling.texts, help="Separated by commas."),
+        *scope_controls(filling.texts, scope),
+    ]
 
 
 def blank_texts(kind: Kind, scope: Scope) -> Texts:
@@ -42,6 +46,22 @@ def texts_of(kind: Kind, item: Item) -> Texts:
         "team_id": item["teamId"] or "",
         **page.texts(item),
     }
+
+
+class SavedMeanwhile(BadInput):
+    """Somebody saved the item while its form was open."""
+
+    status, code = 409, "saved_meanwhile"
+
+
+def saved_meanwhile(kind: Kind, texts: Texts, item: Item) -> SavedMeanwhile:
+    """What stands in the way of these texts: at each control that differs, what the item says now."""
+    theirs = texts_of(kind, item)
+    differing = (name for name, text in theirs.items() if _typed(name, texts.get(name, FALSE)) != _typed(name, text))
+    said = [FieldError(("body", name), f"It says “{theirs[name] or 'nothing'}” now.") for name in differing]
+    who = item["modifiedBy"] or "Somebody"
+    message = f"{who} changed it while you did. Saving again puts what stands here in its place."
+    return SavedMeanwhile(fields=[FieldError(("body",), message), *said])
 
 
 def posted_texts(post: QueryDict) -> Texts:
@@ -109,7 +129,7 @@ def _sentence(type_: str, message: str) -> str:
     return message if message.endswith((".", "!", "?")) else f"{message}."
 
 
-def _scope_fields(texts: Texts, scope: Scope) -> list[Field]:
+def scope_controls(texts: Texts, scope: Scope) -> list[Field]:
     """Who may see the item. What this person may not choose is shown, switched off, with the reason."""
     visibilities = choices(VISIBILITIES)
     if not scope.may_publish and texts.get("visibility") != "public":
@@ -118,7 +138,6 @@ def _scope_fields(texts: Texts, scope: Scope) -> list[Field]:
         visibilities[1] |= {"label": "A team (you are a member of none)", "disabled": True}
     teams = choices(scope.teams)
     return [
-        control("tags", "Tags", texts, help="Separated by commas."),
         control("visibility", "Visible to", texts, "select", required=True, chooses=True, choices=visibilities),
         control("team_id", "Team", texts, "select", unset="Choose a team", choices=teams, when="when team inset"),
     ]

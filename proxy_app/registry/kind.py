@@ -94,6 +94,7 @@ class Kind:
 
     columns: tuple[Column, ...]
     search: tuple[str, ...] = ("name", "description")
+    found: tuple[str, ...] = ("description",)  # columns that the search in everything tells beside id and name
     filters: tuple[Filter, ...] = ()
 
     prepare: Callable[[Values], Values] | None = None  # before the unit: checks that ask others, sealing of secrets

@@ -15,10 +15,15 @@ from gatewaysite import __version__
 from gatewaysite.openapi import (
     ERROR,
     FIELD_ERROR,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
     KEY,
     REF,
+    UNCHANGED,
     Json,
     an_object,
+    content,
     parameters,
     path_parameter,
     ref,
@@ -30,15 +35,28 @@ from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.upstream_shapes import Recreated, Upstreams
 from proxy_app.registry.api import StateParameters, create_body
+from proxy_app.registry.bulk import BulkData, BulkRequest
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
-from proxy_app.registry.query import api_parameters
+from proxy_app.registry.query import api_parameters, ids_parameters
+from proxy_app.search.openapi import SEARCH
+from proxy_app.tags.openapi import TAGS
 
-ROOMS = (*ACCESS, OAUTH)
-READ = (401, 404, 409, 503)
+ROOMS = (*ACCESS, OAUTH, SEARCH, TAGS)
+READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
+NO_TEXT: Json = {"type": ["string", "null"]}
+PAGINATION = an_object(
+    {
+        **{name: {"type": "integer"} for name in ("page", "perPage", "totalItems", "totalPages")},
+        **{name: {"type": "boolean"} for name in ("hasNext", "hasPrev")},
+        **{name: {"type": "null"} for name in ("nextCursor", "prevCursor")},
+    }
+)
+LINKS = an_object(dict.fromkeys(("self", "first", "last", "next", "prev"), NO_TEXT))
 ANY: Json = {"content": {"application/json": {"schema": {}}}}
 RPC: Json = {
+    "tags": ["mcp"],
     "security": [{"token": []}],
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
     "responses": {
@@ -53,6 +71,7 @@ RPC: Json = {
 REST_OF_PATH = path_parameter("path", "What follows the route's prefix, slashes included; passed on as it is.")
 PROXIED: Json = {
     "summary": "Pass a request on through a proxy route, where the route takes this method",
+    "tags": ["proxy"],
     "security": [{"token": []}],
     "parameters": [KEY, REST_OF_PATH],
     "responses": {
@@ -70,6 +89,7 @@ def _for_administrators(summary: str, model: type) -> Json:
     good, refused = ({"$ref": REF.format(model=name)} for name in (model.__name__, "Error"))
     return {
         "summary": f"{summary}; for administrators",
+        "tags": ["operations"],
         "security": [{"token": []}],
         "responses": {
             "200": {"description": "As of now, from memory.", "content": {"application/json": {"schema": good}}},
@@ -78,7 +98,11 @@ def _for_administrators(summary: str, model: type) -> Json:
     }
 
 
-STATE_OF_PROCESS: Json = {"security": [], "responses": {"200": {"description": "As it stands.", **ANY}}}
+STATE_OF_PROCESS: Json = {
+    "tags": ["operations"],
+    "security": [],
+    "responses": {"200": {"description": "As it stands.", **ANY}},
+}
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
     **attestations.PATHS,
@@ -92,6 +116,7 @@ OTHERS: Mapping[str, Json] = {
     "/readyz": {
         "get": {
             "summary": "Whether the process can serve",
+            "tags": ["operations"],
             "security": [],
             "responses": {
                 "200": {"description": "It can.", **ANY},
@@ -112,6 +137,7 @@ OTHERS: Mapping[str, Json] = {
     "/metrics": {
         "get": {
             "summary": "Figures for Prometheus, for administrators",
+            "tags": ["operations"],
             "responses": {
                 "200": {"description": "Prometheus text.", "content": {"text/plain": {"schema": {"type": "string"}}}},
                 "default": {
@@ -155,13 +181,15 @@ def _registry_paths() -> Json:
     for kind in (TOOLS, RESOURCES, PROMPTS):
         summary = f"List the {kind.slug} of a server"
         listing = _list_operation(kind, summary) | {"parameters": [KEY, *parameters(api_parameters(kind))]}
+        listing["parameters"].append(IF_NONE_MATCH)
         paths[f"/servers/{{key}}/{kind.slug}"] = {"get": listing | {"responses": _list_responses(kind, 404, 409)}}
-    paths["/resources/{key}/info"] = {"get": _item_operation(RESOURCES, "Read a resource's metadata", READ)}
+    paths["/resources/{key}/info"] = {"get": _read_operation(RESOURCES, "Read a resource's metadata")}
     for slug in (GATEWAYS.slug, *GATEWAYS.also_at):
-        refresh = _item_operation(GATEWAYS, "Ask a gateway's upstream again what it offers", (*READ, 403), status=202)
+        refresh = _item_operation(GATEWAYS, "Ask a gateway's upstream again what it offers", READ, status=202)
         paths[f"/{slug}/{{key}}/tools/refresh"] = {"post": refresh}
     document_itself = {
         "summary": "This document",
+        "tags": ["reference"],
         "responses": responses({200: ("OpenAPI 3.1.", {"type": "object"})}, 401),
     }
     paths["/openapi.json"] = {"get": document_itself}
@@ -193,35 +221,71 @@ def _kind_paths(kind: Kind, path: str) -> Json:
     if kind.create:
         body = create_body(kind).__name__
         collection["post"] = _item_operation(kind, f"Add a {kind.singular}", WRITE, status=201, body=body) | {
-            "parameters": []
+            "parameters": [IDEMPOTENCY_KEY]
         }
+    change = _item_operation(kind, f"Change a {kind.singular}", (*WRITE, 412), body=kind.update.__name__)
+    change["parameters"] = [KEY, IF_MATCH]
     item = {
-        "get": _item_operation(kind, f"Read a {kind.singular}", READ),
-        "put": _item_operation(kind, f"Change a {kind.singular}", WRITE, body=kind.update.__name__),
+        "get": _read_operation(kind, f"Read a {kind.singular}"),
+        "put": change,
+        "patch": change | {"summary": f"Change a {kind.singular}, as PUT does"},
         "delete": {
             "summary": f"Delete a {kind.singular}",
             "tags": [kind.slug],
-            "parameters": [KEY],
-            "responses": responses({200: ("It is gone.", _success())}, *READ, 403),
+            "parameters": [KEY, IF_MATCH],
+            "responses": responses({200: ("It is gone.", _success())}, *READ, 412, 422),
         },
     }
     switch = {
         "summary": f"Switch a {kind.singular} on or off",
         "tags": [kind.slug],
-        "parameters": [KEY, *parameters(StateParameters)],
+        "parameters": [KEY, IF_MATCH, *parameters(StateParameters)],
         "responses": responses(
             {200: (f"The {kind.singular} as it is now.", _success(**{kind.singular: ref(kind.data.__name__)}))},
-            *READ, 403, 422,
+            *READ, 412, 422,
         ),
     }  # fmt: skip
-    return {path: collection, one: item, f"{one}/state": {"post": switch}}
+    return {
+        path: collection,
+        f"{path}/ids": {"get": _ids_operation(kind)},
+        f"{path}/bulk": {"post": _bulk_operation(kind)},
+        one: item,
+        f"{one}/state": {"post": switch},
+    }
+
+
+def _ids_operation(kind: Kind) -> Json:
+    members = {f"{kind.singular}_ids": {"type": "array", "items": {"type": "string"}}, "count": {"type": "integer"}}
+    return {
+        "summary": f"List the ids of {kind.slug}",
+        "tags": [kind.slug],
+        "parameters": parameters(ids_parameters(kind)),
+        "responses": responses(
+            {200: ("Newest first; `complete` is false where there are more.", an_object(
+                {**members, "complete": {"type": "boolean"}}))},
+            401, 403, 422, 503,
+        ),
+    }  # fmt: skip
+
+
+def _bulk_operation(kind: Kind) -> Json:
+    return {
+        "summary": f"Do one thing with many {kind.slug}",
+        "tags": [kind.slug],
+        "parameters": [],
+        "requestBody": {"required": True, "content": content(ref(BulkRequest.__name__))},
+        "responses": responses(
+            {200: ("How it went with each; some may have been refused.", ref(BulkData.__name__))},
+            *(status for status in WRITE if status not in (404, 409)),
+        ),
+    }
 
 
 def _list_operation(kind: Kind, summary: str) -> Json:
     return {
         "summary": summary,
         "tags": [kind.slug],
-        "parameters": parameters(api_parameters(kind)),
+        "parameters": [*parameters(api_parameters(kind)), IF_NONE_MATCH],
         "responses": _list_responses(kind),
     }
 
@@ -229,7 +293,20 @@ def _list_operation(kind: Kind, summary: str) -> Json:
 def _list_responses(kind: Kind, *errors: int) -> Json:
     items: Json = {"type": "array", "items": ref(kind.data.__name__)}
     page = an_object({kind.slug: items, "nextCursor": {"type": ["string", "null"]}})
-    return responses({200: ("The items.", {"oneOf": [items, page]})}, 400, 401, 422, 503, *errors)
+    numbered = an_object({"data": items, "pagination": PAGINATION, "links": LINKS})
+    shapes = {"oneOf": [items, page, numbered]}
+    words = "The items: with `include_pagination` the second shape, with `page` or `per_page` the third."
+    return responses({200: (words, shapes), **UNCHANGED}, 400, 401, 403, 422, 503, *errors)
+
+
+def _read_operation(kind: Kind, summary: str) -> Json:
+    found = {200: (f"The {kind.singular}.", ref(kind.data.__name__)), **UNCHANGED}
+    return {
+        "summary": summary,
+        "tags": [kind.slug],
+        "parameters": [KEY, IF_NONE_MATCH],
+        "responses": responses(found, *READ),
+    }
 
 
 def _item_operation(
@@ -252,8 +329,8 @@ def _success(**more: Json) -> Json:
 
 def _schemas() -> Json:
     """Every model by its own name: what is answered as it is written, what is sent as it is checked."""
-    answers = [*(Xray, Upstreams, Recreated), *(model for room in ROOMS for model in room.answers)]
-    bodies = [model for room in ROOMS for model in room.bodies]
+    answers = [*(Xray, Upstreams, Recreated, BulkData), *(model for room in ROOMS for model in room.answers)]
+    bodies = [BulkRequest, *(model for room in ROOMS for model in room.bodies)]
     inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [
         *((model.__name__, "serialization", TypeAdapter(model)) for model in answers),
         *((model.__name__, "validation", TypeAdapter(model)) for model in bodies),

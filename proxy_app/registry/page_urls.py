@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from proxy_app.registry import overview, pages
+from proxy_app.registry import bulk_pages, overview, pages
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS
 
@@ -14,6 +14,7 @@ def page_patterns_of(kind: Kind) -> list[URLPattern]:
     return [
         *new,
         path(folder, pages.table, given, name=name),
+        path(f"{folder}/bulk", bulk_pages.bulk, given, name=f"{name}-bulk"),
         path(f"{folder}/<str:key>", pages.detail, given, name=f"{name}-item"),
         path(f"{folder}/<str:key>/edit", pages.edit, given, name=f"{name}-edit"),
         path(f"{folder}/<str:key>/state", pages.state, given, name=f"{name}-state"),

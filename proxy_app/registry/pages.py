@@ -16,8 +16,9 @@ from auth_app.login.adapter import safe_target
 from auth_app.policy import may
 from auth_app.stamps import Stamp, stamp_of
 from auth_app.teams.work import teams_to_choose
-from gatewaysite.controls import Texts
+from gatewaysite.controls import Texts, choices
 from gatewaysite.errors import BadInput, Conflict, GatewayError, NotFound
+from gatewaysite.etags import Stale, Versions
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated, values_of
 from proxy_app.dataplane.call import call_tool_for_page
@@ -40,6 +41,18 @@ from proxy_app.registry.tool_call import shown
 
 Plain = dict[str, Any]
 
+# What can be done with many items of a list: see bulk_pages.
+BULK_ACTIONS = choices(
+    (
+        ("enable", "Switch on"),
+        ("disable", "Switch off"),
+        ("tag", "Add tags"),
+        ("untag", "Take tags away"),
+        ("move", "Change who sees them"),
+        ("delete", "Delete"),
+    )
+)
+
 
 @require_safe
 def table(request: HttpRequest, kind: Kind) -> HttpResponse:
@@ -50,6 +63,7 @@ def table(request: HttpRequest, kind: Kind) -> HttpResponse:
     if not listing.items and total:
         return redirect_after(kind_url(kind))
     context = kind_context(kind) | table_context(kind, actor, query, listing.items, total, request.GET)
+    context["actions"] = BULK_ACTIONS
     context["hidden"] = 0 if total or is_narrowed(query) else work.counts(actor)[kind.slug]["total"]
     return _page_or_part(request, "registry/list.html", "table", context)
 
@@ -71,7 +85,7 @@ def new(request: HttpRequest, kind: Kind) -> HttpResponse:
     return _form(
         request,
         kind,
-        lambda values: work.create_item(kind, actor, values, _stamp(request, actor)),
+        lambda values, _versions: work.create_item(kind, actor, values, _stamp(request, actor)),
         done=f"{kind.title} added.",
         model=kind.create,
     )
@@ -86,7 +100,9 @@ def edit(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     return _form(
         request,
         kind,
-        lambda values: work.update_item(kind, actor, item["id"], values, _stamp(request, actor)),
+        lambda values, versions: work.update_item(
+            kind, actor, item["id"], values, _stamp(request, actor), versions=versions
+        ),
         done="Saved.",
         model=kind.update,
         item=item,
@@ -226,7 +242,7 @@ def _upstream_url(kind: Kind, actor: Actor, item: Plain) -> str:
 def _form(
     request: HttpRequest,
     kind: Kind,
-    write: Callable[[Plain], Plain],
+    write: Callable[[Plain, Versions], Plain],
     *,
     done: str,
     model: type[Any],
@@ -239,8 +255,12 @@ def _form(
     texts = forms.posted_texts(request.POST)
     if "narrow" in request.POST:
         return _show_form(request, kind, texts, item)
+    versions = {texts["version"]} if texts.get("version") else None
     try:
-        written = write(values_of(validated(model, forms.body_of(kind, request.POST))))
+        written = write(values_of(validated(model, forms.body_of(kind, request.POST))), versions)
+    except Stale:
+        fresh = work.read_item(kind, actor_of(request), item["id"] if item else "")
+        return _show_form(request, kind, texts, fresh, forms.saved_meanwhile(kind, texts, fresh))
     except (BadInput, Conflict) as error:
         return _show_form(request, kind, texts, item, error)
     messages.success(request, done, "ok")
@@ -261,6 +281,7 @@ def _show_form(
     context = kind_context(kind) | {
         "title": f"Edit {item['name']}" if item else f"Add {kind.singular}",
         "trail": {"name": item["name"], "url": item_url(kind, item["id"])} if item else None,
+        "version": _version_shown(request, item, error),
         "fields": fields,
         "errors": summary,
         "submit": "Save" if item else f"Add {kind.singular}",
@@ -268,6 +289,14 @@ def _show_form(
         "wide": page_of(kind).wide,
     }
     return render_page(request, "registry/form.html", context, status=error.status if error else 200)
+
+
+def _version_shown(request: HttpRequest, item: Plain | None, error: GatewayError | None) -> str:
+    """Of which version the form is: as it was when the form was first shown, until its reader was told of a newer."""
+    if item is None:
+        return ""
+    told = request.method != "POST" or isinstance(error, forms.SavedMeanwhile)
+    return str(item["version"]) if told else request.POST.get("version", "")
 
 
 def _page_or_part(request: HttpRequest, template: str, part: str, context: Plain) -> HttpResponse:

@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from auth_app.actor import Actor
 from gatewaysite.fragments import fragment
-from gatewaysite.listing import address, chip, pages
+from gatewaysite.listing import address, chip, filters, pages
 from proxy_app.registry.access import may_do_item, why_not
 from proxy_app.registry.columns import STATE
 from proxy_app.registry.kind import Column, Kind
@@ -22,21 +22,21 @@ VISIBILITY_CHIPS = (("public", "Public"), ("team", "Team"), ("private", "Private
 
 def table_context(kind: Kind, actor: Actor, query: ListQuery, items: list[Any], total: int, get: QueryDict) -> Plain:
     return {
-        "filters": {
-            "search": query.search,
-            "active": is_narrowed(query),
-            "kept": [(name, value) for name, value in get.items() if name not in {"search", "page"} and value],
-        },
-        "chips": _chips(kind, query, get),
+        "title": kind.slug.capitalize(),
+        "filters": filters(
+            f"Search {kind.slug}", get, search=query.search, active=is_narrowed(query), chips=_chips(kind, query, get)
+        )
+        | {"live": True},
         "columns": [_column(column, query, get) for column in kind.columns],
         "rows": [fragment("registry/row.html", _row(kind, actor, item)) for item in items],
-        "listing": pages(get, page=query.page or 1, size=query.limit, shown=len(items), total=total),
+        "pages": pages(get, page=query.page or 1, size=query.limit, shown=len(items), total=total)
+        | {"noun": kind.singular if total == 1 else kind.slug},
     }
 
 
 def is_narrowed(query: ListQuery) -> bool:
     given = (query.search, query.tags, query.include_inactive, query.visibility, query.team_id, query.filters)
-    return any(given)
+    return any((*given, query.owner, query.created_since, query.updated_since))
 
 
 def _row(kind: Kind, actor: Actor, item: Mapping[str, Any]) -> Plain:
@@ -45,12 +45,12 @@ def _row(kind: Kind, actor: Actor, item: Mapping[str, Any]) -> Plain:
         "name": item["name"],
         # Relative to the table's own address: five times shorter, fifty times over.
         "path": f"{kind.slug}/{item['id']}",
+        "id": item["id"],
         "description": _first_words(item["description"] or ""),
         "cells": [_cell(kind, column, item) for column in kind.columns[1:]],
         "link": page_of(kind).row_link(item),
         "change": change,
         "why_not": "" if change else why_not(item),
-        "enabled": item["enabled"],
     }
 
 
@@ -98,5 +98,7 @@ def _chips(kind: Kind, query: ListQuery, get: QueryDict) -> list[Plain]:
             chips.append(chip(choice.capitalize(), on, get, **{one.param: None if on else choice}))
         if chosen and not one.choices:
             chips.append(chip(f"{one.label}: one only", True, get, **{one.param: None}))
+    if query.owner:
+        chips.append(chip(f"Owner: {query.owner}", True, get, owner=None))
     chips += [chip(f"Tag: {tag}", True, get, tags=None) for tag in query.tags]
     return chips

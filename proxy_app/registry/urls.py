@@ -16,6 +16,8 @@ def patterns_of(kind: Kind) -> list[URLPattern]:
         for pattern in (
             path(slug, api.collection, given, name=f"api-{slug}"),
             path(f"{slug}/", api.collection, given, name=f"api-{slug}"),
+            path(f"{slug}/ids", api.ids, given, name=f"api-{slug}-ids"),
+            path(f"{slug}/bulk", api.bulk, given, name=f"api-{slug}-bulk"),
             path(f"{slug}/<key>", api.item, given, name=f"api-{slug}-item"),
             path(f"{slug}/<key>/state", api.state, given, name=f"api-{slug}-state"),
         )

@@ -1,7 +1,7 @@
 """Units of work on registered items, for every kind. All of them return plain data."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +12,15 @@ from django.db.models import FETCH_RAISE, Count, Q, Value
 from django.utils import timezone
 
 from auth_app.actor import Actor
+from auth_app.idempotency.keys import RequestKey
+from auth_app.idempotency.rows import keep_answer, kept_answer
 from auth_app.models import Team
 from auth_app.policy import require_create, require_to, visible_to
 from auth_app.stamps import Stamp
 from gatewaysite.cursors import sign_cursor
+from gatewaysite.db.rows import as_id
 from gatewaysite.errors import Conflict
+from gatewaysite.etags import Versions, require_version
 from gatewaysite.secrets import sealed_anew
 from gatewaysite.validation import bad_field
 from proxy_app.federation.work import defer_sync
@@ -24,7 +28,7 @@ from proxy_app.registry.kind import Change, Kind, PlainRow, Values
 from proxy_app.registry.kinds import GATEWAYS, KINDS, SERVERS
 from proxy_app.registry.lookup import find_one
 from proxy_app.registry.query import ALL_LIMIT, ListQuery
-from proxy_app.registry.reading import read_page, read_part
+from proxy_app.registry.reading import read_ids, read_page, read_part
 from proxy_app.registry.stamps import changes_of, last_words, links_of, record
 
 __all__ = [
@@ -33,10 +37,13 @@ __all__ = [
     "counts",
     "create_item",
     "delete_item",
+    "list_ids",
     "list_items",
     "list_members",
+    "names_of",
     "read_item",
     "refresh_gateway",
+    "retag_item",
     "set_enabled",
     "update_item",
 ]
@@ -76,7 +83,23 @@ def list_members(kind: Kind, actor: Actor, server_key: str, query: ListQuery) ->
     with transaction.atomic(durable=True):
         servers = SERVERS.model._default_manager.filter(visible_to(actor, SERVERS.slug))
         server = find_one(SERVERS, servers, server_key)
-        return _part(kind, query, read_part(kind, actor, query, server.pk))
+        if query.page is None:
+            return _part(kind, query, read_part(kind, actor, query, server.pk))
+        items, total = read_page(kind, actor, query, query.page, server.pk)
+        return Listing(items, total=total)
+
+
+def list_ids(kind: Kind, actor: Actor, query: ListQuery, limit: int = ALL_LIMIT) -> tuple[list[str], bool]:
+    """The ids alone of what a list has, up to a limit; and whether those are all. A single query needs no block."""
+    found = read_ids(kind, actor, query, limit + 1)
+    return found[:limit], len(found) <= limit
+
+
+def names_of(kind: Kind, actor: Actor, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """(id, name) of those of these items that the actor sees, by name. A single query needs no block."""
+    found = [row_id for one in ids if (row_id := as_id(one)) is not None]
+    rows = kind.model._default_manager.filter(visible_to(actor, kind.slug), pk__in=found).order_by("name", "pk")
+    return [(row_id.hex, name) for row_id, name in rows.values_list("pk", "name")]
 
 
 def read_item(kind: Kind, actor: Actor, key: str) -> PlainRow:
@@ -85,33 +108,51 @@ def read_item(kind: Kind, actor: Actor, key: str) -> PlainRow:
     return item
 
 
-def create_item(kind: Kind, actor: Actor, values: Values, stamp: Stamp) -> PlainRow:
-    """Register an item, owned by the actor. What is left out has the model's default."""
+def create_item(kind: Kind, actor: Actor, values: Values, stamp: Stamp, *, asked: RequestKey | None = None) -> PlainRow:
+    """Register an item, owned by the actor. What is left out has the model's default.
+
+    `asked`: what the caller calls this request; if it was answered before, that answer is given again.
+    """
     values = kind.prepare(values) if kind.prepare else values
     with _clashes(kind), transaction.atomic(durable=True):
+        if (kept := kept_answer(asked)) is not None:
+            return dict(kept)
         row = kind.model(owner_id=actor.user_id, **stamp.created())
         _set(row, kind.store(row, values))
         _require_scope(actor, row)
         row.save(force_insert=True)
         links = links_of(kind, row)  # none yet
         _finish(kind, Change(actor=actor, row=row, values=values, before={}), "created", stamp, links)
-        return _reread(kind, actor, row)
+        item = _reread(kind, actor, row)
+        keep_answer(asked, item)
+        return item
 
 
-def update_item(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp) -> PlainRow:
-    """Change what `values` names, and nothing else."""
-    return _update(kind, actor, key, values, stamp, "updated")
+def update_item(
+    kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp, *, versions: Versions = None
+) -> PlainRow:
+    """Change what `values` names, and nothing else. Raises Stale for an item of another version than these."""
+    return _update(kind, actor, key, values, stamp, "updated", versions)
 
 
-def set_enabled(kind: Kind, actor: Actor, key: str, enabled: bool, stamp: Stamp) -> PlainRow:
+def retag_item(
+    kind: Kind, actor: Actor, key: str, change: Callable[[Sequence[str]], list[str]], stamp: Stamp
+) -> PlainRow:
+    """Change an item's tags as they are found."""
+    return _update(kind, actor, key, lambda row: {"tags": change(row.tags)}, stamp, "updated")
+
+
+def set_enabled(
+    kind: Kind, actor: Actor, key: str, enabled: bool, stamp: Stamp, *, versions: Versions = None
+) -> PlainRow:
     """Switch an item on or off."""
-    return _update(kind, actor, key, {"enabled": enabled}, stamp, "enabled" if enabled else "disabled")
+    return _update(kind, actor, key, {"enabled": enabled}, stamp, "enabled" if enabled else "disabled", versions)
 
 
-def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
+def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp, *, versions: Versions = None) -> PlainRow:
     """Delete an item, and of a gateway all it offered. Returns what it was."""
     with transaction.atomic(durable=True):
-        row = _locked(kind, actor, key, "delete")
+        row = _locked(kind, actor, key, "delete", versions)
         item = _reread(kind, actor, row)
         record(kind, row, "deleted", stamp, last_words(kind, row))
         row.delete()
@@ -152,18 +193,29 @@ def _part(kind: Kind, query: ListQuery, found: list[PlainRow]) -> Listing:
     return Listing(found[:limit], next_cursor=sign_cursor(kind.slug, last["createdAt"], last["id"]))
 
 
-def _locked(kind: Kind, actor: Actor, key: str, verb: str) -> Any:
-    """The row as a model instance that nobody else changes until the unit ends. Raises NotFound, Denied."""
+def _locked(kind: Kind, actor: Actor, key: str, verb: str, versions: Versions = None) -> Any:
+    """The row as a model instance that nobody else changes until the unit ends. Raises NotFound, Denied, Stale."""
     rows = kind.model._default_manager.filter(visible_to(actor, kind.slug)).select_for_update(no_key=True)
     row = find_one(kind, rows.fetch_mode(FETCH_RAISE), key)
     require_to(actor, verb, row)
+    require_version(versions, row.version)
     return row
 
 
-def _update(kind: Kind, actor: Actor, key: str, values: Values, stamp: Stamp, action: str) -> PlainRow:
-    values = kind.prepare(values) if kind.prepare else values
+def _update(
+    kind: Kind,
+    actor: Actor,
+    key: str,
+    asked: Values | Callable[[Any], Values],
+    stamp: Stamp,
+    action: str,
+    versions: Versions = None,
+) -> PlainRow:
+    """`asked`: the values, or what makes them of the row. Only the former are prepared."""
+    prepared = asked if callable(asked) or kind.prepare is None else kind.prepare(asked)
     with _clashes(kind), transaction.atomic(durable=True):
-        row = _locked(kind, actor, key, "update")
+        row = _locked(kind, actor, key, "update", versions)
+        values = prepared(row) if callable(prepared) else prepared
         columns = kind.store(row, values)
         before = {name: old for name in columns if (old := getattr(row, name)) != columns[name]}
         if before or values.keys() - columns.keys():

@@ -74,6 +74,38 @@ def test_a_list_is_found_searched_and_walked_by_keyboard(admin_page: Page, demo:
     admin_page.wait_for_url("**/edit")
 
 
+def test_the_palette_finds_pages_and_items_by_keyboard_alone(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/tools")
+    admin_page.focus("#search")
+    admin_page.keyboard.press("Control+k")
+    admin_page.keyboard.type("demo ec")
+    palette = admin_page.locator("#palette")
+    expect(palette.locator("a")).to_have_count(1)
+    admin_page.keyboard.press("ArrowDown")
+    expect(palette.locator("a")).to_be_focused()
+    admin_page.keyboard.press("ArrowDown")
+    expect(palette.locator("input")).to_be_focused()
+    check(admin_page)
+
+    admin_page.keyboard.press("Escape")
+    expect(palette).to_be_hidden()
+    expect(admin_page.locator("#search")).to_be_focused()
+
+    admin_page.keyboard.press("Control+k")
+    admin_page.keyboard.type("add gat")
+    expect(palette.locator("a").first).to_have_text("Add gateway")
+    admin_page.keyboard.press("Enter")
+    admin_page.wait_for_url("**/admin/gateways/new")
+
+
+def test_the_box_in_the_head_of_a_list_ticks_those_below(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/tools")
+    admin_page.check("thead input")
+    expect(admin_page.locator("tbody input:checked")).to_have_count(5)
+    admin_page.uncheck("thead input")
+    expect(admin_page.locator("tbody input:checked")).to_have_count(0)
+
+
 def test_keys_do_nothing_while_one_types_and_can_be_switched_off(admin_page: Page) -> None:
     admin_page.goto("/admin/gateways/new")
     admin_page.fill("#name", "")
@@ -181,6 +213,18 @@ def test_everything_works_without_a_script(chromium: Browser, site: Site, demo: 
         page.fill("textarea", "plain")
         page.click("button:has-text('Call')")
         expect(page.locator("#result pre").first).to_have_text("plain")
+        page.goto("/admin/tools")
+        page.check("[aria-label='demo-echo']")
+        page.select_option("#bulk-action", "tag")
+        page.click("button:has-text('Go on')")
+        expect(page.locator(".names li")).to_have_text("demo-echo")
+        page.fill("#tags", "plain")
+        page.click("main >> button:has-text('Add tags')")
+        expect(page.locator("tbody .tags")).to_have_text("plain")
+        page.click("#rail >> text=Search")
+        page.fill("#q", "demo echo")
+        page.click("main >> button:has-text('Search')")
+        expect(page.locator(".found a")).to_have_count(1)
         page.click("button:has-text('Dark')")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
@@ -207,7 +251,8 @@ def test_no_page_breaks_a_rule_of_accessibility(page: Page, site: Site, demo: st
     check(page)
     log_in(page)
     tool, server = "/admin/tools/demo-add", "/admin/servers/new"
-    for path in ("/admin", "/admin/gateways", "/admin/tools", "/admin/servers", tool, demo, server, f"{demo}/delete"):
+    lists = ("/admin/gateways", "/admin/tools", "/admin/servers", "/admin/tags", "/admin/search?q=demo", "/docs")
+    for path in ("/admin", *lists, "/docs/tools", tool, demo, server, f"{demo}/delete"):
         page.goto(path)
         check(page)
     page.goto(tool)

@@ -63,6 +63,13 @@ def every_path() -> list[str]:
         "/admin/profile/password",
         "/admin/profile/email",
         "/admin/profile/sessions",
+        "/admin/search",
+        "/admin/search?q=demo",
+        "/admin/tags",
+        "/admin/tags/change?tag=demo",
+        "/docs",
+        "/docs/tools",
+        "/docs/schemas/ToolData",
     ]
     team = a_team("Blue", owner=a_user(), description="What it is")
     for slug, key in (*((slug, item.pk) for slug, item in items), ("teams", team.pk)):
@@ -194,6 +201,8 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
         "/admin",
         *LISTS,
         *ACCESS,
+        "/admin/search?q=img",
+        "/admin/tags",
         "/admin/audit",
         f"/admin/audit/{an_entry(HOSTILE).pk}",
         f"/admin/teams/{team.pk.hex}",

@@ -55,8 +55,10 @@ class Caller:
     def delete(self, path: str) -> Any:
         return self._client.delete(path)
 
-    def send(self, method: str, path: str, body: bytes = b"", content_type: str = "application/json") -> Any:
-        return self._client.generic(method, path, body, content_type)
+    def send(
+        self, method: str, path: str, body: bytes = b"", content_type: str = "application/json", **extra: Any
+    ) -> Any:
+        return self._client.generic(method, path, body, content_type, **extra)
 
 
 @dataclass

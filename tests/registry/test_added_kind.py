@@ -117,6 +117,8 @@ def test_the_openapi_document_would_have_its_paths() -> None:
     paths = openapi.paths_of(DATASETS)
     assert {path: sorted(operations) for path, operations in paths.items()} == {
         "/datasets": ["get", "post"],
-        "/datasets/{key}": ["delete", "get", "put"],
+        "/datasets/ids": ["get"],
+        "/datasets/bulk": ["post"],
+        "/datasets/{key}": ["delete", "get", "patch", "put"],
         "/datasets/{key}/state": ["post"],
     }

@@ -8,7 +8,8 @@ import pytest
 from django.db import IntegrityError, connection
 
 from auth_app.actor import Actor
-from auth_app.models import AuditEntry, Team
+from auth_app.idempotency.keys import RequestKey
+from auth_app.models import AuditEntry, KeptAnswer, Team
 from auth_app.stamps import Stamp
 from gatewaysite.db.units import return_leftovers
 from gatewaysite.errors import Conflict
@@ -73,6 +74,27 @@ def test_of_two_who_take_a_name_at_once_one_is_told() -> None:
         "name_taken",
     ]
     assert (Server.objects.count(), AuditEntry.objects.count()) == (1, 1)
+
+
+def test_of_those_who_send_a_request_by_one_key_at_once_one_does_it_and_nobody_waits() -> None:
+    actor = an_actor()
+    asked = RequestKey(actor.user_id, "servers", "key", "the same")
+    results = at_once(*[lambda: work.create_item(SERVERS, actor, {"name": "same"}, STAMP, asked=asked)["id"]] * 4)
+    made = Server.objects.get().pk.hex
+    assert {str(result).strip('"') for result in results} <= {made, "idempotency_key_in_use"}
+    assert made in results
+    assert (AuditEntry.objects.count(), KeptAnswer.objects.count()) == (1, 1)
+
+
+def test_an_answer_that_could_not_be_kept_is_of_nothing_that_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dying(*_arguments: object) -> None:
+        raise SystemExit
+
+    actor = an_actor()
+    monkeypatch.setattr(work, "keep_answer", dying)
+    with pytest.raises(SystemExit):
+        work.create_item(SERVERS, actor, {"name": "x"}, STAMP, asked=RequestKey(actor.user_id, "servers", "key", ""))
+    assert (Server.objects.count(), KeptAnswer.objects.count()) == (0, 0)
 
 
 def test_changes_made_at_once_are_all_counted() -> None:

@@ -62,6 +62,14 @@ def test_an_item_without_an_owner_cannot_be_made_private_since_nobody_would_see_
 
 
 @every_kind
+def test_patch_changes_what_it_names_as_put_does(admin: Caller, kind: Kind) -> None:
+    row = an_item(kind.slug, description="old", tags=["a"])
+    answer = admin.send("PATCH", f"/{kind.slug}/{row.pk.hex}", b'{"description": "new"}')
+    assert (answer.status_code, answer.json()["description"]) == (200, "new")
+    assert answer.json()["tags"] == [{"id": "a", "label": "a"}]
+
+
+@every_kind
 def test_tags_may_be_sent_as_they_are_answered(admin: Caller, kind: Kind) -> None:
     row = an_item(kind.slug, tags=["x", "y"])
     tags = admin.get(f"/{kind.slug}/{row.pk.hex}").json()["tags"]
@@ -169,8 +177,8 @@ def test_without_a_credential_everything_is_401(people: People, kind: Kind) -> N
 @every_kind
 def test_a_method_that_is_not_there_is_405_and_says_which_are(admin: Caller, kind: Kind) -> None:
     row = an_item(kind.slug)
-    answer = admin.send("PATCH", f"/{kind.slug}/{row.pk.hex}", b"{}")
-    assert (answer.status_code, answer["Allow"]) == (405, "GET, PUT, DELETE, HEAD, OPTIONS")
+    answer = admin.send("POST", f"/{kind.slug}/{row.pk.hex}", b"{}")
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, PUT, PATCH, DELETE, HEAD, OPTIONS")
     assert answer.json() == {"detail": "Method Not Allowed", "code": "method_not_allowed"}
     assert admin.send("OPTIONS", f"/{kind.slug}/{row.pk.hex}")["Allow"] == answer["Allow"]
     assert admin.send("DELETE", f"/{kind.slug}")["Allow"].startswith("GET")

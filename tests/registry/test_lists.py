@@ -95,7 +95,17 @@ def test_all_ends_somewhere_and_says_so(admin: Caller, monkeypatch: pytest.Monke
         ({"search": "a\x00b"}, [("search", "value_error")]),
         ({"tags": "a\x00"}, [("tags", "value_error")]),
         ({"search": "a" * 256}, [("search", "string_too_long")]),
-        ({"per_page": 5}, [("per_page", "extra_forbidden")]),
+        ({"page": 0}, [("page", "greater_than_equal")]),
+        ({"per_page": 501}, [("per_page", "less_than_equal")]),
+        ({"page": 1, "limit": 5}, [("limit", "clash")]),
+        (
+            {"page": 1, "cursor": "x", "include_pagination": "true"},
+            [("cursor", "clash"), ("include_pagination", "clash")],
+        ),
+        ({"sort": "name", "cursor": "x"}, [("cursor", "clash")]),
+        ({"sort": "secret"}, [("sort", "literal_error")]),
+        ({"created_since": "yesterday"}, [("created_since", "datetime_from_date_parsing")]),
+        ({"updated_since": "2026-01-01T00:00:00"}, [("updated_since", "timezone_aware")]),
         ({"apijsonpath": "$[*].name"}, [("apijsonpath", "extra_forbidden")]),
     ],
 )
@@ -114,6 +124,86 @@ def test_tags_mean_any_of_them(admin: Caller) -> None:
     assert len(names(admin.get("/tools", tags="a, c"))) == 2
     assert len(names(admin.get("/tools", tags="b"))) == 1
     assert names(admin.get("/tools", tags="no-such-tag")) == []
+
+
+@every_kind
+def test_a_plus_between_tags_means_both_and_a_comma_any(admin: Caller, kind: Kind) -> None:
+    tagged = {tags: an_item(kind.slug, tags=tags.split()).name for tags in ("a", "a b", "b", "c++ d", "")}
+    for asked, expected in {
+        "a+b": ["a b"],
+        "a+b, c++": ["a b", "c++ d"],
+        "c+++d": [],  # who knows what that means
+        "d+c++": ["c++ d"],
+        "a+x": [],
+    }.items():
+        assert sorted(names(admin.get(f"/{kind.slug}", tags=asked))) == sorted(tagged[one] for one in expected), asked
+
+
+@every_kind
+def test_a_list_has_numbered_pages_for_those_who_want_them(admin: Caller, kind: Kind) -> None:
+    made = [an_item(kind.slug).pk.hex for _ in range(5)]
+    an_item(kind.slug, enabled=False)
+    answer = admin.get(f"/{kind.slug}", page=2, per_page=2, sort="createdAt").json()
+    assert [item["id"] for item in answer["data"]] == made[2:4]
+    assert answer["pagination"] == {
+        "page": 2, "perPage": 2, "totalItems": 5, "totalPages": 3, "hasNext": True, "hasPrev": True,
+        "nextCursor": None, "prevCursor": None,
+    }  # fmt: skip
+    there = f"/{kind.slug}?page={{}}&per_page=2&sort=createdAt"
+    assert answer["links"] == {
+        "self": there.format(2), "first": there.format(1), "last": there.format(3), "next": there.format(3),
+        "prev": there.format(1),
+    }  # fmt: skip
+    last = admin.get(answer["links"]["next"]).json()
+    assert (len(last["data"]), last["links"]["next"], last["pagination"]["hasNext"]) == (1, None, False)
+    beyond = admin.get(f"/{kind.slug}", page=9).json()
+    assert (beyond["data"], beyond["pagination"]["totalItems"], beyond["pagination"]["totalPages"]) == ([], 5, 1)
+
+
+@every_kind
+def test_a_list_is_sorted_by_a_member_either_way(admin: Caller, kind: Kind) -> None:
+    made = sorted(an_item(kind.slug).name for _ in range(3))
+    assert names(admin.get(f"/{kind.slug}", sort="name")) == made
+    assert names(admin.get(f"/{kind.slug}", sort="-name", limit=2)) == made[:0:-1]
+
+
+@every_kind
+def test_ids_alone_are_of_the_same_items_as_the_list(admin: Caller, kind: Kind) -> None:
+    made = [an_item(kind.slug, tags=["x"]).pk.hex for _ in range(3)]
+    an_item(kind.slug, tags=["x"], enabled=False)
+    an_item(kind.slug)
+    answer = admin.get(f"/{kind.slug}/ids", tags="x")
+    assert answer.json() == {f"{kind.singular}_ids": made[::-1], "count": 3, "complete": True}
+    assert complaints(admin.get(f"/{kind.slug}/ids", limit=3)) == [("limit", "extra_forbidden")]
+
+
+def test_there_are_only_so_many_ids_and_the_answer_says_so(people: People) -> None:
+    for _ in range(3):
+        a_gateway()
+    user = people.admin.user
+    assert user
+    found, is_all = work.list_ids(GATEWAYS, Actor(user.pk, user.email, True), query.DEFAULT, limit=2)
+    assert (len(found), is_all) == (2, False)
+
+
+@every_kind
+def test_items_are_narrowed_by_owner_and_by_when_they_came_and_changed(people: People, kind: Kind) -> None:
+    old, new = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    mine = an_item(kind.slug, owner=people.member.user, created_at=old, updated_at=new).name
+    other = an_item(kind.slug, owner=people.owner.user, created_at=new, updated_at=new).name
+    an_item(kind.slug, owner=None, created_at=old, updated_at=old)
+    admin = people.admin
+    assert names(admin.get(f"/{kind.slug}", owner="MEMBER@example.com")) == [mine]
+    assert names(admin.get(f"/{kind.slug}", created_since="2026-01-15T00:00:00Z")) == [other]
+    assert sorted(names(admin.get(f"/{kind.slug}", updated_since="2026-02-01T00:00:00+00:00"))) == sorted([mine, other])
+
+
+@every_kind
+def test_q_is_another_word_for_search(admin: Caller, kind: Kind) -> None:
+    wanted = an_item(kind.slug, description="zebra stripes").name
+    an_item(kind.slug, description="zebra")
+    assert names(admin.get(f"/{kind.slug}", q="zebra stripes")) == [wanted]
+    assert names(admin.get(f"/{kind.slug}", q="zebra", search="stripes")) == [wanted]
 
 
 def test_items_are_narrowed_by_team_visibility_and_gateway(people: People) -> None:

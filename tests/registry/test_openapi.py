@@ -14,6 +14,8 @@ from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.openapi import OTHERS, build
 from proxy_app.registry.urls import api_urlpatterns
+from proxy_app.search.urls import api_urlpatterns as search_urlpatterns
+from proxy_app.tags.urls import api_urlpatterns as tags_urlpatterns
 from tests.builders import a_server, a_tool
 from tests.contract.test_recorded_shapes import Probe, World, probes, send, world
 from tests.registry.conftest import Caller, People, an_item, every_kind
@@ -52,7 +54,8 @@ def path_of(route: URLPattern) -> str:
 
 
 def test_every_route_is_documented_and_every_documented_path_is_a_route() -> None:
-    routes = {path_of(route) for route in (*api_urlpatterns, *access_urlpatterns, *oauth_urlpatterns)}
+    rooms = (api_urlpatterns, access_urlpatterns, oauth_urlpatterns, search_urlpatterns, tags_urlpatterns)
+    routes = {path_of(route) for room in rooms for route in room}
     twins = {path for path in routes if path.endswith("/")}
     assert twins == {f"{path.rstrip('/')}/" for path in twins}
     assert routes - twins == build()["paths"].keys() - OTHERS.keys()
@@ -83,6 +86,10 @@ def test_items_and_lists_are_what_the_document_says(admin: Caller, kind: Kind) -
     check(admin.get(path).json(), answer_schema(whole, path, "get", 200), whole)
     page = admin.get(path, include_pagination="true").json()
     check(page, answer_schema(whole, path, "get", 200), whole)
+    check(admin.get(path, page=1).json(), answer_schema(whole, path, "get", 200), whole)
+    check(admin.get(f"{path}/ids").json(), answer_schema(whole, f"{path}/ids", "get", 200), whole)
+    bulk = admin.post(f"{path}/bulk", {"action": "enable", "ids": [row.pk.hex, "nothing"]}).json()
+    check(bulk, answer_schema(whole, f"{path}/bulk", "post", 200), whole)
     check(admin.get(f"{path}/{row.pk.hex}").json(), answer_schema(whole, one, "get", 200), whole)
     state = admin.post(f"{path}/{row.pk.hex}/state?activate=true").json()
     check(state, answer_schema(whole, f"{one}/state", "post", 200), whole)
@@ -96,10 +103,21 @@ def test_the_lists_of_a_server_are_what_the_document_says(admin: Caller) -> None
         check(found, answer_schema(build(), f"/servers/{{key}}/{kind.slug}", "get", 200), build())
 
 
+def test_the_search_and_the_tags_are_what_the_document_says(admin: Caller) -> None:
+    a_tool("needle", tags=["x"])
+    for path, parameters in {
+        "/search": {"q": "needle"},
+        "/tags": {"include_entities": "true"},
+        "/tags/{name}/entities": {},
+    }.items():
+        found = admin.get(path.format(name="x"), **parameters).json()
+        check(found, answer_schema(build(), path, "get", 200), build())
+
+
 @every_kind
 def test_every_documented_parameter_is_taken(admin: Caller, kind: Kind) -> None:
     for parameter in build()["paths"][f"/{kind.slug}"]["get"]["parameters"]:
-        if parameter["name"] != "cursor":
+        if parameter["in"] == "query" and parameter["name"] != "cursor":
             example = example_of(parameter["schema"])
             assert admin.get(f"/{kind.slug}", **{parameter["name"]: example}).status_code == 200, parameter["name"]
 
@@ -108,7 +126,9 @@ def example_of(schema: dict[str, Any]) -> Any:
     schema = schema.get("anyOf", [schema])[0]
     if "enum" in schema:
         return schema["enum"][0]
-    return {"integer": "1", "boolean": "true"}.get(schema["type"], "0" * 32 if schema.get("format") == "uuid" else "a")
+    if "format" in schema:
+        return {"uuid": "0" * 32, "date-time": "2026-01-01T00:00:00Z"}[schema["format"]]
+    return {"integer": "1", "boolean": "true"}.get(schema["type"], "a")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.create], ids=lambda kind: kind.slug)

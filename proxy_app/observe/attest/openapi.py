@@ -36,10 +36,12 @@ def _answers(status: int, words: str, schema: Json, *errors: int) -> Json:
 
 
 REFUSALS = {
+    400: "The body is not JSON.",
     401: "No credential, or one that is not valid.",
     403: "For administrators only.",
     404: "There is no such attestation.",
     409: "One waits or runs already.",
+    413: "The body is too large.",
     415: "The body is not application/json.",
     422: "Fields are wrong; all of them are named.",
     503: "The gateway is busy or its database is away; `Retry-After` says when to try again.",
@@ -53,6 +55,7 @@ PATHS: Mapping[str, Json] = {
     "/ops/attestations": {
         "get": {
             "summary": "The latest attestations, for administrators",
+            "tags": ["attestations"],
             "responses": _answers(
                 200,
                 "Newest first, without their reports.",
@@ -62,6 +65,7 @@ PATHS: Mapping[str, Json] = {
         },
         "post": {
             "summary": "Watch how database connections are held, for administrators",
+            "tags": ["attestations"],
             "requestBody": {
                 "required": True,
                 "content": {"application/json": {"schema": AttestationStart.model_json_schema()}},
@@ -72,6 +76,7 @@ PATHS: Mapping[str, Json] = {
     "/ops/attestations/{key}": {
         "get": {
             "summary": "Read an attestation and its signed report, for administrators",
+            "tags": ["attestations"],
             "parameters": [KEY],
             "responses": _answers(
                 200, "How far it is, or its report.", _object(ATTESTATION | {"document": DOCUMENT}), 401, 403, 404, 503

@@ -75,6 +75,7 @@ PROMPTS = Kind(
         VISIBLE,
         CHANGED,
     ),
+    found=("original_name", "display_name", "description"),
     search=("name", "description", "display_name", "original_name"),
     filters=(Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),),
     store=named_within_gateway,

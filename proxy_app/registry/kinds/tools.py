@@ -109,6 +109,7 @@ TOOLS = Kind(
         VISIBLE,
         CHANGED,
     ),
+    found=("display_name", "custom_name", "description"),
     search=("name", "description", "display_name", "original_name"),
     filters=(Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),),
     store=named_within_gateway,

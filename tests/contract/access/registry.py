@@ -23,13 +23,20 @@ def of_kinds() -> Table:
                     wanted = CREATED[slug] | {"visibility": "team", "team_id": "{blue}"}
                     table["POST", path] = for_some(CHANGE, body=wanted)
             table |= {
+                ("GET", f"{name}/ids"): signed_in(),
+                # What may not be done is told of each item.
+                ("POST", f"{name}/bulk"): signed_in(body={"action": "disable", "ids": ["x"]}),
                 ("GET", f"{name}/<key>"): of_blue(SEE, one),
+                ("PATCH", f"{name}/<key>"): of_blue(CHANGE, one, body={"description": "x"}),
                 ("PUT", f"{name}/<key>"): of_blue(CHANGE, one, body={"description": "x"}),
                 ("DELETE", f"{name}/<key>"): of_blue(CHANGE, one),
                 ("POST", f"{name}/<key>/state"): of_blue(CHANGE, one, query="activate=false"),
             }
         table |= {
             ("GET", f"admin/{slug}"): signed_in(),
+            ("POST", f"admin/{slug}/bulk"): signed_in(
+                body={"action": "disable", "chosen": f"{{{slug}}}", "confirmed": "yes"}
+            ),
             ("GET", f"admin/{slug}/<key>"): of_blue(SEE, one),
             ("GET", f"admin/{slug}/<key>/edit"): of_blue(CHANGE, one),
             ("POST", f"admin/{slug}/<key>/edit"): of_blue(CHANGE, one, body={"name": "n"}),
@@ -44,6 +51,16 @@ def of_kinds() -> Table:
 
 TABLE: Table = of_kinds() | {
     ("GET", "openapi.json"): signed_in(),
+    ("GET", "docs"): signed_in(),
+    ("GET", "docs/<tag>"): signed_in(),
+    ("GET", "docs/schemas/<name>"): signed_in(),
+    ("GET", "search"): signed_in(query="q=x"),
+    ("GET", "admin/search"): signed_in(query="q=x"),
+    ("GET", "tags"): signed_in(),
+    ("GET", "tags/<name>/entities"): signed_in(),
+    ("GET", "admin/tags"): signed_in(),
+    ("GET", "admin/tags/change"): signed_in(query="tag=x"),
+    ("POST", "admin/tags/change"): signed_in(body={"tag": "x"}),
     ("GET", "resources/<key>/info"): of_blue(SEE, "resources"),
     ("GET", "servers/<key>/tools"): of_blue(SEE, "servers"),
     ("GET", "servers/<key>/resources"): of_blue(SEE, "servers"),

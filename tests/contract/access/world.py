@@ -55,6 +55,7 @@ class World:
         self.keys = {
             "blue": blue.pk.hex, "viewer": viewer.pk.hex, "email": viewer.email, "member": member.email,
             "outsider": self.outsider.email, "link": "of-no-letter", "uidb36": "x", "pk": "1", "action": "unlock",
+            "tag": "tools", "name": "ToolData",
             **self._of_the_registry(blue),
             **self._of_teams(blue, viewer, stranger),
             **self._of_people(member, viewer, blue),
