@@ -27,5 +27,20 @@ def read_cursor[Key](name: str, text: str, key: Callable[[str], Key]) -> tuple[d
         raise BadCursor from error
 
 
+def sign_place(name: str, key: str) -> str:
+    """The same, for a list in the order of its keys: the last that was seen."""
+    return _signer(name).sign_object([key])
+
+
+def read_place(name: str, text: str) -> str:
+    try:
+        (key,) = _signer(name).unsign_object(text)
+    except (BadSignature, ValueError, TypeError) as error:
+        raise BadCursor from error
+    if not isinstance(key, str):
+        raise BadCursor
+    return key
+
+
 def _signer(name: str) -> Signer:
     return Signer(salt=f"cursor:{name}")

@@ -20,7 +20,9 @@ REASONS = {
     415: "The body is not application/json.",
     422: "Fields or parameters are wrong; all of them are named.",
     429: "Too many of these; `Retry-After` says when to try again.",
+    502: "The upstream failed, or its answer cannot be passed on.",
     503: "The gateway is busy or its database is away; `Retry-After` says when to try again.",
+    504: "The upstream did not answer in time.",
 }
 ERROR: Json = {
     "type": "object",

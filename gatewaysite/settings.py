@@ -202,6 +202,8 @@ CONTROL_PLANE_THREADS = env.int("CONTROL_PLANE_THREADS", default=4)
 CONTROL_PLANE_MAX_WAITING = env.int("CONTROL_PLANE_MAX_WAITING", default=400)
 # Bytes of a request body; more is 413.
 BODY_LIMIT_BYTES = env.int("BODY_LIMIT_BYTES", default=4 * 1024 * 1024)
+# What a root may begin with; `file` as well where agents and their files are all of one house.
+ROOT_ALLOWED_SCHEMES = [scheme.lower() for scheme in env.list("ROOT_ALLOWED_SCHEMES", default=["https"])]
 # Bytes of an upstream's buffered JSON answer; more is 502 `upstream_too_large`.
 UPSTREAM_ANSWER_LIMIT_BYTES = env.int("UPSTREAM_ANSWER_LIMIT_BYTES", default=16 * 1024 * 1024)
 # Calls waiting to be recorded; when full the oldest are dropped and counted, never the caller delayed.

@@ -4,6 +4,8 @@ from django.urls import include, path
 
 from auth_app.urls import api_urlpatterns as access_api
 from auth_app.urls import page_urlpatterns as access_pages
+from proxy_app.content.urls import api_urlpatterns as content_api
+from proxy_app.content.urls import page_urlpatterns as content_pages
 from proxy_app.oauth.urls import api_urlpatterns as oauth_api
 from proxy_app.oauth.urls import page_urlpatterns as oauth_pages
 from proxy_app.observe.attest.urls import urlpatterns as attestations
@@ -11,17 +13,17 @@ from proxy_app.observe.page_urls import urlpatterns as observe_pages
 from proxy_app.reference.urls import urlpatterns as reference
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
+from proxy_app.roots.urls import api_urlpatterns as roots_api
+from proxy_app.roots.urls import page_urlpatterns as roots_pages
 from proxy_app.search.urls import api_urlpatterns as search_api
 from proxy_app.search.urls import page_urlpatterns as search_pages
 from proxy_app.tags.urls import api_urlpatterns as tags_api
 from proxy_app.tags.urls import page_urlpatterns as tags_pages
 
+# What of the registry is tried first: names that would be taken for keys.
+json_endpoints = [*content_api, *registry_api, *access_api, *oauth_api, *roots_api, *search_api, *tags_api]
 urlpatterns = [
-    *registry_api,
-    *access_api,
-    *oauth_api,
-    *search_api,
-    *tags_api,
+    *json_endpoints,
     *registry_pages,
     *access_pages,
     *oauth_pages,
@@ -29,8 +31,10 @@ urlpatterns = [
     *tags_pages,
     *observe_pages,
     *attestations,
+    *content_pages,
+    *roots_pages,
     *reference,
-    path("v1/", include(([*registry_api, *access_api, *oauth_api, *search_api, *tags_api], "v1"))),
+    path("v1/", include((json_endpoints, "v1"))),
 ]
 
 handler400 = "gatewaysite.error_views.bad_request"

@@ -15,6 +15,7 @@ OPERATIONS = {
     "calls": ("read",),
     "connections": ("read",),
     "metrics": ("read",),
+    "roots": ("read", "create", "update", "delete"),
     "upstream_clients": ("read", "delete"),
     "upstreams": ("read", "recreate"),
 }
@@ -55,6 +56,12 @@ class ProxyAppConfig(AppConfig):
                     offered=menu.everywhere(f"{name}.read"),
                 )
                 for name in ("connections", "upstreams", "attestations")
+            ),
+        )
+        menu.add(
+            "System",
+            menu.Entry(
+                section="roots", label="Roots", icon="items", route="page-roots", offered=menu.everywhere("roots.read")
             ),
         )
         Counting.of = staticmethod(usage_of)

@@ -7,7 +7,9 @@ from django.db import transaction
 
 from auth_app.models import ApiToken, Membership, Role, RoleGrant, Team, User
 from auth_app.tokens.secrets import hash_secret
-from proxy_app.models import Gateway, Prompt, Resource, Route, Server, Tool
+from proxy_app.content.stored import settled_arguments
+from proxy_app.content.templating import parse
+from proxy_app.models import Gateway, Prompt, PromptVersion, Resource, ResourceContent, Route, Server, Tool
 from proxy_app.names import display_name, public_tool_name, slugify
 
 _numbers = count(1)
@@ -106,6 +108,26 @@ def a_prompt(name: str = "greet", *, gateway: Gateway | None = None, **values: A
         "arguments": [{"name": "who", "description": "whom to greet", "required": True}],
     }
     return Prompt.objects.create(**_registered(public) | defaults | _scope(gateway) | values)
+
+
+def own_resource(name: str = "", *, content: str | bytes = "hello", **values: Any) -> Resource:
+    """A resource of our own, with what it says."""
+    name = name or f"note{next(_numbers)}"
+    body = content.encode() if isinstance(content, str) else content
+    defaults = {"uri": f"file:///{name}", "original_name": name, "mime_type": "text/plain", "size": len(body)}
+    row = Resource.objects.create(**_registered(name) | defaults | values)
+    ResourceContent.objects.create(resource=row, body=body, is_text=isinstance(content, str))
+    return row
+
+
+def own_prompt(name: str = "", *, template: str = "Hello {{ who }}", **values: Any) -> Prompt:
+    """A prompt of our own."""
+    name = name or f"prompt{next(_numbers)}"
+    defaults: dict[str, Any] = {"original_name": name, "custom_name": name, "display_name": name, "template": template}
+    defaults["arguments"] = settled_arguments(parse(template), ())
+    row = Prompt.objects.create(**_registered(slugify(name)) | defaults | values)
+    PromptVersion.objects.create(prompt=row, number=1, template=row.template, arguments=row.arguments, by="x")
+    return row
 
 
 def a_server(

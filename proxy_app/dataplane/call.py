@@ -89,9 +89,13 @@ async def _find(actor: Actor, tool_id: UUID) -> ToolEntry:
 
 def _exchange(actor: Actor, tool: ToolEntry, arguments: Mapping[str, Any]) -> Exchange:
     """The exchange that a client's tools/call of this tool would be."""
-    given = {"name": tool.name, "arguments": dict(arguments)}
+    return page_exchange(actor, "tools/call", {"name": tool.name, "arguments": dict(arguments)})
+
+
+def page_exchange(actor: Actor, method: str, given: Mapping[str, Any]) -> Exchange:
+    """The exchange that a client's request with these parameters would be."""
     members = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in given.items()}
-    request = Request("tools/call", msgspec.Raw(b"1"), members, {})
+    request = Request(method, msgspec.Raw(b"1"), members, {})
     now = context.get()
     request_id = now.request_id if now else ""
     exchange = Exchange(request, current().registry, None, modern=False, actor=actor, request_id=request_id)

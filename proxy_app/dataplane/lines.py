@@ -12,9 +12,12 @@ from proxy_app.oauth.terms import AUTHORIZE, CALLBACK
 
 # Views that call an upstream, or ask a provider people sign in at.
 WAITING = re.compile(
-    r"/admin/(tools/.*/call|routes/.*/try|upstreams/.*/recreate|sso/[^/]+/test)"
+    r"/admin/(tools/.*/call|routes/.*/try|upstreams/.*/recreate|sso/[^/]+/test|resources/.*/read|prompts/.*/render)"
+    r"|(/v1)?/resources/([^/]+/content|test/.*)"
     r"|(/v1)?/auth/sso/(login|callback|logout)/.*|/login/sso/.*"
 )
+# What is rendered when it is posted to, and otherwise an item like any other.
+RENDERING = re.compile(r"(/v1)?/prompts/[^/]+")
 
 
 def line_of(scope: Scope) -> str:
@@ -41,6 +44,8 @@ def _waits(scope: Scope, path: str) -> bool:
     if path == "/oauth/authorize":
         return b"client_id=https" in scope["query_string"]
     if path.startswith((AUTHORIZE, CALLBACK)):
+        return True
+    if scope["method"] == "POST" and RENDERING.fullmatch(path):
         return True
     return WAITING.fullmatch(path) is not None or sends_mail(scope["method"], path)
 

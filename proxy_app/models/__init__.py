@@ -3,6 +3,7 @@
 from proxy_app.models.attestation import Attestation
 from proxy_app.models.called import Called
 from proxy_app.models.calls import Call
+from proxy_app.models.content import PromptVersion, ResourceContent
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.lease import Lease
 from proxy_app.models.oauth import OAuthClient, OAuthConnection, OAuthFlow
@@ -10,6 +11,7 @@ from proxy_app.models.prompt import Prompt
 from proxy_app.models.rate_count import RateCount
 from proxy_app.models.registered import Registered, Visibility
 from proxy_app.models.resource import Resource
+from proxy_app.models.root import Root
 from proxy_app.models.route import Route
 from proxy_app.models.server import Server, ServerTool
 from proxy_app.models.tool import Tool
@@ -24,9 +26,12 @@ __all__ = [
     "OAuthConnection",
     "OAuthFlow",
     "Prompt",
+    "PromptVersion",
     "RateCount",
     "Registered",
     "Resource",
+    "ResourceContent",
+    "Root",
     "Route",
     "Server",
     "ServerTool",

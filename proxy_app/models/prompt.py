@@ -7,7 +7,10 @@ from proxy_app.models.registered import Registered
 
 
 class Prompt(Registered):
-    """`arguments` is the list the upstream declared: name, description, required."""
+    """`arguments` is the list that was declared: name, description, required.
+
+    Without a gateway it is our own, and `template` is what it says; the earlier ones are its `PromptVersion`s.
+    """
 
     kind = "prompts"
 

@@ -7,7 +7,10 @@ from proxy_app.models.registered import Registered
 
 
 class Resource(Registered):
-    """Either a fixed `uri`, or a `uri_template` (RFC 6570) whose variables the client fills in."""
+    """Either a fixed `uri`, or a `uri_template` (RFC 6570) whose variables the client fills in, and then both are that.
+
+    Without a gateway it is our own, and what it consists of is a `ResourceContent`.
+    """
 
     kind = "resources"
 
@@ -26,4 +29,16 @@ class Resource(Registered):
         constraints = [
             *Registered.Meta.constraints,
             models.UniqueConstraint(fields=["gateway", "uri"], name="resource_once_per_gateway"),
+            # Of our own, a URI means one resource in each scope; upstreams may offer the same.
+            models.UniqueConstraint(
+                fields=["uri"], condition=models.Q(gateway=None, visibility="public"), name="resource_uri_public"
+            ),
+            models.UniqueConstraint(
+                fields=["team", "uri"], condition=models.Q(gateway=None, visibility="team"), name="resource_uri_team"
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "uri"],
+                condition=models.Q(gateway=None, visibility="private"),
+                name="resource_uri_private",
+            ),
         ]

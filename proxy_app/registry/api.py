@@ -1,6 +1,6 @@
 """JSON endpoints of the registry, for every kind. Each calls one unit of work and answers with what it returned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -71,8 +71,11 @@ def bulk(request: HttpRequest, kind: Kind) -> HttpResponse:
     return answer(request, {"POST": run})
 
 
-def item(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
-    """One item: read, changed, deleted. PUT changes what is named, so that PATCH is the same."""
+def item(request: HttpRequest, kind: Kind, key: str, *, more: Mapping[str, Handler] | None = None) -> HttpResponse:
+    """One item: read, changed, deleted. PUT changes what is named, so that PATCH is the same.
+
+    `more`: what else is done with one of this kind at its address, by method.
+    """
 
     def read(actor: Actor) -> HttpResponse:
         return _item(request, work.read_item(kind, actor, key))
@@ -86,7 +89,7 @@ def item(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
         gone = work.delete_item(kind, actor, key, stamp_of(request, actor), versions=expected_versions(request))
         return json_response({"status": "success", "message": f"{kind.title} {gone['id']} deleted"})
 
-    return answer(request, {"GET": read, "PUT": change, "PATCH": change, "DELETE": delete})
+    return answer(request, {"GET": read, "PUT": change, "PATCH": change, "DELETE": delete, **(more or {})})
 
 
 def state(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:

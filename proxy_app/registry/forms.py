@@ -14,7 +14,7 @@ from gatewaysite.errors import BadInput, Conflict, FieldError, GatewayError
 from proxy_app.registry.access import Scope
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kind_pages import page_of
-from proxy_app.registry.page import Filling
+from proxy_app.registry.page import Files, Filling
 
 VISIBILITIES = (("public", "Everybody"), ("team", "A team"), ("private", "Only me"))
 # Members of a body that are objects, whose own members have controls: and what the names of those begin with.
@@ -68,7 +68,7 @@ def posted_texts(post: QueryDict) -> Texts:
     return {name: text for name, text in post.items() if isinstance(text, str)}
 
 
-def body_of(kind: Kind, post: QueryDict) -> dict[str, Any]:
+def body_of(kind: Kind, post: QueryDict, files: Files | None = None) -> dict[str, Any]:
     """The body a JSON client would have sent in place of this form."""
     page = page_of(kind)
     texts = {name: _typed(name, text) for name, text in posted_texts(post).items()}
@@ -79,6 +79,7 @@ def body_of(kind: Kind, post: QueryDict) -> dict[str, Any]:
         "visibility": texts.get("visibility", ""),
         "team_id": (texts.get("team_id") or None) if texts.get("visibility") == "team" else None,
         **page.body(texts, post),
+        **(page.uploads(files or {}) if page.uploads else {}),
     }
 
 

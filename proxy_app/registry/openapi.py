@@ -30,6 +30,7 @@ from gatewaysite.openapi import (
     responses,
 )
 from gatewaysite.responses import json_response
+from proxy_app.content.openapi import CONTENT, RENDER
 from proxy_app.oauth.openapi import OAUTH
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
@@ -39,10 +40,11 @@ from proxy_app.registry.bulk import BulkData, BulkRequest
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters, ids_parameters
+from proxy_app.roots.openapi import ROOTS
 from proxy_app.search.openapi import SEARCH
 from proxy_app.tags.openapi import TAGS
 
-ROOMS = (*ACCESS, OAUTH, SEARCH, TAGS)
+ROOMS = (*ACCESS, OAUTH, CONTENT, ROOTS, SEARCH, TAGS)
 READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 NO_TEXT: Json = {"type": ["string", "null"]}
@@ -184,6 +186,7 @@ def _registry_paths() -> Json:
         listing["parameters"].append(IF_NONE_MATCH)
         paths[f"/servers/{{key}}/{kind.slug}"] = {"get": listing | {"responses": _list_responses(kind, 404, 409)}}
     paths["/resources/{key}/info"] = {"get": _read_operation(RESOURCES, "Read a resource's metadata")}
+    paths["/prompts/{key}"]["post"] = RENDER
     for slug in (GATEWAYS.slug, *GATEWAYS.also_at):
         refresh = _item_operation(GATEWAYS, "Ask a gateway's upstream again what it offers", READ, status=202)
         paths[f"/{slug}/{{key}}/tools/refresh"] = {"post": refresh}

@@ -10,6 +10,7 @@ from auth_app.actor import Actor
 from gatewaysite.controls import Field, Item, Texts
 
 Plain = dict[str, Any]
+Files = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class KindPage:
     blank: Texts = field(default_factory=dict)  # what an empty form holds
     texts: Callable[[Item], Texts] = _nothing  # what the form of an item holds beside `shown`; never a secret
     body: Callable[[Texts, QueryDict], Plain] = _nothing  # what the form says beside `shown`, as a JSON body would
+    uploads: Callable[[Files], Plain] | None = None  # what its files say, where its form has any
     same_as: Mapping[str, str] = field(default_factory=dict)  # fields of the body, and the controls that stand for them
     wide: bool = False
 

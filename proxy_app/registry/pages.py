@@ -257,7 +257,7 @@ def _form(
         return _show_form(request, kind, texts, item)
     versions = {texts["version"]} if texts.get("version") else None
     try:
-        written = write(values_of(validated(model, forms.body_of(kind, request.POST))), versions)
+        written = write(values_of(validated(model, forms.body_of(kind, request.POST, request.FILES))), versions)
     except Stale:
         fresh = work.read_item(kind, actor_of(request), item["id"] if item else "")
         return _show_form(request, kind, texts, fresh, forms.saved_meanwhile(kind, texts, fresh))
@@ -287,6 +287,7 @@ def _show_form(
         "submit": "Save" if item else f"Add {kind.singular}",
         "cancel": item_url(kind, item["id"]) if item else kind_url(kind),
         "wide": page_of(kind).wide,
+        "uploads": page_of(kind).uploads is not None,
     }
     return render_page(request, "registry/form.html", context, status=error.status if error else 200)
 

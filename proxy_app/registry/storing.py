@@ -1,7 +1,9 @@
 """What kinds share in their `store` hooks: which columns a name sets."""
 
+from collections.abc import Sequence
+
 from gatewaysite.validation import bad_field
-from proxy_app.models import Gateway, Prompt, Tool
+from proxy_app.models import Gateway, Prompt, Resource, Tool
 from proxy_app.names import public_tool_name, slugify
 from proxy_app.registry.kind import Values
 
@@ -23,6 +25,12 @@ def named_within_gateway(row: Tool | Prompt, values: Values) -> Values:
     if "custom_name" in columns:
         columns["name"] = columns["slug"] = public_tool_name(_gateway_slug(row), columns["custom_name"])
     return columns
+
+
+def require_own(row: Prompt | Resource, values: Values, own: Sequence[str]) -> None:
+    """What a gateway offers is its upstream's: these fields of it are not ours to write. Raises BadInput."""
+    if row.gateway_id is not None and (foreign := [name for name in own if name in values]):
+        raise bad_field(foreign[0], "A gateway offers this; it is as its upstream has it")
 
 
 def _gateway_slug(row: Tool | Prompt) -> str:

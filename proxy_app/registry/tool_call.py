@@ -18,7 +18,7 @@ Part = dict[str, Any]
 def shown(result: PageCallResult) -> dict[str, Any]:
     """The template context of a result."""
     title, tone = _verdict(result)
-    parts = [_part(block) for block in result.content[:BLOCKS_LIMIT]]
+    parts = [part_of(block) for block in result.content[:BLOCKS_LIMIT]]
     if len(result.content) > BLOCKS_LIMIT:
         parts.append(_note(f"{len(result.content) - BLOCKS_LIMIT} more blocks are not shown"))
     return {
@@ -45,7 +45,7 @@ def _verdict(result: PageCallResult) -> tuple[str, str]:
     return ("The tool reported an error", "warn") if result.is_error else ("Result", "ok")
 
 
-def _part(block: dict[str, Any]) -> Part:
+def part_of(block: dict[str, Any]) -> Part:
     """One MCP content block. What we cannot show in its own way is shown as JSON."""
     kind, text = block.get("type"), block.get("text")
     if kind == "text" and isinstance(text, str):

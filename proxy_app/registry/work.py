@@ -276,6 +276,9 @@ def _clash(kind: Kind, error: IntegrityError) -> Conflict | None:
         slug = re.search(r"([^ ,(]*)\) already exists", str(cause))
         name = f": {slug[1]}" if slug else ""
         return NameTaken(f"{visibility.capitalize()} {singular.capitalize()} already exists with name{name}")
+    if re.fullmatch(r"resource_uri_(public|team|private)", constraint):
+        uri = re.search(r"([^ ,]*)\) already exists", str(cause))
+        return NameTaken(f"A resource of this scope already has the URI{f': {uri[1]}' if uri else ''}")
     if constraint.endswith("_pkey"):
         return Conflict(f"A {kind.singular} with this id exists already")
     if constraint == "servertool_alias_once":

@@ -11,6 +11,7 @@ from auth_app.oauth.entries import AccessToken, Issuer
 from auth_app.policy import CLOSENESS, sees
 from auth_app.tokens.entries import TokenEntry
 from gatewaysite.rates import Rate
+from proxy_app.content.uris import UriTemplate
 from proxy_app.oauth.terms import Who
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
@@ -68,6 +69,43 @@ class ToolEntry(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceEntry(Entry):
+    """`wire` is the whole of it as lists show it. Without a gateway it is our own: see `dataplane.mcp.contents`."""
+
+    kind = "resources"
+
+    gateway_id: UUID | None
+    version: int
+    uri: str
+    template: UriTemplate | None  # of the URIs it stands for; None when it is one
+    mime_type: str | None
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PromptEntry(Entry):
+    kind = "prompts"
+
+    gateway_id: UUID | None
+    version: int
+    original_name: str
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What can be read, by the name clients know it by and in the order of these; of several the closest is meant.
+
+    `withheld`: (gateway, URI) of what is switched off. No template of the same gateway gives it after all.
+    """
+
+    resources: Mapping[str, tuple[ResourceEntry, ...]] = field(default_factory=dict)
+    templates: Mapping[str, tuple[ResourceEntry, ...]] = field(default_factory=dict)
+    prompts: Mapping[str, tuple[PromptEntry, ...]] = field(default_factory=dict)
+    withheld: frozenset[tuple[UUID | None, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerEntry(Entry):
     kind = "servers"
 
@@ -75,6 +113,7 @@ class ServerEntry(Entry):
     description: str
     tools: tuple[tuple[str, ToolEntry], ...]  # (name this server's clients see, tool), in the server's order
     by_name: Mapping[str, ToolEntry]
+    shelf: Shelf = Shelf()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +186,7 @@ class Registry:
     tools_by_name: Mapping[str, tuple[ToolEntry, ...]] = field(default_factory=dict)
     servers: Mapping[str, tuple[ServerEntry, ...]] = field(default_factory=dict)  # by id (hex) and by slug
     routes: Mapping[str, tuple[RouteEntry, ...]] = field(default_factory=dict)  # the same
+    shelf: Shelf = Shelf()
     # Answers built from this version, dropped with it: see `dataplane.mcp.lists`.
     cache: dict[object, object] = field(default_factory=dict, compare=False)
 

@@ -19,10 +19,19 @@ from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
 from auth_app.users.work import live_memberships, load_grants
 from gatewaysite.rates import Rate
 from gatewaysite.secrets import CannotUnseal
-from proxy_app.models import Gateway, Route, Server, ServerTool, Tool
+from proxy_app.models import Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
 from proxy_app.oauth.terms import whose
-from proxy_app.snapshot import routes
-from proxy_app.snapshot.entries import Access, GatewayEntry, OAuthTokens, Registry, RouteEntry, ServerEntry, ToolEntry
+from proxy_app.snapshot import routes, shelves
+from proxy_app.snapshot.entries import (
+    Access,
+    GatewayEntry,
+    OAuthTokens,
+    Registry,
+    RouteEntry,
+    ServerEntry,
+    Shelf,
+    ToolEntry,
+)
 from proxy_app.snapshot.limits import readable, with_rates
 from proxy_app.snapshot.oauth import tokens_now
 from proxy_app.upstream import stored
@@ -104,7 +113,7 @@ def _rates_of_all(kind: str, row: dict[str, Any], default: str) -> tuple[Rate, .
 
 
 def load_registry() -> Registry:
-    """Everything enabled: gateways, their tools, servers with the tools that are left, and proxy routes."""
+    """Everything enabled: gateways, what they offer, what is our own, servers with what is left, and proxy routes."""
     with transaction.atomic(durable=True):
         _read_one_moment()
         version = read_versions().get("registry", 0)
@@ -121,7 +130,13 @@ def load_registry() -> Registry:
         server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, "slug", "description"))
         route_rows = list(Route.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *routes.COLUMNS))
         places = list(ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias"))
-    return _registry(version, gateway_rows, tool_rows, server_rows, places, route_rows)
+        readable_rows = shelves.Rows(
+            list(Resource.objects.values(*OWNERSHIP, *shelves.RESOURCE_COLUMNS)),
+            list(Prompt.objects.filter(shelves.SERVED).values(*OWNERSHIP, *shelves.PROMPT_COLUMNS)),
+            list(Server.resources.through._default_manager.values_list("server_id", "resource_id")),
+            list(Server.prompts.through._default_manager.values_list("server_id", "prompt_id")),
+        )
+    return _registry(version, gateway_rows, tool_rows, server_rows, places, route_rows, readable_rows)
 
 
 def _read_one_moment() -> None:
@@ -137,6 +152,7 @@ def _registry(
     server_rows: list[dict[str, Any]],
     places: Iterable[tuple[UUID, UUID, str]],
     route_rows: Iterable[dict[str, Any]] = (),
+    readable_rows: shelves.Rows = shelves.NOTHING,
 ) -> Registry:
     gateways = {row["id"]: entry for row in gateway_rows if (entry := gateway_entry(row)) is not None}
     tools = {row["id"]: _tool_entry(row) for row in tool_rows}
@@ -147,9 +163,10 @@ def _registry(
     for server_id, tool_id, alias in places:
         if placed := tools.get(tool_id):
             members[server_id].append((alias or placed.name, placed))
+    everything, of_servers = shelves.fill(readable_rows)
     servers: defaultdict[str, tuple[ServerEntry, ...]] = defaultdict(tuple)
     for row in server_rows:
-        server = _server_entry(row, members[row["id"]])
+        server = _server_entry(row, members[row["id"]], of_servers.get(row["id"], shelves.EMPTY))
         servers[server.id.hex] += (server,)
         servers[server.slug] += (server,)
     by_key: defaultdict[str, tuple[RouteEntry, ...]] = defaultdict(tuple)
@@ -160,7 +177,7 @@ def _registry(
             continue
         by_key[route.id.hex] += (route,)
         by_key[route.slug] += (route,)
-    return Registry(version, gateways, tools, dict(by_name), dict(servers), dict(by_key))
+    return Registry(version, gateways, tools, dict(by_name), dict(servers), dict(by_key), everything)
 
 
 def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
@@ -225,7 +242,7 @@ def param_headers(input_schema: str) -> Marks:
         return ()
 
 
-def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]]) -> ServerEntry:
+def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]], shelf: Shelf) -> ServerEntry:
     by_name: dict[str, ToolEntry] = {}
     for name, tool in tools:
         by_name.setdefault(name, tool)
@@ -235,4 +252,5 @@ def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]]) -> Se
         description=row["description"] or "",
         tools=tuple(by_name.items()),
         by_name=by_name,
+        shelf=shelf,
     )

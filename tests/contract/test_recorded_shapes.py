@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from proxy_app.models import Gateway
-from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_tool, a_user
+from proxy_app.models import Gateway, Root
+from tests.builders import a_gateway, a_server, a_team, a_tool, a_user, own_prompt, own_resource
 from tests.registry.conftest import Caller
 
 PAPER = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
@@ -113,8 +113,11 @@ def world(db: None) -> World:
         last_seen="2026-01-01T00:00:00Z", last_refresh_at="2026-01-01T00:00:00Z",
     )  # fmt: skip
     tool = a_tool("echo_00", gateway=gateway, **common, title="T", timeout_ms=5, output_schema="{}", meta={"a": 1})
-    resource = a_resource(gateway=gateway, **common, uri_template="x://{a}", annotations={"a": 1}, title="T", meta={})
-    prompt = a_prompt(gateway=gateway, **common, title="T", meta={})
+    resource = own_resource(
+        "readme", **common, uri="x://{a}", uri_template="x://{a}", annotations={"a": 1}, title="T", meta={}
+    )
+    prompt = own_prompt("contract_prompt", **common, title="T", meta={})
+    Root.objects.create(uri="https://roots.example.com/one", name="Contract root")
     server = a_server("server1", tools=(tool,), **common, icon="https://example.com/i.png")
     server.resources.add(resource)
     server.prompts.add(prompt)
@@ -142,6 +145,8 @@ def answers(world: World, slug: str) -> dict[str, dict[str, Any]]:
     bodies: dict[str, Any] = {
         "gateways": {"name": "new", "url": "https://example.com/mcp", "auth_token": "t"},
         "servers": {"server": {"name": "new"}},
+        "resources": {"resource": {"uri": "file:///contract/readme.txt", "name": "contract_res", "content": "hello"}},
+        "prompts": {"prompt": {"name": "contract_plain", "template": "plain text"}},
     }
     if slug in bodies:
         found["create"] = world.admin.post(f"/{slug}", bodies[slug]).json()
@@ -328,14 +333,7 @@ def own_probes() -> list[Probe]:
         Probe("list tools of an unknown server", 200, "GET", f"/servers/{UNKNOWN}/tools"),
         Probe("list servers with metrics", 200, "GET", "/servers?limit=1&include_metrics=true"),
         Probe("create tools", 200, "POST", "/tools", {"tool": {"name": "contract-rest", "integration_type": "REST"}}),
-        Probe(
-            "create resources",
-            200,
-            "POST",
-            "/resources",
-            {"resource": {"uri": "file:///a", "name": "a", "content": "x"}},
-        ),
-        Probe("create prompts", 200, "POST", "/prompts", {"prompt": {"name": "a", "template": "x"}}),
+        *content_probes(),
         Probe("update tools in snake_case", 200, "PUT", tool, {"display_name": "Nice name"}),
         Probe("update tools in camelCase", 200, "PUT", tool, {"displayName": "Nicer name"}),
         Probe("update tools with another customName", 200, "PUT", tool, {"customName": "contract_renamed"}),
@@ -348,13 +346,93 @@ def own_probes() -> list[Probe]:
         Probe("list tools by a team one is not in", 200, "GET", f"/tools?team_id={UNKNOWN}", who="viewer"),
         Probe("list tools with a JSONPath", 200, "GET", "/tools?limit=2&apijsonpath=%7B%22jsonpath%22%3A%22%24%22%7D"),
         Probe("preview a call of tools", 200, "POST", "/tools/preview/gw1-echo-00", {"arguments": {}}),
+    ]
+
+
+def content_probes() -> list[Probe]:
+    """What was recorded of resources, prompts and roots only."""
+    hello = {"uri": "file:///contract/readme.txt", "name": "contract_res", "mimeType": "text/plain", "content": "hello"}
+    data = {"uri": "contract://data.json", "name": "contract_json", "mimeType": "application/json", "content": "{}"}
+    item = {
+        "uri": "contract://item/{id}",
+        "uri_template": "contract://item/{id}",
+        "name": "tpl",
+        "content": "item {id}",
+    }
+    said, who = "/prompts/{prompts}", {"who": "world"}
+    greeting = {"name": "greeting", "template": "Hello {{ who }}", "arguments": [{"name": "who", "required": True}]}
+    one, nope = "/roots/https%3A%2F%2Froots.example.com%2Fone", "/roots/https%3A%2F%2Froots.example.com%2Fnope"
+    two = {"uri": "https://roots.example.com/two", "name": "Contract root"}
+    return [
+        Probe("create resources", 200, "POST", "/resources", {"resource": hello, "visibility": "public"}),
+        Probe("create resources with a taken URI", 409, "POST", "/resources", {"resource": hello}),
+        Probe("create resources of JSON", 200, "POST", "/resources", {"resource": data}),
+        Probe("create resources with a template", 200, "POST", "/resources", {"resource": item}),
+        Probe("create resources without content", 422, "POST", "/resources", {"resource": {"uri": "x:y", "name": "x"}}),
+        Probe("create resources without a uri", 422, "POST", "/resources", {"resource": {"name": "x", "content": "c"}}),
+        Probe(
+            "create resources with .. in the uri", 422, "POST", "/resources",
+            {"resource": {"uri": "file:///../etc/passwd", "name": "x", "content": "c"}},
+        ),
+        Probe("create resources as a viewer", 403, "POST", "/resources", {"resource": hello}, who="viewer"),
+        Probe("update resources with content", 200, "PUT", "/resources/contract-res", {"content": "hello again"}),
+        Probe("update resources to a taken URI", 409, "PUT", "/resources/contract-res", {"uri": "contract://data.json"}),
         Probe("read the metadata of resources", 200, "GET", "/resources/{resources}/info"),
         Probe("read the metadata of resources by an unknown id", 404, "GET", f"/resources/{UNKNOWN}/info"),
         Probe("list the templates of resources", 200, "GET", "/resources/templates/list"),
-        Probe("update resources with content", 200, "PUT", "/resources/{resources}", {"content": "hello again"}),
-        Probe("update prompts with another template", 200, "PUT", "/prompts/{prompts}", {"template": "Hi"}),
-        Probe("render prompts", 200, "POST", "/prompts/{prompts}", {"who": "world"}),
-    ]
+        Probe("read resources by their URI", 200, "GET", "/resources/test/file:///contract/readme.txt"),
+        Probe("create prompts", 200, "POST", "/prompts", {"prompt": greeting, "visibility": "public"}),
+        Probe("create prompts with a taken name", 409, "POST", "/prompts", {"prompt": greeting}),
+        Probe("create prompts without a template", 422, "POST", "/prompts", {"prompt": {"name": "x"}}),
+        Probe(
+            "create prompts with a broken template", 422, "POST", "/prompts",
+            {"prompt": {"name": "bad", "template": "Hello {{ who"}},
+        ),
+        Probe("create prompts as a viewer", 403, "POST", "/prompts", {"prompt": greeting}, who="viewer"),
+        Probe("update prompts with another template", 200, "PUT", said, {"template": "Hi {{ who }}"}),
+        Probe("update prompts to a taken name", 409, "PUT", said, {"name": "greeting"}),
+        Probe("render prompts", 200, "POST", said, who),
+        Probe("render prompts by name", 200, "POST", "/prompts/contract-prompt", who),
+        Probe("render prompts without an argument", 200, "POST", said, {}),
+        Probe("render prompts with a number", 422, "POST", said, {"who": 1}),
+        Probe("render prompts by an unknown id", 404, "POST", f"/prompts/{UNKNOWN}", {}),
+        Probe("list roots", 200, "GET", "/roots"),
+        Probe("list roots as a viewer", 403, "GET", "/roots", who="viewer"),
+        Probe("list roots without a token", 401, "GET", "/roots", who="nobody"),
+        Probe("create roots", 200, "POST", "/roots", two),
+        Probe("create roots again", 409, "POST", "/roots", two),
+        Probe("create roots of files", 400, "POST", "/roots", {"uri": "file:///srv/elsewhere"}),
+        Probe("create roots with an unknown scheme", 400, "POST", "/roots", {"uri": "ftp://example.com/root"}),
+        Probe("create roots without a uri", 422, "POST", "/roots", {"name": "x"}),
+        Probe("read roots", 200, "GET", one),
+        Probe("read roots by an unknown uri", 404, "GET", nope),
+        Probe("update roots", 200, "PUT", one, {"name": "Renamed"}),
+        Probe("export roots", 200, "GET", "/roots/export?uri=https%3A%2F%2Froots.example.com%2Fone"),
+        Probe("delete roots", 200, "DELETE", one),
+        Probe("delete roots again", 404, "DELETE", one),
+    ]  # fmt: skip
+
+
+def test_what_is_said_and_rendered_has_the_recorded_members(world: World) -> None:
+    world.admin.post("/resources", {"resource": {"uri": "file:///r.txt", "name": "contract_res", "content": "hello"}})
+    key = world.admin.get("/resources/contract-res").json()["id"]
+    recorded_contents = {"type": "resource", "id": key, "uri": "file:///r.txt", "text": "hello", "blob": None}
+    found = world.admin.get(f"/resources/{key}/content").json()
+    assert found == recorded_contents | {"mime_type": "text/plain"}
+    found = world.admin.get("/resources/test/file:///r.txt").json()
+    assert found == {"content": recorded_contents | {"mimeType": "text/plain", "_meta": None}}
+    found = world.admin.get("/resources/templates/list").json()
+    assert found.keys() == {"_meta", "next_cursor", "resource_templates"}
+    assert found["resource_templates"][0].keys() == {
+        "id", "uriTemplate", "name", "description", "mimeType", "annotations", "_meta"
+    }  # fmt: skip
+    found = world.admin.post(f"/prompts/{world.keys['prompts']}", {"who": "world"}).json()
+    content = {"type": "text", "text": "Hello world", "annotations": None, "_meta": None}
+    assert found == {"messages": [{"role": "user", "content": content}], "description": "d"}
+    found = world.admin.get("/roots/https%3A%2F%2Froots.example.com%2Fone").json()
+    assert found == {"uri": "https://roots.example.com/one", "name": "Contract root", "_meta": None}
+    found = world.admin.get("/roots/export?uri=https%3A%2F%2Froots.example.com%2Fone").json()
+    assert found.keys() == {"exported_at", "exported_by", "export_type", "version", "root"}
 
 
 def test_every_recorded_request_has_the_recorded_status_or_a_listed_other(world: World) -> None:

@@ -101,7 +101,7 @@ async def test_a_revision_that_is_no_text_is_a_bad_parameter(token: str, version
 
 @pytest.mark.parametrize(
     "method",
-    ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "prompts/list", "constructor", ""],
+    ["ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "roots/list", "constructor", ""],
 )
 async def test_a_method_the_modern_era_lacks_is_not_found(token: str, method: str) -> None:
     answer = await call(token, method, era="modern")
@@ -118,7 +118,7 @@ async def test_discover_says_what_the_endpoint_is(token: str) -> None:
     answer = await call(token, "server/discover", era="modern")
     result = answer.json["result"]
     assert result["supportedVersions"][0] == MODERN
-    assert result["capabilities"] == {"tools": {}}
+    assert result["capabilities"] == {"prompts": {}, "resources": {}, "tools": {}}
     assert (result["resultType"], result["cacheScope"]) == ("complete", "private")
     assert isinstance(result["ttlMs"], int)
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "poolgate"
@@ -131,7 +131,10 @@ async def test_discover_says_what_the_endpoint_is(token: str) -> None:
 async def test_the_handshake_takes_the_clients_revision(token: str, version: str) -> None:
     answer = await call(token, "initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": {}})
     result = answer.json["result"]
-    assert (result["protocolVersion"], result["capabilities"]) == (version, {"tools": {}})
+    assert (result["protocolVersion"], result["capabilities"]) == (
+        version,
+        {"prompts": {}, "resources": {}, "tools": {}},
+    )
     assert result["serverInfo"]["name"] == "poolgate"
 
 

@@ -21,6 +21,7 @@ from proxy_app.proxy_rules import (
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Access, OAuthTokens, Snapshot
 from proxy_app.snapshot.keeper import keeper
+from proxy_app.snapshot.shelves import Rows
 
 Row = dict[str, Any]
 GATEWAY = "http://127.0.0.1:8000"
@@ -43,6 +44,10 @@ class World:
     servers: list[Row] = field(default_factory=list)
     places: list[tuple[UUID, UUID, str]] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)
+    resources: list[Row] = field(default_factory=list)
+    prompts: list[Row] = field(default_factory=list)
+    resource_places: list[tuple[UUID, UUID]] = field(default_factory=list)
+    prompt_places: list[tuple[UUID, UUID]] = field(default_factory=list)
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
     people: dict[UUID, Actor] = field(default_factory=dict)
     access_tokens: dict[bytes, AccessToken] = field(default_factory=dict)
@@ -118,6 +123,40 @@ class World:
             self.places.append((self.servers[-1]["id"], tool["id"], (aliases or {}).get(tool["name"], "")))
         return self.servers[-1]
 
+    def resource(self, uri: str = "file:///notes.txt", gateway: Row | None = None, **row: Any) -> Row:
+        """A gateway's resource, or without one a resource of our own."""
+        name = row.pop("name", f"resource{len(self.resources)}")
+        values = {
+            "gateway_id": gateway["id"] if gateway else None,
+            "version": 1,
+            "uri": uri,
+            "uri_template": uri if "{" in uri else None,
+            "title": None,
+            "description": None,
+            "mime_type": "text/plain",
+            "size": 5,
+            "annotations": None,
+            "meta": None,
+            "enabled": True,
+            "gateway__enabled": True if gateway else None,
+        }
+        self.resources.append(_owned(name) | values | row)
+        return self.resources[-1]
+
+    def prompt(self, name: str = "greet", gateway: Row | None = None, **row: Any) -> Row:
+        """The same, of prompts."""
+        values = {
+            "gateway_id": gateway["id"] if gateway else None,
+            "version": 1,
+            "original_name": name,
+            "title": None,
+            "description": None,
+            "arguments": [{"name": "who", "description": None, "required": True}],
+            "meta": None,
+        }
+        self.prompts.append(_owned(row.pop("name", name)) | values | row)
+        return self.prompts[-1]
+
     def route(
         self, name: str = "api", url: str = "http://127.0.0.1:9", *, headers: Row | None = None, **row: Any
     ) -> Row:
@@ -148,7 +187,8 @@ class World:
         """What the database would say becomes what the process knows."""
         tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
         version = keeper.snapshot.registry.version + 1
-        registry = work._registry(version, self.gateways, tools, self.servers, self.places, self.routes)
+        readable = Rows(self.resources, self.prompts, self.resource_places, self.prompt_places)
+        registry = work._registry(version, self.gateways, tools, self.servers, self.places, self.routes, readable)
         access = Access(
             1, dict(self.tokens), any(entry.actor.rates for entry in self.tokens.values()),
             people=dict(self.people), people_by_email={one.email.lower(): pk for pk, one in self.people.items()},

@@ -7,12 +7,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, TextContent, TextResourceContents
 
-from proxy_app.models import Gateway, Server, Tool
-from tests.builders import a_token, a_user
+from proxy_app.models import Gateway, Prompt, Resource, Server, Tool
+from tests.builders import a_token, a_user, own_prompt, own_resource
 from tests.end_to_end.conftest import registered
 from tests.gateway_process import GatewayProcess
 
@@ -104,3 +104,44 @@ async def test_progress_reaches_the_client_while_the_tool_works(
         result = await client.call_tool("demo-wait", {"seconds": 0.2}, progress_callback=report)
     assert text_of(result) == "waited 0.2 seconds"
     assert seen == list(range(10))
+
+
+def our_own() -> None:
+    server = Server.objects.get(name="demo")
+    own_prompt("Greet", template="Hello {{ who }}")
+    rows = [own_resource("rules", content="Be kind"), own_resource("logo", content=b"\x89PNG", mime_type="image/png")]
+    rows.append(own_resource("ticket", uri="ticket://{id}", uri_template="ticket://{id}", content="ticket {id}"))
+    server.resources.set([*rows, *Resource.objects.exclude(gateway=None)])
+    server.prompts.set(Prompt.objects.all())
+
+
+@every_mode
+@pytest.mark.parametrize("upstream_era", ["legacy", "modern"])
+@pytest.mark.parametrize("path", ["/mcp", "/servers/demo/mcp"])
+async def test_a_client_lists_and_reads_resources_and_prompts_of_ours_and_of_upstreams(
+    gateway: GatewayProcess, demo_registered: dict[str, Any], mode: str, upstream_era: str, path: str
+) -> None:
+    await speaks(upstream_era)
+    await asyncio.to_thread(our_own)
+    async with connected(gateway.url + path, await a_persons_token(), mode) as client:
+        listed = [str(resource.uri) for resource in (await client.list_resources()).resources]
+        assert listed == ["demo://readme", "file:///logo", "file:///rules"]
+        (template,) = (await client.list_resource_templates()).resource_templates
+        assert template.uri_template == "ticket://{id}"
+        said = {uri: (await client.read_resource(uri)).contents[0] for uri in (*listed, "ticket://7")}
+        texts = {uri: content.text for uri, content in said.items() if isinstance(content, TextResourceContents)}
+        assert texts.pop("demo://readme").startswith("A few harmless tools")
+        assert texts == {"file:///rules": "Be kind", "ticket://7": "ticket 7"}
+        with pytest.raises(MCPError):
+            await client.read_resource("file:///nope")
+        prompts = [prompt.name for prompt in (await client.list_prompts()).prompts]
+        assert prompts == ["demo-summarise", "greet"]
+        for name, arguments, expected in (
+            ("greet", {"who": "Ann"}, "Hello Ann"),
+            ("demo-summarise", {"text": "x"}, "Summarise this in one sentence:\n\nx"),
+        ):
+            (message,) = (await client.get_prompt(name, arguments)).messages
+            assert isinstance(message.content, TextContent)
+            assert (message.role, message.content.text) == ("user", expected)
+        with pytest.raises(MCPError, match="who"):
+            await client.get_prompt("greet", {})

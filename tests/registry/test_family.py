@@ -177,8 +177,9 @@ def test_without_a_credential_everything_is_401(people: People, kind: Kind) -> N
 @every_kind
 def test_a_method_that_is_not_there_is_405_and_says_which_are(admin: Caller, kind: Kind) -> None:
     row = an_item(kind.slug)
-    answer = admin.send("POST", f"/{kind.slug}/{row.pk.hex}", b"{}")
-    assert (answer.status_code, answer["Allow"]) == (405, "GET, PUT, PATCH, DELETE, HEAD, OPTIONS")
+    more = "POST, " if kind.slug == "prompts" else ""  # which renders it
+    answer = admin.send("TRACE", f"/{kind.slug}/{row.pk.hex}", b"{}")
+    assert (answer.status_code, answer["Allow"]) == (405, f"GET, PUT, PATCH, DELETE, {more}HEAD, OPTIONS")
     assert answer.json() == {"detail": "Method Not Allowed", "code": "method_not_allowed"}
     assert admin.send("OPTIONS", f"/{kind.slug}/{row.pk.hex}")["Allow"] == answer["Allow"]
     assert admin.send("DELETE", f"/{kind.slug}")["Allow"].startswith("GET")

@@ -9,7 +9,19 @@ import pytest
 from django.db import connection, models, transaction
 
 from auth_app.models import ApiToken, Membership, Role, RoleGrant, RoleShadow, SsoProvider, StateVersion, Team, User
-from proxy_app.models import Call, Gateway, OAuthConnection, Prompt, Resource, Route, Server, ServerTool, Tool
+from proxy_app.models import (
+    Call,
+    Gateway,
+    OAuthConnection,
+    Prompt,
+    Resource,
+    ResourceContent,
+    Root,
+    Route,
+    Server,
+    ServerTool,
+    Tool,
+)
 from tests.builders import (
     a_gateway,
     a_grant,
@@ -22,6 +34,7 @@ from tests.builders import (
     a_token,
     a_tool,
     a_user,
+    own_resource,
 )
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -62,6 +75,16 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         | {"meta", "icons", "timeout_ms"},
     ),
     Server: ("registry", OWNERSHIP | {"description"}),
+    Resource: (
+        "registry",
+        OWNERSHIP
+        | {"version", "gateway_id", "uri", "uri_template", "title", "description", "mime_type", "size", "annotations"}
+        | {"meta"},
+    ),
+    Prompt: (
+        "registry",
+        OWNERSHIP | {"version", "gateway_id", "original_name", "title", "description", "arguments", "meta"},
+    ),
     # A new token moves nothing: the one before is used until it ends, or is refused.
     OAuthConnection: ("connections", {"gateway_id", "user_id", "status"}),
     ServerTool: ("registry", {"server_id", "tool_id", "alias", "position"}),
@@ -94,6 +117,8 @@ def rows() -> dict[type[models.Model], models.Model]:
     a_token(user)
     gateway = a_gateway(visibility="team", team=team, owner=user)
     tool = a_tool(gateway=gateway)
+    a_resource(gateway=gateway)
+    a_prompt(gateway=gateway)
     a_server(tools=(tool,), visibility="team", team=team, owner=user)
     a_route(visibility="team", team=team, owner=user)
     OAuthConnection.objects.create(gateway=gateway, user=user)
@@ -171,19 +196,21 @@ def test_a_new_row_moves_its_part_and_no_other() -> None:
     assert moved(a_gateway) == {"registry"}
     assert moved(lambda: a_tool(gateway=Gateway.objects.get())) == {"registry"}
     assert moved(a_server) == {"registry"}
+    server, gateway = Server.objects.get(), Gateway.objects.get()
+    assert moved(lambda: server.resources.add(a_resource(gateway=gateway))) == {"registry"}
+    assert moved(lambda: server.prompts.add(a_prompt(gateway=gateway))) == {"registry"}
     a_team()
     assert moved(lambda: Team.objects.update(rate_limit="5/day")) == {"access"}
 
 
 def test_what_the_read_model_does_not_hold_moves_nothing() -> None:
-    gateway = a_gateway()
-    assert moved(lambda: a_resource(gateway=gateway)) == set()
-    assert moved(lambda: a_prompt(gateway=gateway)) == set()
     assert moved(a_team) == set()
     assert moved(lambda: Team.objects.update(name="other")) == set()
     call = {"at": datetime.now(UTC), "request_id": "x", "method": "tools/call", "outcome": "ok", "duration_ms": 1}
     assert moved(lambda: Call.objects.create(**call)) == set()
-    assert moved(lambda: (Resource.objects.all().delete(), Prompt.objects.all().delete())) == set()
+    own = own_resource()
+    assert moved(lambda: ResourceContent.objects.filter(resource=own).update(body=b"other")) == set()
+    assert moved(lambda: Root.objects.create(uri="https://example.com/")) == set()
 
 
 def test_a_rolled_back_change_moves_nothing() -> None:

@@ -1,9 +1,10 @@
-"""tools/call: found in memory, sent with nothing held, and the upstream's answer relayed to the byte."""
+"""Asking upstreams, and tools/call: found in memory, sent with nothing held, and the answer relayed to the byte."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from uuid import UUID
 
 import msgspec
 
@@ -14,6 +15,7 @@ from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool, hidden_tool
+from proxy_app.dataplane.mcp.results import kept_private
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
 from proxy_app.oauth.live.calling import as_somebody
 from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
@@ -94,28 +96,59 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
     """Call this very tool, which the caller was found to be allowed to use."""
     exchange.tool = tool
     require_to(exchange.actor, "execute", tool)
-    gateway = exchange.registry.gateways.get(tool.gateway_id)
-    if gateway is None:
-        raise UpstreamUnreachable("The stored credential of this tool's gateway cannot be read; set it again.")
-    await exchange.admitted.count(gateway.rates)
-    params = join(exchange.request.members | {"name": msgspec.Raw(msgspec.json.encode(tool.original_name))})
+    gateway = gateway_of(exchange, tool.gateway_id)
     ask = partial(
         mcp.call,
         method="tools/call",
-        params=params,
+        params=_renamed(exchange, "name", tool.original_name),
         name=tool.original_name,
         param_headers=_param_headers(exchange, tool),
+        idempotent=tool.idempotent,
+    )
+    try:
+        return await ask_upstream(exchange, gateway, _endpoint(gateway, tool), ask)
+    except NotConnected as error:
+        return _connect_first(exchange, error)
+
+
+def gateway_of(exchange: Exchange, gateway_id: UUID) -> GatewayEntry:
+    """The gateway that offers an item. Raises UpstreamUnreachable when nothing can be asked of it."""
+    gateway = exchange.registry.gateways.get(gateway_id)
+    if gateway is None:
+        raise UpstreamUnreachable("The stored credential of this item's gateway cannot be read; set it again.")
+    return gateway
+
+
+async def ask_upstream(
+    exchange: Exchange, gateway: GatewayEntry, endpoint: Endpoint, ask: Callable[..., Awaitable[Answer | AnswerStream]]
+) -> bytes | Relay:
+    """What a gateway's upstream answers whoever asks, with their connection and within its limits."""
+    await exchange.admitted.count(gateway.rates)
+    asked = partial(
+        ask,
         # What the client can be asked for on the way; only the modern era carries that through (MRTR).
         capabilities=bytes(exchange.request.meta.get(META_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
         share=exchange.actor.share[1],
-        idempotent=tool.idempotent,
     )
     began = time.perf_counter()
-    try:
-        answer = await as_somebody(gateway.who(exchange.actor.user_id), _endpoint(gateway, tool), ask)
-    except NotConnected as error:
-        return _connect_first(exchange, error)
+    answer = await as_somebody(gateway.who(exchange.actor.user_id), endpoint, asked)
     return Relay(exchange, answer, began) if isinstance(answer, AnswerStream) else finish(exchange, answer, began)
+
+
+async def ask_for(exchange: Exchange, gateway_id: UUID, member: str, name: str) -> bytes | Relay:
+    """Pass the request on to a gateway's upstream, with the upstream's own name of what it is about."""
+    gateway = gateway_of(exchange, gateway_id)
+    ask = partial(mcp.call, method=exchange.request.method, params=_renamed(exchange, member, name), name=name)
+    try:
+        return await ask_upstream(exchange, gateway, gateway.endpoint, ask)
+    except NotConnected as error:  # only a person can mend this
+        data = {"code": error.code, CONNECT_URL: error.url}
+        exchange.outcome = error.code
+        raise RpcError(-31000 - error.status, error.message, data=data) from error
+
+
+def _renamed(exchange: Exchange, member: str, name: str) -> bytes:
+    return join(exchange.request.members | {member: msgspec.Raw(msgspec.json.encode(name))})
 
 
 def _connect_first(exchange: Exchange, error: NotConnected) -> bytes:
@@ -134,21 +167,27 @@ def _endpoint(gateway: GatewayEntry, tool: ToolEntry) -> Endpoint:
 
 
 async def find(exchange: Exchange, name: str) -> ToolEntry:
-    """Which tool the caller means. A name registered a moment ago elsewhere is found by looking again."""
-    tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
+    """Which tool the caller means."""
+    tool = await look(exchange, lambda: find_tool(exchange.registry, exchange.actor, exchange.server, name))
     if tool is None:
+        if hidden := hidden_tool(exchange.registry, exchange.server, name):
+            note_hidden(exchange.actor, hidden.kind, hidden.id.hex, "mcp", None)
+        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:128]}")
+    return tool
+
+
+async def look[T](exchange: Exchange, find: Callable[[], T | None]) -> T | None:
+    """What `find` finds; what was registered a moment ago elsewhere is found by looking again."""
+    found = find()
+    if found is None:
         await keeper.look_again()
         exchange.registry = current().registry
         if exchange.server is not None:
             exchange.server = exchange.registry.server(exchange.actor, exchange.server.id.hex)
             if exchange.server is None:
                 raise NotFound("Server not found")
-        tool = find_tool(exchange.registry, exchange.actor, exchange.server, name)
-    if tool is None:
-        if hidden := hidden_tool(exchange.registry, exchange.server, name):
-            note_hidden(exchange.actor, hidden.kind, hidden.id.hex, "mcp", None)
-        raise RpcError(INVALID_PARAMS, f"Unknown tool: {name[:128]}")
-    return tool
+        found = find()
+    return found
 
 
 def finish(exchange: Exchange, answer: Answer, began: float) -> bytes:
@@ -166,6 +205,8 @@ def finish(exchange: Exchange, answer: Answer, began: float) -> bytes:
         exchange.outcome = "tool_error"
     if peek.resultType not in (None, "complete") and not (exchange.modern and peek.resultType == "input_required"):
         raise UpstreamProtocol("The upstream answered with a kind of result this client cannot receive.")
+    if exchange.modern and exchange.request.method == "resources/read":
+        return kept_private(answer.result)
     if exchange.modern and peek.resultType is None:
         return with_member(answer.result, b'"resultType":"complete"')
     return answer.result

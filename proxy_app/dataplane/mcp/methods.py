@@ -5,19 +5,21 @@ from dataclasses import dataclass
 
 import msgspec
 
+from auth_app.policy import require
+from gatewaysite.cursors import BadCursor, read_place
+from gatewaysite.db.units import run_unit
 from proxy_app.dataplane.mcp.call import Relay, call_tool
 from proxy_app.dataplane.mcp.envelope import text
 from proxy_app.dataplane.mcp.eras import SUPPORTED_VERSIONS, negotiated
 from proxy_app.dataplane.mcp.exchange import SERVER_INFO, Exchange
-from proxy_app.dataplane.mcp.lists import tools_json
-from proxy_app.dataplane.rpc_errors import METHOD_NOT_FOUND, RpcError
-from proxy_app.upstream.mcp.wire import META_SERVER
+from proxy_app.dataplane.mcp.lists import readable_json, tools_json
+from proxy_app.dataplane.mcp.reading import get_prompt, read_resource
+from proxy_app.dataplane.mcp.results import result
+from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
+from proxy_app.roots import work
 
-CAPABILITIES: dict[str, dict[str, bool]] = {"tools": {}}
-# How long a modern client may keep a list (MCP 2026-07-28, caching). Lists are per caller, so never shared.
-LIST_TTL_MS = 5_000
-MODERN_EXTRAS = b',"resultType":"complete","_meta":' + msgspec.json.encode({META_SERVER: SERVER_INFO})
-CACHING = b',"ttlMs":%d,"cacheScope":"private"' % LIST_TTL_MS
+# What there is is told by lists: a caller may come to see what it does not see yet.
+CAPABILITIES: dict[str, dict[str, bool]] = {"prompts": {}, "resources": {}, "tools": {}}
 
 
 async def answer(exchange: Exchange) -> bytes | Relay:
@@ -32,17 +34,17 @@ async def answer(exchange: Exchange) -> bytes | Relay:
 
 
 async def initialize(exchange: Exchange) -> bytes:
-    result = {
+    said = {
         "protocolVersion": negotiated(text(exchange.request.members, "protocolVersion")),
         "capabilities": CAPABILITIES,
         "serverInfo": SERVER_INFO,
     }
-    return msgspec.json.encode(result | _instructions(exchange))
+    return msgspec.json.encode(said | _instructions(exchange))
 
 
 async def discover(exchange: Exchange) -> bytes:
-    result = {"supportedVersions": list(SUPPORTED_VERSIONS), "capabilities": CAPABILITIES}
-    return msgspec.json.encode(result | _instructions(exchange))[:-1] + CACHING + MODERN_EXTRAS + b"}"
+    said = {"supportedVersions": list(SUPPORTED_VERSIONS), "capabilities": CAPABILITIES}
+    return result(exchange, msgspec.json.encode(said | _instructions(exchange))[1:-1])
 
 
 def _instructions(exchange: Exchange) -> dict[str, str]:
@@ -55,9 +57,36 @@ async def ping(exchange: Exchange) -> bytes:
 
 
 async def list_tools(exchange: Exchange) -> bytes:
-    tools = tools_json(exchange.registry, exchange.actor, exchange.server)
-    extras = CACHING + MODERN_EXTRAS if exchange.modern else b""
-    return b'{"tools":' + tools + extras + b"}"
+    return result(exchange, b'"tools":' + tools_json(exchange.registry, exchange.actor, exchange.server))
+
+
+async def list_resources(exchange: Exchange) -> bytes:
+    return _list(exchange, "resources")
+
+
+async def list_templates(exchange: Exchange) -> bytes:
+    return _list(exchange, "templates")
+
+
+async def list_prompts(exchange: Exchange) -> bytes:
+    return _list(exchange, "prompts")
+
+
+def _list(exchange: Exchange, member: str) -> bytes:
+    """A page of what the caller sees, from where its cursor leads."""
+    try:
+        cursor = text(exchange.request.members, "cursor")
+        after = read_place(member, cursor) if cursor is not None else ""
+    except BadCursor as error:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: {error.message}") from error
+    return result(exchange, readable_json(exchange.registry, exchange.actor, exchange.server, member, after))
+
+
+async def list_roots(exchange: Exchange) -> bytes:
+    """For clients of the existing system, which ask the gateway; in MCP the server asks the client."""
+    require(exchange.actor, "roots.read")
+    roots = await run_unit(work.list_roots)
+    return msgspec.json.encode({"roots": [{"uri": root["uri"], "name": root["name"]} for root in roots]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +102,10 @@ METHODS = {
     "ping": Method(ping, modern=False),
     "tools/list": Method(list_tools),
     "tools/call": Method(call_tool),
+    "resources/list": Method(list_resources),
+    "resources/templates/list": Method(list_templates),
+    "resources/read": Method(read_resource),
+    "prompts/list": Method(list_prompts),
+    "prompts/get": Method(get_prompt),
+    "roots/list": Method(list_roots, modern=False),
 }

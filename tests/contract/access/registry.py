@@ -3,11 +3,13 @@
 from typing import Any
 
 from proxy_app.registry.kinds import KINDS
-from tests.contract.access.table import CHANGE, SEE, Table, for_some, of_blue, public, signed_in
+from tests.contract.access.table import CHANGE, OPERATE, SEE, Table, for_some, of_blue, public, signed_in
 
 CREATED: dict[str, dict[str, Any]] = {
     "gateways": {"name": "new", "url": "https://mcp.example.com/mcp"},
     "servers": {"server": {"name": "new"}},
+    "resources": {"resource": {"name": "new", "uri": "file:///new", "content": "x"}},
+    "prompts": {"prompt": {"name": "new", "template": "x"}},
     "routes": {"name": "new", "upstreamUrl": "https://api.example.com"},
 }
 
@@ -62,6 +64,23 @@ TABLE: Table = of_kinds() | {
     ("GET", "admin/tags/change"): signed_in(query="tag=x"),
     ("POST", "admin/tags/change"): signed_in(body={"tag": "x"}),
     ("GET", "resources/<key>/info"): of_blue(SEE, "resources"),
+    ("GET", "resources/templates/list"): signed_in(),
+    ("GET", "resources/test/<key>"): of_blue(SEE, "uri"),
+    ("GET", "resources/<key>/content"): of_blue(SEE, "resources"),
+    ("POST", "prompts/<key>"): of_blue(SEE, "prompts", body={"who": "world"}),
+    ("GET", "prompts/<key>/versions"): of_blue(SEE, "prompts"),
+    ("POST", "prompts/<key>/versions/<number>/restore"): of_blue(CHANGE, "prompts"),
+    ("GET", "roots"): for_some(OPERATE),
+    ("GET", "roots/"): for_some(OPERATE),
+    ("POST", "roots"): for_some(OPERATE, body={"uri": "https://example.com/new"}),
+    ("POST", "roots/"): for_some(OPERATE, body={"uri": "https://example.com/new"}),
+    ("GET", "roots/export"): for_some(OPERATE, query="uri=https://example.com/root"),
+    ("GET", "roots/<root>"): for_some(OPERATE),
+    ("PUT", "roots/<root>"): for_some(OPERATE, body={"name": "n"}),
+    ("DELETE", "roots/<root>"): for_some(OPERATE),
+    ("GET", "admin/roots"): for_some(OPERATE),
+    ("POST", "admin/roots"): for_some(OPERATE, body={"uri": "https://example.com/new"}),
+    ("POST", "admin/roots/remove"): for_some(OPERATE, body={"uri": "https://example.com/root"}),
     ("GET", "servers/<key>/tools"): of_blue(SEE, "servers"),
     ("GET", "servers/<key>/resources"): of_blue(SEE, "servers"),
     ("GET", "servers/<key>/prompts"): of_blue(SEE, "servers"),
@@ -75,6 +94,11 @@ TABLE: Table = of_kinds() | {
     # What may not be called says so under the form.
     ("GET", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
     ("POST", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
+    ("GET", "admin/resources/<key>/read"): of_blue(SEE, "resources"),
+    ("POST", "admin/resources/<key>/read"): of_blue(SEE, "resources"),
+    ("GET", "admin/prompts/<key>/render"): of_blue(SEE, "prompts"),
+    ("POST", "admin/prompts/<key>/render"): of_blue(SEE, "prompts", body={"given-who": "world"}),
+    ("POST", "admin/prompts/<key>/versions/<number>/restore"): of_blue(CHANGE, "prompts"),
     ("GET", "admin/routes/<key>/try"): of_blue(SEE, "routes"),
     ("POST", "admin/routes/<key>/try"): of_blue(SEE, "routes"),
 }

@@ -32,9 +32,20 @@ from auth_app.models import (
 from auth_app.policy import explain
 from auth_app.users.work import load_actor
 from gatewaysite.responses import wants_page
-from proxy_app.models import Attestation, OAuthClient, OAuthConnection
+from proxy_app.models import Attestation, OAuthClient, OAuthConnection, Root
 from proxy_app.registry.kinds import KINDS
-from tests.builders import a_gateway, a_grant, a_membership, a_role, a_team, a_token, a_user, an_admin
+from tests.builders import (
+    a_gateway,
+    a_grant,
+    a_membership,
+    a_role,
+    a_team,
+    a_token,
+    a_user,
+    an_admin,
+    own_prompt,
+    own_resource,
+)
 from tests.contract.access.table import Line
 from tests.oauth.conftest import GATEWAY, registered
 from tests.registry.conftest import BUILDERS
@@ -77,7 +88,12 @@ class World:
 
     def _of_the_registry(self, blue: Team) -> dict[str, str]:
         shared = {"visibility": "team", "team": blue, "owner": a_user("gone@example.com")}
-        return {kind.slug: BUILDERS[kind.slug](**shared).pk.hex for kind in KINDS}
+        # Those of gateways are read where there is an upstream.
+        own = {"resources": own_resource, "prompts": own_prompt}
+        made = {kind.slug: (BUILDERS | own)[kind.slug](**shared) for kind in KINDS}
+        Root.objects.create(uri="https://example.com/root")
+        keys = {slug: row.pk.hex for slug, row in made.items()}
+        return keys | {"uri": made["resources"].uri, "number": "1", "root": "https://example.com/root"}
 
     def _of_teams(self, blue: Team, viewer: User, stranger: User) -> dict[str, str]:
         now, later = timezone.now(), timezone.now() + timedelta(hours=1)

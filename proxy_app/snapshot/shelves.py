@@ -1,0 +1,121 @@
+"""Resources and prompts of the read model: rows into entries, and entries onto the shelves of those who offer them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db.models import Q
+
+from proxy_app.content.uris import UriTemplate, uri_template
+from proxy_app.snapshot.entries import PromptEntry, ResourceEntry, Shelf
+
+RESOURCE_COLUMNS = (
+    "gateway_id", "version", "uri", "uri_template", "title", "description", "mime_type", "size", "annotations", "meta",
+    "enabled", "gateway__enabled",
+)  # fmt: skip
+PROMPT_COLUMNS = ("gateway_id", "version", "original_name", "title", "description", "arguments", "meta")
+# Switched on, and so is the gateway that offers it, where one does.
+SERVED = Q(enabled=True) & (Q(gateway=None) | Q(gateway__enabled=True))
+EMPTY = Shelf()
+
+type Row = dict[str, Any]
+type Link = tuple[UUID, UUID]
+
+
+class Rows(NamedTuple):
+    """Resources switched off are among them: what they are called is known, and they are not served."""
+
+    resources: Iterable[Row]
+    prompts: Iterable[Row]
+    resources_of_servers: Iterable[Link]
+    prompts_of_servers: Iterable[Link]
+
+
+NOTHING = Rows((), (), (), ())
+
+
+def fill(rows: Rows) -> tuple[Shelf, Mapping[UUID, Shelf]]:
+    """The shelf of everything, and those of servers that have any."""
+    resources = [
+        _resource_entry(row) for row in rows.resources if row["enabled"] and row["gateway__enabled"] is not False
+    ]
+    prompts = [_prompt_entry(row) for row in rows.prompts]
+    withheld = frozenset((row["gateway_id"], row["uri"]) for row in rows.resources if not row["enabled"])
+    of_servers = {
+        server_id: _shelf(*members, withheld) for server_id, members in _members(rows, resources, prompts).items()
+    }
+    return _shelf(resources, prompts, withheld), of_servers
+
+
+def _members(
+    rows: Rows, resources: Iterable[ResourceEntry], prompts: Iterable[PromptEntry]
+) -> Mapping[UUID, tuple[list[ResourceEntry], list[PromptEntry]]]:
+    found: defaultdict[UUID, tuple[list[ResourceEntry], list[PromptEntry]]] = defaultdict(lambda: ([], []))
+    resources_by_id = {entry.id: entry for entry in resources}
+    prompts_by_id = {entry.id: entry for entry in prompts}
+    for server_id, key in rows.resources_of_servers:
+        if resource := resources_by_id.get(key):
+            found[server_id][0].append(resource)
+    for server_id, key in rows.prompts_of_servers:
+        if prompt := prompts_by_id.get(key):
+            found[server_id][1].append(prompt)
+    return found
+
+
+def _shelf(
+    resources: Iterable[ResourceEntry], prompts: Iterable[PromptEntry], withheld: frozenset[tuple[UUID | None, str]]
+) -> Shelf:
+    """In one order in every process; of several with one name and one scope our own is meant, or the first."""
+    fixed: defaultdict[str, tuple[ResourceEntry, ...]] = defaultdict(tuple)
+    templates: defaultdict[str, tuple[ResourceEntry, ...]] = defaultdict(tuple)
+    named: defaultdict[str, tuple[PromptEntry, ...]] = defaultdict(tuple)
+    for resource in sorted(resources, key=lambda one: (one.uri, one.gateway_id is not None, one.name, one.id)):
+        where = fixed if resource.template is None else templates
+        where[resource.uri] += (resource,)
+    for prompt in sorted(prompts, key=lambda one: (one.name, one.gateway_id is not None, one.id)):
+        named[prompt.name] += (prompt,)
+    return Shelf(dict(fixed), dict(templates), dict(named), withheld)
+
+
+def _resource_entry(row: Row) -> ResourceEntry:
+    # An upstream may call anything a template; one that is none stands for itself.
+    template = (uri_template(row["uri"]) or UriTemplate((row["uri"],))) if row["uri_template"] else None
+    return ResourceEntry(
+        **_owned(row),
+        gateway_id=row["gateway_id"],
+        version=row["version"],
+        uri=row["uri"],
+        template=template,
+        mime_type=row["mime_type"],
+        wire=_wire(
+            **({"uriTemplate": row["uri"]} if template else {"uri": row["uri"], "size": row["size"]}),
+            name=row["name"], title=row["title"], description=row["description"], mimeType=row["mime_type"],
+            annotations=row["annotations"] or None, _meta=row["meta"],
+        ),
+    )  # fmt: skip
+
+
+def _prompt_entry(row: Row) -> PromptEntry:
+    arguments = [
+        {name: value for name, value in argument.items() if value is not None} for argument in row["arguments"] or ()
+    ]
+    return PromptEntry(
+        **_owned(row),
+        gateway_id=row["gateway_id"],
+        version=row["version"],
+        original_name=row["original_name"],
+        wire=_wire(
+            name=row["name"], title=row["title"], description=row["description"], arguments=arguments,
+            _meta=row["meta"],
+        ),
+    )  # fmt: skip
+
+
+def _owned(row: Row) -> Row:
+    return {name: row[name] for name in ("id", "name", "visibility", "team_id", "owner_id")}
+
+
+def _wire(**members: Any) -> bytes:
+    return msgspec.json.encode({name: value for name, value in members.items() if value is not None})
