@@ -13,6 +13,8 @@ from proxy_app.observe.page_urls import urlpatterns as observe_pages
 from proxy_app.reference.urls import urlpatterns as reference
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
+from proxy_app.rest.urls import api_urlpatterns as rest_api
+from proxy_app.rest.urls import page_urlpatterns as rest_pages
 from proxy_app.roots.urls import api_urlpatterns as roots_api
 from proxy_app.roots.urls import page_urlpatterns as roots_pages
 from proxy_app.search.urls import api_urlpatterns as search_api
@@ -21,9 +23,10 @@ from proxy_app.tags.urls import api_urlpatterns as tags_api
 from proxy_app.tags.urls import page_urlpatterns as tags_pages
 
 # What of the registry is tried first: names that would be taken for keys.
-json_endpoints = [*content_api, *registry_api, *access_api, *oauth_api, *roots_api, *search_api, *tags_api]
+json_endpoints = [*content_api, *rest_api, *registry_api, *access_api, *oauth_api, *roots_api, *search_api, *tags_api]
 urlpatterns = [
     *json_endpoints,
+    *rest_pages,
     *registry_pages,
     *access_pages,
     *oauth_pages,

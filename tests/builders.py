@@ -11,6 +11,7 @@ from proxy_app.content.stored import settled_arguments
 from proxy_app.content.templating import parse
 from proxy_app.models import Gateway, Prompt, PromptVersion, Resource, ResourceContent, Route, Server, Tool
 from proxy_app.names import display_name, public_tool_name, slugify
+from proxy_app.rest.template import split_url
 
 _numbers = count(1)
 
@@ -89,6 +90,25 @@ def a_tool(name: str = "search", *, gateway: Gateway | None = None, **values: An
         "created_via": "federation",
     }
     return Tool.objects.create(**_registered(public) | defaults | _scope(gateway) | values)
+
+
+def a_rest_tool(name: str = "", url: str = "https://api.example.com/pets/{id}", **values: Any) -> Tool:
+    """A tool made of a REST API, as `POST /tools` makes it; nothing connects there."""
+    name = name or f"pet{next(_numbers)}"
+    base_url, path_template = split_url(url)
+    defaults = {
+        "original_name": name,
+        "custom_name": name,
+        "display_name": name,
+        "integration_type": Tool.Integration.REST,
+        "request_type": "GET",
+        "url": url,
+        "base_url": base_url,
+        "path_template": path_template,
+        "input_schema": '{"type":"object","properties":{"id":{"type":"integer"}},"required":["id"]}',
+        "created_via": "api",
+    }
+    return Tool.objects.create(**_registered(public_tool_name("", name)) | defaults | values)
 
 
 def a_resource(name: str = "", *, gateway: Gateway | None = None, **values: Any) -> Resource:

@@ -37,6 +37,11 @@ class PageCallResult:
     upstream_ms: float | None = None
     raw: str = ""
 
+    @property
+    def outcome(self) -> str:
+        """As a history tells it."""
+        return "tool_error" if self.is_error else "ok" if self.ok else "failed"
+
 
 def call_tool_for_page(actor: Actor, tool_id: UUID, arguments: Mapping[str, Any]) -> PageCallResult:
     """Call the tool as this actor. Blocks the calling thread, which must hold no connection; trouble is in the result.

@@ -14,7 +14,7 @@ from proxy_app.models.resource import Resource
 from proxy_app.models.root import Root
 from proxy_app.models.route import Route
 from proxy_app.models.server import Server, ServerTool
-from proxy_app.models.tool import Tool
+from proxy_app.models.tool import Tool, ToolTry
 
 __all__ = [
     "Attestation",
@@ -36,5 +36,6 @@ __all__ = [
     "Server",
     "ServerTool",
     "Tool",
+    "ToolTry",
     "Visibility",
 ]

@@ -1,6 +1,8 @@
-"""A tool: something a client can call, here always offered by a gateway."""
+"""A tool: something a client can call. A gateway offers it, or it is made here of a REST API."""
 
+from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.registered import Registered
@@ -16,6 +18,11 @@ class Tool(Registered):
         REST = "REST"
         A2A = "A2A"
 
+    class Encoding(models.TextChoices):
+        JSON = "json"
+        FORM = "form"
+        MULTIPART = "multipart"
+
     gateway = models.ForeignKey(Gateway, models.CASCADE, null=True, blank=True, related_name="tools")
     original_name = models.CharField(max_length=255)
     custom_name = models.CharField(max_length=255)
@@ -23,8 +30,9 @@ class Tool(Registered):
     title = models.CharField(max_length=255, null=True, blank=True)
     original_description = models.TextField(null=True, blank=True)
     integration_type = models.CharField(max_length=10, choices=Integration, default=Integration.MCP)
+    # The transport; of a REST tool the method.
     request_type = models.CharField(max_length=20, default=Gateway.Transport.STREAMABLE_HTTP)
-    url = models.CharField(max_length=2000, blank=True)
+    url = models.CharField(max_length=4000, blank=True)
     # JSON Schemas as the upstream wrote them, to the byte: key order and unknown keywords are kept.
     input_schema = models.TextField(default='{"type":"object"}')
     output_schema = models.TextField(null=True, blank=True)
@@ -32,10 +40,46 @@ class Tool(Registered):
     meta = models.JSONField(null=True, blank=True)
     icons = models.JSONField(null=True, blank=True)
     deprecated = models.BooleanField(default=False)
+    deprecation_note = models.CharField(max_length=500, blank=True)
     timeout_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    # Of REST tools, see proxy_app.rest.plan. The URL is the base and the template together.
+    base_url = models.CharField(max_length=2000, blank=True)
+    path_template = models.CharField(max_length=2000, blank=True)
+    # Arguments by name, and the parameter or header each becomes.
+    query_mapping = models.JSONField(null=True, blank=True)
+    header_mapping = models.JSONField(null=True, blank=True)
+    body_encoding = models.CharField(max_length=10, choices=Encoding, default=Encoding.JSON)
+    # The argument that is the whole body; empty when the body is an object of what is left of the arguments.
+    body_argument = models.CharField(max_length=128, blank=True)
+    fixed_headers = models.JSONField(default=dict, blank=True)
+    auth_type = models.CharField(max_length=20, blank=True)
+    sealed_headers = models.TextField(blank=True)
+    # Hosts it may be sent to, whoever edits it.
+    allowlist = models.JSONField(null=True, blank=True)
+    jsonpath_filter = models.CharField(max_length=2000, blank=True)
+    # Which operation of an OpenAPI document it was imported from.
+    operation = models.CharField(max_length=500, blank=True)
 
     class Meta(Registered.Meta):
         constraints = [
             *Registered.Meta.constraints,
             models.UniqueConstraint(fields=["gateway", "original_name"], name="tool_once_per_gateway"),
         ]
+
+
+class ToolTry(models.Model):
+    """One call of a tool from its page, for whoever made it: arguments may hold secrets, so they are sealed."""
+
+    tool = models.ForeignKey(Tool, models.CASCADE, related_name="tries")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now, editable=False)
+    sealed_arguments = models.TextField(blank=True)
+    outcome = models.CharField(max_length=12)  # ok, tool_error, failed
+    duration_ms = models.FloatField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tool", "user", "-at"], name="try_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.tool_id} {self.outcome}"

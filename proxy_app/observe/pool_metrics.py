@@ -1,6 +1,6 @@
 """Prometheus metrics of what upstream pools do, counted as they do it. upstream_metrics.py has what is read from them.
 
-`pool` and `upstream` are the slug of a gateway or proxy route; hosts are `other`.
+`pool` and `upstream` are the slug of a gateway or proxy route, or the origin of REST tools; hosts are `other`.
 """
 
 from prometheus_client import Counter, Gauge, Histogram

@@ -207,8 +207,8 @@ def told_of(name: str, done: Recreated) -> tuple[str, str]:
         words += f" {counted(event['under_way'], 'call')} under way end on the old ones."
     if everywhere:
         return f"{words} Every process was told.", "ok"
-    is_host = kind_of(done["key"])[0] == "host"
-    why = "they are told of gateways and proxy routes only" if is_host else "the database did not take it"
+    has_no_row = kind_of(done["key"])[0] in {"host", "REST API"}
+    why = "they are told of gateways and proxy routes only" if has_no_row else "the database did not take it"
     return f"{words} Only the process that answered did so: the others were not told, {why}.", "warn"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from gatewaysite.template_tags import milliseconds
-from proxy_app.names import ROUTE_KEY
+from proxy_app.names import REST_KEY, ROUTE_KEY
 from proxy_app.observe.showing import counted
 from proxy_app.observe.sparklines import Bars, TimeName, bars_of, spark_of_times
 from proxy_app.observe.upstream_shapes import PoolOf, UpstreamNow
@@ -146,9 +146,11 @@ def left_of(call: AbandonedTold) -> Plain:
 
 
 def kind_of(key: str) -> tuple[str, str]:
-    """What has the key: a gateway, a proxy route, or a host; and its id, of a host its address."""
+    """What has the key: a gateway, a proxy route, the REST tools of one origin, or a host; its id, or its address."""
     if re.fullmatch(r"[0-9a-f]{32}", key):
         return "gateway", key
+    if key.startswith(REST_KEY):
+        return "REST API", key.removeprefix(REST_KEY)
     route = re.fullmatch(rf"{ROUTE_KEY}([0-9a-f]{{32}})", key)
     return ("proxy route", route[1]) if route else ("host", key)
 

@@ -23,11 +23,7 @@ NESTED = {"pool_options": "", "oauth_config": "oauth_"}
 
 def fields_for(kind: Kind, filling: Filling, scope: Scope) -> list[Field]:
     """The form's controls, filled in."""
-    return [
-        *page_of(kind).fields(filling),
-        control("tags", "Tags", filling.texts, help="Separated by commas."),
-        *scope_controls(filling.texts, scope),
-    ]
+    return [*page_of(kind).fields(filling), *scope_fields(filling.texts, scope)]
 
 
 def blank_texts(kind: Kind, scope: Scope) -> Texts:
@@ -128,6 +124,11 @@ def _sentence(type_: str, message: str) -> str:
         return "Names of tools have letters, digits, underscores, dots and hyphens only, at most 128."
     message = message.removeprefix("Value error, ")
     return message if message.endswith((".", "!", "?")) else f"{message}."
+
+
+def scope_fields(texts: Texts, scope: Scope) -> list[Field]:
+    """What every form ends in: tags, and who may see the item."""
+    return [control("tags", "Tags", texts, help="Separated by commas."), *scope_controls(texts, scope)]
 
 
 def scope_controls(texts: Texts, scope: Scope) -> list[Field]:

@@ -40,11 +40,12 @@ from proxy_app.registry.bulk import BulkData, BulkRequest
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters, ids_parameters
+from proxy_app.rest.openapi_room import REST
 from proxy_app.roots.openapi import ROOTS
 from proxy_app.search.openapi import SEARCH
 from proxy_app.tags.openapi import TAGS
 
-ROOMS = (*ACCESS, OAUTH, CONTENT, ROOTS, SEARCH, TAGS)
+ROOMS = (*ACCESS, OAUTH, CONTENT, REST, ROOTS, SEARCH, TAGS)
 READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 NO_TEXT: Json = {"type": ["string", "null"]}

@@ -1,6 +1,6 @@
 """What the pages show and ask of one kind: the part of them that is not written once for all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,6 +59,7 @@ class KindPage:
     uploads: Callable[[Files], Plain] | None = None  # what its files say, where its form has any
     same_as: Mapping[str, str] = field(default_factory=dict)  # fields of the body, and the controls that stand for them
     wide: bool = False
+    also: Sequence[tuple[str, str]] = ()  # other ways to add some: what the button says, and the name of its page
 
     state: Callable[[Item], Plain] = on_or_off
     facts: Callable[[Item], list[Plain]] = _none

@@ -38,6 +38,8 @@ from proxy_app.registry.query import from_page
 from proxy_app.registry.showing import facts_of
 from proxy_app.registry.tables import is_narrowed, table_context
 from proxy_app.registry.tool_call import shown
+from proxy_app.registry.tries.work import note_try
+from proxy_app.rest.plan import pool_key
 
 Plain = dict[str, Any]
 
@@ -172,8 +174,10 @@ def call(request: HttpRequest, key: str) -> HttpResponse:
     reading = schema_form.read(item["inputSchema"], forms.posted_texts(request.POST))
     result = None
     if not reading.errors:
-        result = shown(call_tool_for_page(actor, UUID(item["id"]), reading.arguments))
-    context = item_context(TOOLS, actor, item) | call_context(item, reading.fields, reading.errors, result)
+        called = call_tool_for_page(actor, UUID(item["id"]), reading.arguments)
+        note_try(actor, UUID(item["id"]), reading.arguments, called.outcome, called.duration_ms)
+        result = shown(called)
+    context = item_context(TOOLS, actor, item) | call_context(actor, item, reading.fields, reading.errors, result)
     return render_page(request, "registry/detail.html", context, status=422 if reading.errors else 200)
 
 
@@ -204,6 +208,7 @@ def kind_context(kind: Kind) -> Plain:
     return {
         "section": kind.slug,
         "create": create,
+        "also": [{"label": label, "url": reverse(name)} for label, name in page_of(kind).also],
         "kind": {
             "slug": kind.slug,
             "singular": kind.singular,
@@ -233,10 +238,15 @@ def item_context(kind: Kind, actor: Actor, item: Plain) -> Plain:
 
 def _upstream_url(kind: Kind, actor: Actor, item: Plain) -> str:
     """Its row among the upstreams, for those who may look at them."""
-    if kind not in (GATEWAYS, ROUTES) or not may(actor, "upstreams.read"):
-        return ""
-    key = f"{ROUTE_KEY}{item['id']}" if kind is ROUTES else item["id"]
-    return f"{reverse('page-upstreams')}#{id_of('upstream', key)}"
+    key = _pool_key(kind, item) if may(actor, "upstreams.read") else ""
+    return f"{reverse('page-upstreams')}#{id_of('upstream', key)}" if key else ""
+
+
+def _pool_key(kind: Kind, item: Plain) -> str:
+    """Of the pool that its calls go through; empty for what has none, or none of its own kind."""
+    if kind is TOOLS and item["baseUrl"]:
+        return pool_key(item["baseUrl"])
+    return f"{ROUTE_KEY}{item['id']}" if kind is ROUTES else item["id"] if kind is GATEWAYS else ""
 
 
 def _form(

@@ -75,6 +75,17 @@ def read(schema_text: str, post: Mapping[str, str]) -> Reading:
     return Reading(fields=fields, arguments=arguments, errors=errors)
 
 
+def filled(fields: list[Field], arguments: Mapping[str, Any]) -> list[Field]:
+    """The form with these arguments in it; what it has no control for is left out."""
+    return [field | {"value": _filled(field, arguments)} for field in fields]
+
+
+def _filled(field: Field, arguments: Mapping[str, Any]) -> str:
+    if field["whole"]:
+        return _shown(dict(arguments), "json")
+    return _shown(arguments[field["name"]], field["kind"]) if field["name"] in arguments else UNSET
+
+
 def _object(schema_text: str) -> Schema:
     try:
         schema = parse_json(schema_text.encode("utf-8", "replace"))

@@ -114,16 +114,10 @@ def create_item(kind: Kind, actor: Actor, values: Values, stamp: Stamp, *, asked
     `asked`: what the caller calls this request; if it was answered before, that answer is given again.
     """
     values = kind.prepare(values) if kind.prepare else values
-    with _clashes(kind), transaction.atomic(durable=True):
+    with clashes(kind), transaction.atomic(durable=True):
         if (kept := kept_answer(asked)) is not None:
             return dict(kept)
-        row = kind.model(owner_id=actor.user_id, **stamp.created())
-        _set(row, kind.store(row, values))
-        _require_scope(actor, row)
-        row.save(force_insert=True)
-        links = links_of(kind, row)  # none yet
-        _finish(kind, Change(actor=actor, row=row, values=values, before={}), "created", stamp, links)
-        item = _reread(kind, actor, row)
+        item = _reread(kind, actor, add_row(kind, actor, values, stamp))
         keep_answer(asked, item)
         return item
 
@@ -202,6 +196,34 @@ def _locked(kind: Kind, actor: Actor, key: str, verb: str, versions: Versions = 
     return row
 
 
+def add_row(kind: Kind, actor: Actor, values: Values, stamp: Stamp) -> Any:
+    """Register an item of values that were prepared; for use inside a unit."""
+    row = kind.model(owner_id=actor.user_id, **stamp.created())
+    _set(row, kind.store(row, values))
+    _require_scope(actor, row)
+    row.save(force_insert=True)
+    links = links_of(kind, row)  # none yet
+    _finish(kind, Change(actor=actor, row=row, values=values, before={}), "created", stamp, links)
+    return row
+
+
+def change_row(kind: Kind, actor: Actor, row: Any, values: Values, stamp: Stamp, action: str) -> bool:
+    """Change a locked row by values that were prepared, and say whether that changed it; for use inside a unit."""
+    columns = kind.store(row, values)
+    before = {name: old for name in columns if (old := getattr(row, name)) != columns[name]}
+    if not before and not values.keys() - columns.keys():
+        return False
+    _set(row, {**columns, **stamp.modified(), "version": row.version + 1, "updated_at": timezone.now()})
+    if before.keys() & {"visibility", "team_id"}:
+        _require_scope(actor, row)
+    fresh = sealed_anew(row)
+    _set(row, fresh)
+    row.save(update_fields=[*before, *fresh, *stamp.modified(), "version", "updated_at"])
+    links = links_of(kind, row) if values.keys() - columns.keys() else {}
+    _finish(kind, Change(actor=actor, row=row, values=values, before=before), action, stamp, links)
+    return True
+
+
 def _update(
     kind: Kind,
     actor: Actor,
@@ -213,20 +235,9 @@ def _update(
 ) -> PlainRow:
     """`asked`: the values, or what makes them of the row. Only the former are prepared."""
     prepared = asked if callable(asked) or kind.prepare is None else kind.prepare(asked)
-    with _clashes(kind), transaction.atomic(durable=True):
+    with clashes(kind), transaction.atomic(durable=True):
         row = _locked(kind, actor, key, "update", versions)
-        values = prepared(row) if callable(prepared) else prepared
-        columns = kind.store(row, values)
-        before = {name: old for name in columns if (old := getattr(row, name)) != columns[name]}
-        if before or values.keys() - columns.keys():
-            _set(row, {**columns, **stamp.modified(), "version": row.version + 1, "updated_at": timezone.now()})
-            if before.keys() & {"visibility", "team_id"}:
-                _require_scope(actor, row)
-            fresh = sealed_anew(row)
-            _set(row, fresh)
-            row.save(update_fields=[*before, *fresh, *stamp.modified(), "version", "updated_at"])
-            links = links_of(kind, row) if values.keys() - columns.keys() else {}
-            _finish(kind, Change(actor=actor, row=row, values=values, before=before), action, stamp, links)
+        change_row(kind, actor, row, prepared(row) if callable(prepared) else prepared, stamp, action)
         return _reread(kind, actor, row)
 
 
@@ -258,7 +269,7 @@ def _require_scope(actor: Actor, row: Any) -> None:
 
 
 @contextmanager
-def _clashes(kind: Kind) -> Iterator[None]:
+def clashes(kind: Kind) -> Iterator[None]:
     """What a broken constraint means to a caller."""
     try:
         yield

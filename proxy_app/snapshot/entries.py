@@ -13,6 +13,7 @@ from auth_app.tokens.entries import TokenEntry
 from gatewaysite.rates import Rate
 from proxy_app.content.uris import UriTemplate
 from proxy_app.oauth.terms import Who
+from proxy_app.rest.plan import RestPlan
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
 from proxy_app.upstream.passing import Base
@@ -59,13 +60,15 @@ class ToolEntry(Entry):
     kind = "tools"
 
     original_name: str
-    gateway_id: UUID
+    gateway_id: UUID | None  # of a tool that a gateway offers
     wire: bytes
     # Arguments that are repeated as Mcp-Param-<name> headers.
     param_headers: Marks
     timeout_s: float | None
     # Its server says that calling it twice does no harm.
     idempotent: bool = False
+    # How it is called when it is made of a REST API.
+    rest: RestPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from auth_app.actor import Actor
 from auth_app.models import ApiToken, IssuerSubject, StateVersion, Team, TrustedIssuer, User
@@ -21,6 +22,8 @@ from gatewaysite.rates import Rate
 from gatewaysite.secrets import CannotUnseal
 from proxy_app.models import Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
 from proxy_app.oauth.terms import whose
+from proxy_app.rest import plan
+from proxy_app.rest.plan import RestPlan
 from proxy_app.snapshot import routes, shelves
 from proxy_app.snapshot.entries import (
     Access,
@@ -119,13 +122,16 @@ def load_registry() -> Registry:
         version = read_versions().get("registry", 0)
         gateway_rows = list(Gateway.objects.filter(enabled=True).values(*OWNERSHIP, "slug", *REACHED_BY))
         tool_rows = list(
-            Tool.objects.filter(enabled=True, gateway__enabled=True)
+            Tool.objects.filter(Q(gateway__enabled=True) | Q(integration_type=Tool.Integration.REST), enabled=True)
             .order_by("name", "id")
             .values(
                 *OWNERSHIP, "original_name", "gateway_id", "title", "description", "input_schema", "output_schema",
-                "annotations", "meta", "icons", "timeout_ms",
+                "annotations", "meta", "icons", "timeout_ms", "deprecated", "deprecation_note",
             )
         )  # fmt: skip
+        rest_rows = list(
+            Tool.objects.filter(integration_type=Tool.Integration.REST, enabled=True).values(*plan.COLUMNS)
+        )
         # In one order in every process, as the tools are: the first of several with one name is the one that is meant.
         server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, "slug", "description"))
         route_rows = list(Route.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *routes.COLUMNS))
@@ -136,7 +142,7 @@ def load_registry() -> Registry:
             list(Server.resources.through._default_manager.values_list("server_id", "resource_id")),
             list(Server.prompts.through._default_manager.values_list("server_id", "prompt_id")),
         )
-    return _registry(version, gateway_rows, tool_rows, server_rows, places, route_rows, readable_rows)
+    return _registry(version, gateway_rows, tool_rows, server_rows, places, route_rows, readable_rows, rest_rows)
 
 
 def _read_one_moment() -> None:
@@ -153,9 +159,11 @@ def _registry(
     places: Iterable[tuple[UUID, UUID, str]],
     route_rows: Iterable[dict[str, Any]] = (),
     readable_rows: shelves.Rows = shelves.NOTHING,
+    rest_rows: Iterable[dict[str, Any]] = (),
 ) -> Registry:
     gateways = {row["id"]: entry for row in gateway_rows if (entry := gateway_entry(row)) is not None}
-    tools = {row["id"]: _tool_entry(row) for row in tool_rows}
+    plans = {row["id"]: plan.plan_of(row) for row in rest_rows}
+    tools = {row["id"]: _tool_entry(row, plans.get(row["id"])) for row in tool_rows}
     by_name: defaultdict[str, tuple[ToolEntry, ...]] = defaultdict(tuple)
     for tool in tools.values():
         by_name[tool.name] += (tool,)
@@ -195,7 +203,7 @@ def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
     )
 
 
-def _tool_entry(row: dict[str, Any]) -> ToolEntry:
+def _tool_entry(row: dict[str, Any], rest: RestPlan | None) -> ToolEntry:
     timeout_s = row["timeout_ms"] / 1000 if row["timeout_ms"] else None
     return ToolEntry(
         **_owned(row),
@@ -204,13 +212,9 @@ def _tool_entry(row: dict[str, Any]) -> ToolEntry:
         wire=tool_wire(row),
         param_headers=param_headers(row["input_schema"]),
         timeout_s=timeout_s,
-        idempotent=_is_idempotent(row["annotations"] or {}),
+        idempotent=plan.is_idempotent(row["annotations"] or {}),
+        rest=rest,
     )
-
-
-def _is_idempotent(annotations: dict[str, Any]) -> bool:
-    """MCP's ToolAnnotations; what only reads may be read twice."""
-    return annotations.get("readOnlyHint") is True or annotations.get("idempotentHint") is True
 
 
 def _owned(row: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +225,7 @@ def tool_wire(row: dict[str, Any]) -> bytes:
     """The tool's members after its name, as clients read them in tools/list (MCP schema, `Tool`)."""
     members: dict[str, Any] = {
         "title": row["title"],
-        "description": row["description"],
+        "description": _described(row),
         "inputSchema": msgspec.Raw(row["input_schema"]),
         "outputSchema": msgspec.Raw(row["output_schema"]) if row["output_schema"] else None,
         "annotations": row["annotations"] or None,
@@ -230,6 +234,14 @@ def tool_wire(row: dict[str, Any]) -> bytes:
     }
     # Not by orjson: an integer of more than 64 bits in one tool's annotations would keep every tool from loading.
     return b"," + msgspec.json.encode({name: value for name, value in members.items() if value is not None})[1:]
+
+
+def _described(row: dict[str, Any]) -> str | None:
+    """Models choose by the description, so that is where they read that a tool will go."""
+    if not row["deprecated"]:
+        return row["description"]  # type: ignore[no-any-return]
+    note = row["deprecation_note"] or "Use another tool where there is one."
+    return " ".join(filter(None, [f"[Deprecated] {note}", row["description"]]))
 
 
 def param_headers(input_schema: str) -> Marks:

@@ -110,7 +110,8 @@ def test_no_secret_that_was_sent_is_in_any_entry(admin: Client) -> None:
         "gateways": [NEW["gateways"] | IDENTITY, *credentials],
         "routes": [NEW["routes"] | IDENTITY, *credentials],
         "servers": [{"server": {"name": "s"}}, dict(CHANGED)],
-        **{slug: [{}, dict(CHANGED)] for slug in ("tools", "resources", "prompts")},
+        "tools": [{"tool": {"name": "t", "url": "https://api.example.com/x"}}, *credentials],
+        **{slug: [{}, dict(CHANGED)] for slug in ("resources", "prompts")},
     }
     for kind in KINDS:
         first, *others = sent[kind.slug]
@@ -122,7 +123,7 @@ def test_no_secret_that_was_sent_is_in_any_entry(admin: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(entry::text, ' '), count(*) FROM auth_app_auditentry AS entry")
         text, count = cursor.fetchone()
-    assert count == sum(len(bodies) + 1 for bodies in sent.values()) + 1 - 3  # three kinds are imported, not made
+    assert count == sum(len(bodies) + 1 for bodies in sent.values()) + 1 - 2  # two kinds are imported, not made
     for secret in (*SECRETS, made, SECRET):
         assert secret not in text
 

@@ -145,6 +145,7 @@ def answers(world: World, slug: str) -> dict[str, dict[str, Any]]:
     bodies: dict[str, Any] = {
         "gateways": {"name": "new", "url": "https://example.com/mcp", "auth_token": "t"},
         "servers": {"server": {"name": "new"}},
+        "tools": {"tool": {"name": "new", "url": "https://example.com/x"}},
         "resources": {"resource": {"uri": "file:///contract/readme.txt", "name": "contract_res", "content": "hello"}},
         "prompts": {"prompt": {"name": "contract_plain", "template": "plain text"}},
     }
@@ -163,7 +164,7 @@ def test_every_answer_has_the_recorded_members_and_those_we_list_as_ours(world: 
 
 @pytest.mark.parametrize("slug", KINDS)
 def test_every_member_has_the_type_that_was_recorded(world: World, slug: str) -> None:
-    item = world.admin.get(f"/{slug}/{world.keys[slug]}").json()
+    item = full_item(world, slug)
     listed = {
         member
         for kind, members, *_ in table("Members that are always null")
@@ -179,6 +180,16 @@ def test_every_member_has_the_type_that_was_recorded(world: World, slug: str) ->
     seen_with_a_value = {member for member, letter in recorded(slug).items() if letter != "-"}
     only_elsewhere = {"statusMessage", "lastError", "federationSource"}  # null in this item, not always
     assert nulls & seen_with_a_value - only_elsewhere == listed & seen_with_a_value
+
+
+def full_item(world: World, slug: str) -> dict[str, Any]:
+    """The item; of tools, where a gateway's has nothing, what one made of a REST API has."""
+    item: dict[str, Any] = world.admin.get(f"/{slug}/{world.keys[slug]}").json()
+    if slug != "tools":
+        return item
+    body = {"name": "rest", "url": "https://example.com/x", "headers": {"X-A": "1"}, "auth_token": "t"}
+    rest = world.admin.post("/tools", {"tool": body}).json()
+    return {name: rest[name] if value is None else value for name, value in item.items()}
 
 
 @pytest.mark.parametrize("slug", KINDS)
@@ -332,7 +343,15 @@ def own_probes() -> list[Probe]:
         Probe("list prompts of servers", 200, "GET", f"{server}/prompts"),
         Probe("list tools of an unknown server", 200, "GET", f"/servers/{UNKNOWN}/tools"),
         Probe("list servers with metrics", 200, "GET", "/servers?limit=1&include_metrics=true"),
-        Probe("create tools", 200, "POST", "/tools", {"tool": {"name": "contract-rest", "integration_type": "REST"}}),
+        Probe(
+            "create tools", 200, "POST", "/tools", {"tool": {"name": "contract-rest", "url": "https://example.com/a"}}
+        ),
+        Probe("create tools with a taken name", 409, "POST", "/tools", {"tool": {"name": "gw1-echo-00", "url": url}}),
+        Probe("create tools of MCP", 422, "POST", "/tools", {"tool": {"name": "m", "integration_type": "MCP"}}),
+        Probe(
+            "create tools at no address", 422, "POST", "/tools", {"tool": {"name": "u", "url": "javascript:alert(1)"}}
+        ),
+        Probe("create tools as a viewer", 403, "POST", "/tools", {"tool": {"name": "v", "url": url}}, who="viewer"),
         *content_probes(),
         Probe("update tools in snake_case", 200, "PUT", tool, {"display_name": "Nice name"}),
         Probe("update tools in camelCase", 200, "PUT", tool, {"displayName": "Nicer name"}),
@@ -345,7 +364,7 @@ def own_probes() -> list[Probe]:
         Probe("list tools without a gateway", 200, "GET", "/tools?gateway_id=null&limit=1"),
         Probe("list tools by a team one is not in", 200, "GET", f"/tools?team_id={UNKNOWN}", who="viewer"),
         Probe("list tools with a JSONPath", 200, "GET", "/tools?limit=2&apijsonpath=%7B%22jsonpath%22%3A%22%24%22%7D"),
-        Probe("preview a call of tools", 200, "POST", "/tools/preview/gw1-echo-00", {"arguments": {}}),
+        Probe("preview a call of tools", 200, "POST", "/tools/preview/{tools}", {"arguments": {}}),
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pytest_django import Settings
 
-from proxy_app.snapshot.work import _is_idempotent
+from proxy_app.rest.plan import is_idempotent
 from proxy_app.upstream.client import UpstreamClient
 from tests.asgi_client import under_way
 from tests.dataplane.calling import an_echo_at
@@ -66,4 +66,4 @@ async def test_answers_of_a_single_event_are_not_limited(world: World, few_strea
 def test_a_tool_may_be_called_twice_only_where_its_server_says_so(
     annotations: dict[str, object], expected: bool
 ) -> None:
-    assert _is_idempotent(annotations) is expected
+    assert is_idempotent(annotations) is expected

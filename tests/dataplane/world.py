@@ -18,6 +18,7 @@ from proxy_app.proxy_rules import (
     DEFAULT_REQUEST_HEADERS,
     DEFAULT_RESPONSE_HEADERS,
 )
+from proxy_app.rest.plan import COLUMNS as REST_COLUMNS
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Access, OAuthTokens, Snapshot
 from proxy_app.snapshot.keeper import keeper
@@ -48,6 +49,7 @@ class World:
     prompts: list[Row] = field(default_factory=list)
     resource_places: list[tuple[UUID, UUID]] = field(default_factory=list)
     prompt_places: list[tuple[UUID, UUID]] = field(default_factory=list)
+    rest_tools: list[Row] = field(default_factory=list)
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
     people: dict[UUID, Actor] = field(default_factory=dict)
     access_tokens: dict[bytes, AccessToken] = field(default_factory=dict)
@@ -113,9 +115,24 @@ class World:
             "meta": None,
             "icons": None,
             "timeout_ms": None,
+            "deprecated": False,
+            "deprecation_note": "",
         }
         self.tools.append(_owned(row.pop("name", f"{gateway['slug']}-{name}")) | values | row)
         return self.tools[-1]
+
+    def rest_tool(self, name: str, base_url: str, path: str = "/", method: str = "GET", **row: Any) -> Row:
+        """One made of a REST API: no gateway offers it."""
+        how: Row = {
+            "request_type": method, "base_url": base_url, "path_template": path, "query_mapping": None,
+            "header_mapping": None, "body_encoding": "json", "body_argument": "", "fixed_headers": {},
+            "sealed_headers": seal(row.pop("headers", None) or {}), "jsonpath_filter": "",
+        }  # fmt: skip
+        how |= {column: row.pop(column) for column in tuple(row) if column in how}
+        tool = self.tool(name, gateway_id=None, **row)
+        tool["name"] = name
+        self.rest_tools.append(how | {column: tool[column] for column in REST_COLUMNS if column in tool})
+        return tool
 
     def server(self, name: str, *tools: Row, aliases: dict[str, str] | None = None, **row: Any) -> Row:
         self.servers.append(_owned(name) | {"slug": name, "description": ""} | row)
@@ -188,7 +205,9 @@ class World:
         tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
         version = keeper.snapshot.registry.version + 1
         readable = Rows(self.resources, self.prompts, self.resource_places, self.prompt_places)
-        registry = work._registry(version, self.gateways, tools, self.servers, self.places, self.routes, readable)
+        registry = work._registry(
+            version, self.gateways, tools, self.servers, self.places, self.routes, readable, self.rest_tools
+        )
         access = Access(
             1, dict(self.tokens), any(entry.actor.rates for entry in self.tokens.values()),
             people=dict(self.people), people_by_email={one.email.lower(): pk for pk, one in self.people.items()},

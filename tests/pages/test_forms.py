@@ -211,7 +211,7 @@ def test_resources_and_prompts_are_renamed(admin: Visitor) -> None:
 
 
 def test_kinds_that_gateways_bring_have_no_form_to_add_one(admin: Visitor) -> None:
-    assert admin.get("/admin/tools/new").status_code == 404
+    assert admin.get("/admin/prompts/new").status_code == 404
 
 
 def test_a_server_is_made_of_tools_with_names_of_its_own(admin: Visitor) -> None:

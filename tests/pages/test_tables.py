@@ -136,10 +136,10 @@ def test_nothing_yet_nothing_matching_and_nothing_switched_on_are_three_differen
 
 
 def test_an_empty_list_of_what_gateways_bring_says_where_it_comes_from(admin: Visitor) -> None:
-    page = admin.text("/admin/tools")
+    page = admin.text("/admin/prompts")
 
-    assert "No tools yet" in page
-    assert "Tools come from gateways" in page
+    assert "No prompts yet" in page
+    assert "Prompts come from gateways" in page
     assert 'href="/admin/gateways">Go to gateways</a>' in page
 
 

@@ -72,7 +72,9 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         "registry",
         OWNERSHIP
         | {"gateway_id", "original_name", "title", "description", "input_schema", "output_schema", "annotations"}
-        | {"meta", "icons", "timeout_ms"},
+        | {"meta", "icons", "timeout_ms", "deprecated", "deprecation_note", "integration_type", "request_type"}
+        | {"base_url", "path_template", "query_mapping", "header_mapping", "body_encoding", "body_argument"}
+        | {"fixed_headers", "sealed_headers", "jsonpath_filter"},
     ),
     Server: ("registry", OWNERSHIP | {"description"}),
     Resource: (

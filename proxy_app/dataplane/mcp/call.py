@@ -15,6 +15,7 @@ from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
 from proxy_app.dataplane.mcp.lists import find_tool, hidden_tool
+from proxy_app.dataplane.mcp.rest import call_rest
 from proxy_app.dataplane.mcp.results import kept_private
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
 from proxy_app.oauth.live.calling import as_somebody
@@ -96,6 +97,8 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
     """Call this very tool, which the caller was found to be allowed to use."""
     exchange.tool = tool
     require_to(exchange.actor, "execute", tool)
+    if tool.rest is not None:
+        return await call_rest(exchange, tool.rest)
     gateway = gateway_of(exchange, tool.gateway_id)
     ask = partial(
         mcp.call,
@@ -111,9 +114,9 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         return _connect_first(exchange, error)
 
 
-def gateway_of(exchange: Exchange, gateway_id: UUID) -> GatewayEntry:
+def gateway_of(exchange: Exchange, gateway_id: UUID | None) -> GatewayEntry:
     """The gateway that offers an item. Raises UpstreamUnreachable when nothing can be asked of it."""
-    gateway = exchange.registry.gateways.get(gateway_id)
+    gateway = exchange.registry.gateways.get(gateway_id) if gateway_id else None
     if gateway is None:
         raise UpstreamUnreachable("The stored credential of this item's gateway cannot be read; set it again.")
     return gateway

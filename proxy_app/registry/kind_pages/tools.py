@@ -1,7 +1,9 @@
-"""The pages of tools: their names, and calling one with the form made of its schema."""
+"""The pages of tools: what they are called, and calling one with the form made of its schema."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.http import QueryDict
 
@@ -9,68 +11,107 @@ from auth_app.actor import Actor
 from gatewaysite.controls import FALSE, Field, Texts, control
 from proxy_app.registry import schema_form
 from proxy_app.registry.dependents import servers_with
+from proxy_app.registry.kind_pages.rest_form import (
+    BLANK,
+    REST_SAME_AS,
+    rest_body,
+    rest_facts,
+    rest_fields,
+    rest_texts,
+)
 from proxy_app.registry.page import Filling, KindPage, on_or_off, state
 from proxy_app.registry.pieces import Plain, fact, gateway_link, pretty, pretty_unless_empty
+from proxy_app.registry.tries.work import list_tries
 
 Item = Mapping[str, Any]
+
+TOLD_LIMIT = 120
 
 
 def fields(filling: Filling) -> list[Field]:
     texts, item = filling.texts, filling.item
+    rest = item is None or item["integrationType"] == "REST"
     gateway = item["gatewaySlug"] if item else ""
-    help_text = f"Clients call it {gateway}-…; the upstream's own name stays {item['originalName']}." if item else ""
+    renames = f"Clients call it {gateway}-…; the upstream's own name stays {item['originalName']}." if item else ""
     return [
-        control("custom_name", "Name", texts, required=True, help=help_text),
+        control("custom_name", "Name", texts, required=True, help="What clients call it." if rest else renames),
         control("display_name", "Display name", texts),
         control("description", "Description", texts, "long", help="What models read to choose it."),
+        *(rest_fields(texts, item) if rest else []),
         control("timeout_ms", "Time-out", texts, "number", type="milliseconds", help="Empty: the default."),
-        control("deprecated", "Deprecated", texts, "check", help="Still callable; shown as such to people."),
+        control("deprecated", "Deprecated", texts, "check", help="Still callable; shown as such to people and models."),
+        control("deprecation_note", "Deprecation note", texts, placeholder="Use pets2 instead; gone in March."),
     ]
 
 
 def texts(item: Item) -> Texts:
-    return {"deprecated": "on" if item["deprecated"] else FALSE, "timeout_ms": str(item["timeoutMs"] or "")}
+    return {
+        "custom_name": item["customName"],
+        "deprecated": "on" if item["deprecated"] else FALSE,
+        "deprecation_note": item["deprecationNote"],
+        "timeout_ms": str(item["timeoutMs"] or ""),
+        **(rest_texts(item) if item["integrationType"] == "REST" else {}),
+    }
 
 
 def body(texts: Texts, post: QueryDict) -> Plain:
-    return {"deprecated": "deprecated" in texts, "timeout_ms": texts.get("timeout_ms") or None}
+    return {
+        "name": texts.get("custom_name", ""),
+        "deprecated": "deprecated" in texts,
+        "deprecation_note": texts.get("deprecation_note", ""),
+        "timeout_ms": texts.get("timeout_ms") or None,
+        **(rest_body(texts) if "request_type" in texts else {}),
+    }
 
 
 def tool_state(item: Item) -> Plain:
     if item["enabled"] and not item["reachable"]:
         return state("Unreachable", "bad", "Its gateway does not answer")
     if item["enabled"] and item["deprecated"]:
-        return state("Deprecated", "warn")
+        return state("Deprecated", "warn", item["deprecationNote"])
     return on_or_off(item)
 
 
 def facts(item: Item) -> list[Plain]:
+    rest = item["integrationType"] == "REST"
     return [
         fact("Gateway", gateway_link(item), "link"),
-        fact("Upstream name", item["originalName"], "code"),
+        fact("Upstream name", item["originalName"] if not rest else None, "code"),
+        *(rest_facts(item) if rest else []),
         fact("Display name", item["displayName"]),
         fact("Time-out", f"{item['timeoutMs']:,} ms" if item["timeoutMs"] else None),
     ]
 
 
 def detail(actor: Actor, item: Item, query: QueryDict) -> Plain:
-    return call_context(item, schema_form.fields_of(item["inputSchema"]))
+    """With `?try=` and its number, the form is filled in as it was for that call."""
+    arguments = schema_form.fields_of(item["inputSchema"])
+    context = call_context(actor, item, arguments)
+    again = next((one for one in context["tries"] if str(one["id"]) == query.get("try")), None)
+    if again and again["arguments"] is not None:
+        context["arguments"] = schema_form.filled(arguments, again["arguments"])
+    return context
 
 
 def call_context(
+    actor: Actor,
     item: Item,
     arguments: list[schema_form.Field],
     errors: list[dict[str, str]] | None = None,
     result: Plain | None = None,
 ) -> Plain:
-    """The form to call the tool with, and what a call gave back."""
+    """The form to call the tool with, what a call gave back, and the calls one has made before."""
     return {
         "part": "tools/detail_call.html",
         "arguments": arguments,
         "errors": errors or [],
         "result": result,
+        "tries": [try_row(one) for one in list_tries(actor, UUID(item["id"]))],
         "callable": item["enabled"],
         "why_not_callable": "" if item["enabled"] else "This tool is switched off.",
+        "deprecated": item["deprecated"],
+        "note": item["deprecationNote"],
+        "by": "upstream" if item["gatewayId"] else "author",
         "schema": {
             "input": pretty(item["inputSchema"]),
             "output": pretty(item["outputSchema"]) if item["outputSchema"] else "",
@@ -79,14 +120,25 @@ def call_context(
     }
 
 
+def try_row(one: Plain) -> Plain:
+    """A line of one's own history."""
+    word, tone = {"ok": ("ok", "ok"), "tool_error": ("error", "warn")}.get(one["outcome"], ("failed", "bad"))
+    arguments = one["arguments"]
+    told = "(not kept)" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+    return one | {"word": word, "tone": tone, "told": told if len(told) <= TOLD_LIMIT else f"{told[:TOLD_LIMIT]}…"}
+
+
 def row_link(item: Item) -> Plain:
     return {"label": "Call", "at": "#call"} if item["enabled"] else {}
 
 
 PAGE = KindPage(
     fields=fields,
-    shown={"custom_name": "customName", "display_name": "displayName"},
-    needed=frozenset({"custom_name"}),
+    shown={"display_name": "displayName"},
+    needed=frozenset(),
+    blank=BLANK,
+    also=(("Import from OpenAPI", "page-tools-import"),),
+    same_as={"name": "custom_name", **REST_SAME_AS},
     texts=texts,
     body=body,
     state=tool_state,

@@ -11,8 +11,9 @@ from gatewaysite.validation import Line, bad_field
 from proxy_app.models import Route
 from proxy_app.proxy_rules import HEADER_PATTERN, BadPath, check_path, never_to_client, never_to_upstream
 from proxy_app.registry.columns import CHANGED, CODE, NAMED, SWITCHED, VISIBLE
-from proxy_app.registry.credentials import Credential, masked, sealed, sendable
+from proxy_app.registry.credentials import Credential, masked, sealed
 from proxy_app.registry.data import MEMBERS, AnyObject, RegisteredData, as_text, embed
+from proxy_app.registry.headers import AddedValue, addable
 from proxy_app.registry.kind import Column, Kind, PlainRow, Values
 from proxy_app.registry.pooling import POOL_MEMBERS, PooledData, Pooling, check_pair, pooled
 from proxy_app.registry.storing import named
@@ -68,16 +69,6 @@ def _pattern(never: Callable[[bytes], bool]) -> Callable[[str], str]:
     return check
 
 
-def _addable(name: str) -> str:
-    if not HEADER_PATTERN.fullmatch(name) or name.endswith("*"):
-        raise PydanticCustomError("header_name", "This is not the name of a header")
-    if never_to_upstream(name.encode()):
-        raise PydanticCustomError(
-            "header_reserved", "The gateway sets this header itself, or it belongs in the credential"
-        )
-    return name
-
-
 def _path(text: str) -> str:
     try:
         check_path(text.encode())
@@ -103,9 +94,8 @@ ResponseHeaders = Annotated[
     Field(max_length=200, description="Names that pass to the client. Without cache-control answers are not stored."),
     AfterValidator(_once),
 ]
-AddedValue = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(sendable)]
 AddedHeaders = Annotated[
-    dict[Annotated[str, Lower, AfterValidator(_addable)], AddedValue],
+    dict[Annotated[str, Lower, AfterValidator(addable)], AddedValue],
     Field(
         max_length=50, description="Sent with every request, over the client's own. Shown to whoever sees the route."
     ),

@@ -3,11 +3,13 @@
 from typing import Any
 
 from proxy_app.registry.kinds import KINDS
-from tests.contract.access.table import CHANGE, OPERATE, SEE, Table, for_some, of_blue, public, signed_in
+from tests.contract.access.table import CHANGE, MAKE_OWN, OPERATE, SEE, Table, for_some, of_blue, public, signed_in
 
+TEAM = {"visibility": "team", "team_id": "{blue}"}
 CREATED: dict[str, dict[str, Any]] = {
     "gateways": {"name": "new", "url": "https://mcp.example.com/mcp"},
     "servers": {"server": {"name": "new"}},
+    "tools": {"tool": {"name": "new", "url": "https://api.example.com/x"}},
     "resources": {"resource": {"name": "new", "uri": "file:///new", "content": "x"}},
     "prompts": {"prompt": {"name": "new", "template": "x"}},
     "routes": {"name": "new", "upstreamUrl": "https://api.example.com"},
@@ -22,7 +24,7 @@ def of_kinds() -> Table:
             for path in (name, f"{name}/"):
                 table["GET", path] = signed_in()
                 if kind.create:
-                    wanted = CREATED[slug] | {"visibility": "team", "team_id": "{blue}"}
+                    wanted = CREATED[slug] | TEAM
                     table["POST", path] = for_some(CHANGE, body=wanted)
             table |= {
                 ("GET", f"{name}/ids"): signed_in(),
@@ -91,6 +93,14 @@ TABLE: Table = of_kinds() | {
     ("POST", "admin/theme"): public(),
     ("POST", "admin/gateways/<key>/refresh"): of_blue(CHANGE, "gateways"),
     ("GET", "admin/gateways/<key>/progress"): of_blue(SEE, "gateways"),
+    ("POST", "tools/preview/<key>"): of_blue(SEE - {"viewer", "read-only token"}, "tools", body={"arguments": {}}),
+    ("POST", "tools/import-openapi"): for_some(
+        CHANGE, body={"document": {"openapi": "3.1.0", "paths": {}}, "base_url": "https://api.example.com"} | TEAM
+    ),
+    # Without a document nothing is looked at, and whoever is signed in may make tools of their own.
+    ("POST", "tools/generate-schemas-from-openapi"): for_some(MAKE_OWN, body={"url": "http://127.0.0.1/x"}),
+    ("GET", "admin/tools/import"): signed_in(),
+    ("POST", "admin/tools/import"): signed_in(),
     # What may not be called says so under the form.
     ("GET", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
     ("POST", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
