@@ -8,9 +8,10 @@ from functools import lru_cache
 
 PUBLIC_NAME_LIMIT = 128  # MCP's limit for the name of a tool
 MCP_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-# What the key of a proxy route's pool begins with; a gateway's is its bare id.
+# What the key of a proxy route's pool begins with, and an agent's; a gateway's is its bare id.
 ROUTE_KEY = "route:"
-# And that of the pool that the REST tools of one origin share.
+# And those of agents, and of the pool that the REST tools of one origin share.
+AGENT_KEY = "agent:"
 REST_KEY = "rest:"
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 

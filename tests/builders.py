@@ -9,7 +9,8 @@ from auth_app.models import ApiToken, Membership, Role, RoleGrant, Team, User
 from auth_app.tokens.secrets import hash_secret
 from proxy_app.content.stored import settled_arguments
 from proxy_app.content.templating import parse
-from proxy_app.models import Gateway, Prompt, PromptVersion, Resource, ResourceContent, Route, Server, Tool
+from proxy_app.federation.agents.tool import keep_tool
+from proxy_app.models import Agent, Gateway, Prompt, PromptVersion, Resource, ResourceContent, Route, Server, Tool
 from proxy_app.names import display_name, public_tool_name, slugify
 from proxy_app.rest.template import split_url
 
@@ -164,6 +165,19 @@ def a_route(name: str = "", **values: Any) -> Route:
     """A proxy route; nothing connects to its upstream."""
     name = name or f"route{next(_numbers)}"
     return Route.objects.create(**_registered(name) | {"upstream_url": "https://api.example.com/v1"} | values)
+
+
+def an_agent(name: str = "", **values: Any) -> Agent:
+    """An agent that was registered and has a card, and the tool that stands for it; nothing connects to it."""
+    name = name or f"agent{next(_numbers)}"
+    defaults = {
+        "endpoint_url": f"https://{slugify(name)}.example.com/a2a",
+        "status": Agent.Status.ACTIVE,
+        "reachable": True,
+    }
+    agent = Agent.objects.create(**_registered(name) | defaults | values)
+    keep_tool(agent, {})
+    return agent
 
 
 def _registered(name: str) -> dict[str, Any]:

@@ -118,6 +118,15 @@ def demo_upstream(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
+def sdk_agent(folder: Path) -> Iterator[str]:
+    """An agent on the official A2A SDK. The host its card is at; messages it takes below, at /rpc."""
+    port, log = free_port(), folder / "sdk-agent.log"
+    with program([sys.executable, "-m", "tests.end_to_end.sdk_agent", str(port)], log, {}) as process:
+        wait_for(lambda: _accepts(port), process, log)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def program(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A program that ends with the block, and with the tests should they be killed."""
     with log.open("wb") as output:

@@ -25,7 +25,7 @@ SOUGHT_AT_MOST, STRANGERS_AT_MOST = 200, 200
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a request came in: `surface` is api, ui, mcp, proxy or ops."""
+    """Where a request came in: `surface` is api, ui, mcp, a2a, proxy or ops."""
 
     surface: str = ""
     request_id: str = ""

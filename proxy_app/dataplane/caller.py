@@ -56,6 +56,8 @@ async def caller(
 def surface_of(scope: Scope) -> str:
     """What of the data plane was asked, as denials are told of."""
     path = scope["path"]
+    if path.startswith(("/a2a/", "/agents/", "/v1/")):
+        return "a2a"
     return "proxy" if path.startswith("/proxy/") else "ops" if path.startswith(("/ops/", "/metrics")) else "mcp"
 
 

@@ -12,8 +12,8 @@ from proxy_app.oauth.terms import AUTHORIZE, CALLBACK
 
 # Views that call an upstream, or ask a provider people sign in at.
 WAITING = re.compile(
-    r"/admin/(tools/.*/call|tools/import|routes/.*/try|upstreams/.*/recreate|sso/[^/]+/test|resources/.*/read"
-    r"|prompts/.*/render)|(/v1)?/resources/([^/]+/content|test/.*)"
+    r"/admin/(tools/.*/call|tools/import|agents/.*/tell|routes/.*/try|upstreams/.*/recreate|sso/[^/]+/test|"
+    r"resources/.*/read|prompts/.*/render)|(/v1)?/resources/([^/]+/content|test/.*)"
     r"|(/v1)?/auth/sso/(login|callback|logout)/.*|/login/sso/.*"
     r"|(/v1)?/tools/(import-openapi|generate-schemas-from-openapi)"
 )

@@ -4,6 +4,7 @@ import re
 
 from gatewaysite.types import AsgiApp
 from proxy_app.dataplane import documents, health, ops, passthrough, rpc
+from proxy_app.dataplane.a2a.endpoint import INVOKE, invoke
 from proxy_app.dataplane.mcp import endpoint
 
 EXACT: dict[str, AsgiApp] = {
@@ -36,4 +37,6 @@ def handler_for(path: str) -> AsgiApp | None:
         return passthrough.odd_target
     if ops.RECREATE.fullmatch(path):
         return ops.recreate_upstream
+    if INVOKE.fullmatch(path):
+        return invoke
     return endpoint.one_server if ONE_SERVER.fullmatch(path) else None

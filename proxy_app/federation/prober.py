@@ -15,12 +15,14 @@ from gatewaysite.context import begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
+from proxy_app.federation.agents.work import agents_to_check
 from proxy_app.federation.work import Found
 from proxy_app.oauth.live.calling import as_somebody
 from proxy_app.oauth.live.work import who_is_checked_as
 from proxy_app.oauth.terms import Who
 from proxy_app.observe.board import board
 from proxy_app.upstream import mcp
+from proxy_app.upstream.a2a import fetch_card
 from proxy_app.upstream.client import client
 from proxy_app.upstream.errors import (
     UpstreamAuth,
@@ -73,16 +75,15 @@ class Prober:
     async def check_due(self) -> None:
         """Ask those whose time has come, and write down what changed."""
         now, every = time.monotonic(), settings.HTTP_HEALTH_INTERVAL
-        gateways = dict(await run_unit(work.gateways_to_check))
-        connections = await run_unit(who_is_checked_as, gateways)
-        self._due = {key: at for key, at in self._due.items() if key in gateways}
-        due = [key for key in gateways if self._due.get(key, 0.0) <= now]
+        checks = await _checks()
+        self._due = {key: at for key, at in self._due.items() if key in checks}
+        due = [key for key in checks if self._due.get(key, 0.0) <= now]
         found: dict[UUID, Found] = {}
         one_of_few = asyncio.Semaphore(AT_ONCE)
 
         async def check(key: UUID) -> None:
             async with one_of_few:
-                verdict = await self._check(key, gateways[key], _question(key, connections))
+                verdict = await self._check(key, *checks[key])
             self._due[key] = now + (every / AGAIN_SOONER if self._silent[key] else every)
             if verdict is not None:
                 found[key] = verdict
@@ -136,6 +137,15 @@ class Prober:
             pool.last_check = {"at": time.time(), "ok": not trouble, "ms": took_ms, "trouble": trouble}
 
 
+async def _checks() -> dict[UUID, tuple[Endpoint, Question]]:
+    """Whom to ask, and what."""
+    gateways = dict(await run_unit(work.gateways_to_check))
+    connections = await run_unit(who_is_checked_as, gateways)
+    agents = dict(await run_unit(agents_to_check))
+    asked = {key: (endpoint, _question(key, connections)) for key, endpoint in gateways.items()}
+    return asked | {key: (endpoint, ask_for_card) for key, endpoint in agents.items()}
+
+
 def _question(key: UUID, connections: Mapping[UUID, Who | None]) -> Question:
     """Where people connect themselves nobody's own token is used to look: to be asked for one is an answer, too."""
     if key not in connections:
@@ -154,6 +164,16 @@ async def ask(endpoint: Endpoint) -> None:
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):  # also for one that talks and talks, and never answers
             await mcp.complete(await mcp.call(endpoint, "ping" if endpoint.era == "legacy" else "server/discover"))
+    except TimeoutError:
+        raise UpstreamTimeout from None
+
+
+async def ask_for_card(endpoint: Endpoint) -> None:
+    """Of an agent, which has no cheaper question: its card, or that there is none. Raises UpstreamError."""
+    endpoint = replace(endpoint, timeout_s=min(endpoint.timeout_s, ANSWER_WITHIN_S), check=True)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            await fetch_card(endpoint, endpoint.url)
     except TimeoutError:
         raise UpstreamTimeout from None
 

@@ -12,7 +12,9 @@ from gatewaysite.context import begin_background
 from gatewaysite.db.failures import is_trouble
 from gatewaysite.db.units import run_unit
 from proxy_app.federation import work
+from proxy_app.federation.agents.sync import sync_agent
 from proxy_app.federation.sync import sync_gateway
+from proxy_app.models import Agent
 
 RETRY_AFTER_S = 5
 ATTEMPTS = 10
@@ -40,6 +42,17 @@ async def sync_gateway_job(gateway_id: str, user_id: str | None = None) -> None:
         await sync_gateway(UUID(gateway_id), UUID(user_id) if user_id else None)
     except Exception:
         await run_unit(work.fail_sync, UUID(gateway_id), "internal_error", "Something went wrong on our side.")
+        raise
+
+
+@app.task(queue="gateway", name="sync_agent", retry=AfterTrouble())
+async def sync_agent_job(agent_id: str) -> None:
+    """The same for an agent's card."""
+    begin_background("job-sync-agent")
+    try:
+        await sync_agent(UUID(agent_id))
+    except Exception:
+        await run_unit(work.fail_sync, UUID(agent_id), "internal_error", "Something went wrong on our side.", Agent)
         raise
 
 

@@ -14,8 +14,9 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.stamps import Stamp, audit
 from gatewaysite.secrets import CannotUnseal
+from proxy_app.federation.naming import taken_names
 from proxy_app.federation.offer import Item, Offer, storable
-from proxy_app.models import Gateway, Lease, Prompt, Registered, Resource, Tool, Visibility
+from proxy_app.models import Agent, Asked, Gateway, Lease, Prompt, Resource, Tool
 from proxy_app.names import display_name, free_name, public_tool_name
 from proxy_app.upstream import stored
 from proxy_app.upstream.mcp import Discovery, Endpoint, endpoint_of
@@ -30,12 +31,15 @@ def defer_sync(gateway_id: UUID, user_id: UUID | None = None) -> bool:
 
     Jobs of one gateway run one after the other, on whichever worker is free. With OAuth, with this person's connection.
     """
-    key = f"gateway:{gateway_id.hex}"
+    user = str(user_id) if user_id else None
+    return defer("sync_gateway", f"gateway:{gateway_id.hex}", gateway_id=str(gateway_id), user_id=user)
+
+
+def defer(task: str, key: str, **arguments: str | None) -> bool:
+    """Enqueue a job, in the caller's transaction. False when one with this key waits already."""
     try:
         with transaction.atomic():  # a savepoint: the clash must not spoil the caller's transaction
-            jobs.configure_task("sync_gateway", queue="gateway", lock=key, queueing_lock=key).defer(
-                gateway_id=str(gateway_id), user_id=str(user_id) if user_id else None
-            )
+            jobs.configure_task(task, queue="gateway", lock=key, queueing_lock=key).defer(**arguments)
     except AlreadyEnqueued:
         return False
     return True
@@ -44,18 +48,31 @@ def defer_sync(gateway_id: UUID, user_id: UUID | None = None) -> bool:
 def begin_sync(gateway_id: UUID) -> Endpoint | None:
     """Mark the attempt and say where to go; None when the gateway is gone or switched off. Raises CannotUnseal."""
     with transaction.atomic(durable=True):
-        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id, enabled=True).first()
-        if gateway is None:
-            return None
-        gateway.registration_attempts += 1
-        gateway.sync_step, gateway.sync_done, gateway.sync_total = "Connecting", 0, 0
-        gateway.save(update_fields=["registration_attempts", "sync_step", "sync_done", "sync_total"])
-        return _endpoint(gateway)
+        gateway = begun(Gateway, gateway_id)
+        return None if gateway is None else _endpoint(gateway)
+
+
+def begun[R: Asked](model: type[R], row_id: UUID) -> R | None:
+    """The row, its attempt marked. For use inside a unit."""
+    row = model._default_manager.select_for_update().filter(pk=row_id, enabled=True).first()
+    if row is None:
+        return None
+    row.registration_attempts += 1
+    row.sync_step, row.sync_done, row.sync_total = "Connecting", 0, 0
+    row.save(update_fields=["registration_attempts", "sync_step", "sync_done", "sync_total"])
+    return row
+
+
+def settled(row: Asked) -> None:
+    """Set what a row says of an attempt that has ended well; saving it is the caller's."""
+    row.status, row.reachable = Asked.Status.ACTIVE, True
+    row.last_error, row.status_message = None, None
+    row.sync_step, row.sync_done, row.sync_total = "", 0, 0
 
 
 def _endpoint(gateway: Gateway, era: Era | None = None) -> Endpoint:
     columns = {name: getattr(gateway, name) for name in stored.COLUMNS}
-    return endpoint_of(gateway.pk, columns, url=gateway.url, name=gateway.slug, era=era)
+    return endpoint_of(gateway.pk.hex, columns, url=gateway.url, name=gateway.slug, era=era)
 
 
 def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:
@@ -63,18 +80,18 @@ def report_step(gateway_id: UUID, step: str, done: int, total: int) -> None:
     Gateway.objects.filter(pk=gateway_id).update(sync_step=step, sync_done=done, sync_total=total)
 
 
-def fail_sync(gateway_id: UUID, code: str, message: str) -> None:
-    """The upstream could not be reached or read. A gateway that worked before keeps its items."""
+def fail_sync(row_id: UUID, code: str, message: str, model: type[Asked] = Gateway) -> None:
+    """The upstream could not be reached or read. One that worked before keeps its items."""
     with transaction.atomic(durable=True):
-        gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
-        if gateway is None:
+        row = model._default_manager.select_for_update().filter(pk=row_id).first()
+        if row is None:
             return
-        if gateway.last_refresh_at is None:
-            gateway.status = Gateway.Status.FAILED
-        gateway.reachable = False
-        gateway.last_error, gateway.status_message = code, message
-        gateway.sync_step, gateway.sync_done, gateway.sync_total = "", 0, 0
-        gateway.save(
+        if row.last_refresh_at is None:
+            row.status = Asked.Status.FAILED
+        row.reachable = False
+        row.last_error, row.status_message = code, message
+        row.sync_step, row.sync_done, row.sync_total = "", 0, 0
+        row.save(
             update_fields=[
                 "status", "reachable", "last_error", "status_message", "sync_step", "sync_done", "sync_total"
             ]
@@ -112,14 +129,12 @@ def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> None:
 
 
 def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:
-    gateway.status, gateway.reachable = Gateway.Status.ACTIVE, True
-    gateway.last_error, gateway.status_message = None, None
+    settled(gateway)
     gateway.last_seen = gateway.last_refresh_at = timezone.now()
     gateway.era, gateway.protocol_version = discovery.era, discovery.protocol_version
     gateway.server_name, gateway.server_version = discovery.server_name, discovery.server_version
     gateway.capabilities, gateway.instructions = storable(discovery.capabilities) or {}, discovery.instructions
     gateway.skipped = offer.skipped
-    gateway.sync_step, gateway.sync_done, gateway.sync_total = "", 0, 0
 
 
 def _tool_item(gateway: Gateway, item: Item) -> Item:
@@ -146,7 +161,7 @@ def _replace(gateway: Gateway, model: type[Any], identity: str, items: list[Item
     old = {getattr(row, identity): row for row in model.objects.filter(gateway=gateway)}
     gone = old.keys() - {item[identity] for item in items}
     model.objects.filter(pk__in=[old[key].pk for key in gone]).delete()
-    taken = _taken_names(gateway, model)
+    taken = taken_names(model, gateway, gateway.slug)
     new, changed, fields = [], [], set[str]()
     for item in items:
         row = old.get(item[identity])
@@ -161,16 +176,6 @@ def _replace(gateway: Gateway, model: type[Any], identity: str, items: list[Item
     if changed:
         model.objects.bulk_update(changed, [*fields, "version", "updated_at", "modified_by", "modified_via"])
     return {"added": len(new), "updated": len(changed), "removed": len(gone)}
-
-
-def _taken_names(gateway: Gateway, model: type[Registered]) -> set[str]:
-    """Names that begin like this gateway's and belong to somebody in its scope."""
-    scope: dict[str, Any] = {"visibility": gateway.visibility}
-    if gateway.visibility == Visibility.TEAM:
-        scope["team_id"] = gateway.team_id
-    elif gateway.visibility == Visibility.PRIVATE:
-        scope["owner_id"] = gateway.owner_id
-    return set(model._default_manager.filter(slug__startswith=gateway.slug, **scope).values_list("slug", flat=True))
 
 
 def _update(row: Any, item: Item) -> set[str]:
@@ -233,14 +238,16 @@ class Found(NamedTuple):
 
 
 def note_health(found: Mapping[UUID, Found]) -> None:
-    """What checks found of each gateway. Rows are written where the state is another one."""
+    """What checks found of each gateway and agent. Rows are written where the state is another one."""
     now = timezone.now()
+    answered = [pk for pk, one in found.items() if one.answered]
+    models: tuple[type[Asked], ...] = (Gateway, Agent)
     with transaction.atomic(durable=True):
-        for gateway in Gateway.objects.select_for_update().filter(pk__in=found).order_by("pk"):
-            state, reason, _ = found[gateway.pk]
-            if gateway.health != state or gateway.reachable != (state != UNREACHABLE):
-                gateway.health, gateway.health_since = state, now
-                gateway.health_reason, gateway.reachable = reason[:300], state != UNREACHABLE
-                gateway.save(update_fields=["health", "health_since", "health_reason", "reachable"])
-        answered = [pk for pk, one in found.items() if one.answered]
-        Gateway.objects.filter(pk__in=answered).update(last_seen=now)
+        for model in models:
+            for row in model._default_manager.select_for_update().filter(pk__in=found).order_by("pk"):
+                state, reason, _ = found[row.pk]
+                if row.health != state or row.reachable != (state != UNREACHABLE):
+                    row.health, row.health_since = state, now
+                    row.health_reason, row.reachable = reason[:300], state != UNREACHABLE
+                    row.save(update_fields=["health", "health_since", "health_reason", "reachable"])
+            model._default_manager.filter(pk__in=answered).update(last_seen=now)

@@ -1,5 +1,7 @@
 """What is registered, and what was called. One file per kind."""
 
+from proxy_app.models.agent import Agent
+from proxy_app.models.asked import Asked
 from proxy_app.models.attestation import Attestation
 from proxy_app.models.called import Called
 from proxy_app.models.calls import Call
@@ -17,6 +19,8 @@ from proxy_app.models.server import Server, ServerTool
 from proxy_app.models.tool import Tool, ToolTry
 
 __all__ = [
+    "Agent",
+    "Asked",
     "Attestation",
     "Call",
     "Called",

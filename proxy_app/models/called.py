@@ -6,7 +6,7 @@ from proxy_app.models.registered import Registered
 
 
 class Called(Registered):
-    """Gateways and proxy routes. Each has a pool of its own, set up by what stands here."""
+    """Gateways, agents and proxy routes. Each has a pool of its own, set up by what stands here."""
 
     class AuthType(models.TextChoices):
         NONE = ""

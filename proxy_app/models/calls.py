@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Call(models.Model):
-    """One tool call, or one request through a proxy route: who, what, how it ended and how long each side took.
+    """One tool call, message to an agent, or request through a proxy route: who, what, how it ended, how long it took.
 
     Names are kept as they were at the time.
     """
@@ -18,6 +18,7 @@ class Call(models.Model):
     tool_name = models.CharField(max_length=255, blank=True)
     server_id = models.UUIDField(null=True)
     gateway_id = models.UUIDField(null=True, db_index=True)
+    agent_id = models.UUIDField(null=True)
     outcome = models.CharField(max_length=30)  # ok, tool_error, client_left, or an error's code
     duration_ms = models.FloatField()
     upstream_ms = models.FloatField(null=True)

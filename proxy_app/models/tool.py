@@ -1,9 +1,10 @@
-"""A tool: something a client can call. A gateway offers it, or it is made here of a REST API."""
+"""A tool: something a client can call. A gateway offers it, it stands for an agent, or it is made of a REST API."""
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from proxy_app.models.agent import Agent
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.registered import Registered
 
@@ -24,6 +25,8 @@ class Tool(Registered):
         MULTIPART = "multipart"
 
     gateway = models.ForeignKey(Gateway, models.CASCADE, null=True, blank=True, related_name="tools")
+    # Of type A2A: calling the tool sends the agent a message.
+    agent = models.OneToOneField(Agent, models.CASCADE, null=True, blank=True, related_name="tool")
     original_name = models.CharField(max_length=255)
     custom_name = models.CharField(max_length=255)
     display_name = models.CharField(max_length=255, blank=True)

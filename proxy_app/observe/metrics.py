@@ -42,6 +42,12 @@ PROXY_REQUESTS = Histogram(
     ["proxy_route", "outcome"],
     buckets=OPERATION_BUCKETS,
 )
+A2A_MESSAGES = Histogram(
+    "gateway_a2a_message_duration_seconds",
+    "Time to answer one request to invoke an agent, the agent included. Agents called as tools count as tools.",
+    ["outcome"],
+    buckets=OPERATION_BUCKETS,
+)
 REJECTIONS = Counter(
     "gateway_rejections_total",
     "Requests refused at once because of a limit or trouble of ours.",

@@ -82,6 +82,8 @@ class Recorder:
             raise
         else:
             self.written_total += len(batch)
+            if any(record.agent_id for record in batch):
+                await run_unit(work.note_interactions, batch)
         finally:
             self._being_written = 0
             self._drop_oldest()

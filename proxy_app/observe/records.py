@@ -27,3 +27,5 @@ class CallRecord(NamedTuple):
     status: int | None = None
     request_bytes: int | None = None
     response_bytes: int | None = None
+    # Of messages to agents, as tools or as themselves.
+    agent_id: UUID | None = None

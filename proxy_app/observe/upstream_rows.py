@@ -9,7 +9,7 @@ from typing import Any, Literal
 from django.urls import reverse
 
 from gatewaysite.template_tags import milliseconds
-from proxy_app.names import REST_KEY, ROUTE_KEY
+from proxy_app.names import AGENT_KEY, REST_KEY, ROUTE_KEY
 from proxy_app.observe.showing import counted
 from proxy_app.observe.sparklines import Bars, TimeName, bars_of, spark_of_times
 from proxy_app.observe.upstream_shapes import PoolOf, UpstreamNow
@@ -20,6 +20,12 @@ STATES: dict[StateName, tuple[str, str]] = {
     "degraded": ("degraded", "warn"),
     "healthy": ("healthy", "ok"),
     "unknown": ("not heard of yet", "off"),
+}
+# What the key of a pool begins with: what it is the pool of, and where that has its page.
+KINDS = {
+    "": ("gateway", "page-gateways-item"),
+    ROUTE_KEY: ("proxy route", "page-routes-item"),
+    AGENT_KEY: ("agent", "page-agents-item"),
 }
 PHASES = {
     "waiting": "waiting for a connection",
@@ -146,20 +152,19 @@ def left_of(call: AbandonedTold) -> Plain:
 
 
 def kind_of(key: str) -> tuple[str, str]:
-    """What has the key: a gateway, a proxy route, the REST tools of one origin, or a host; its id, or its address."""
-    if re.fullmatch(r"[0-9a-f]{32}", key):
-        return "gateway", key
+    """What has the key: a gateway, a route, an agent, the REST tools of one origin, or a host; and its id or address."""
     if key.startswith(REST_KEY):
         return "REST API", key.removeprefix(REST_KEY)
-    route = re.fullmatch(rf"{ROUTE_KEY}([0-9a-f]{{32}})", key)
-    return ("proxy route", route[1]) if route else ("host", key)
+    found = re.fullmatch(r"(.*?)([0-9a-f]{32})", key)
+    kind = KINDS.get(found[1]) if found else None
+    return (kind[0], found[2]) if found and kind else ("host", key)
 
 
 def home_of(key: str) -> Plain:
-    """The page of the gateway or route behind it; a host has none."""
+    """The page of what is registered behind it; a host has none."""
     kind, item = kind_of(key)
-    pages = {"gateway": "page-gateways-item", "proxy route": "page-routes-item"}
-    return {"kind": kind, "url": reverse(pages[kind], args=[item]) if kind in pages else ""}
+    page = dict(KINDS.values()).get(kind)
+    return {"kind": kind, "url": reverse(page, args=[item]) if page else ""}
 
 
 def url_of(key: str) -> str:

@@ -120,11 +120,11 @@ def members(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     return answer(request, {"GET": list_them})
 
 
-def refresh(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask a gateway's upstream again what it offers: 202, and the row tells how far it is."""
+def refresh(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    """Ask an item's upstream again what it offers: 202, and the row tells how far it is."""
 
     def enqueue(actor: Actor) -> HttpResponse:
-        return json_response(work.refresh_gateway(actor, key, stamp_of(request, actor)), status=202)
+        return json_response(work.refresh_item(kind, actor, key, stamp_of(request, actor)), status=202)
 
     return answer(request, {"POST": enqueue})
 

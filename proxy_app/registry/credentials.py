@@ -13,11 +13,11 @@ from proxy_app.oauth.bodies import OAuthConfig
 from proxy_app.registry.kind import Values
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
-# Headers that belong to the connection or to MCP itself: as a credential they could only break every call.
+# Headers that belong to the connection, to MCP or to A2A itself: as a credential they could only break every call.
 RESERVED = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive", "accept"}
     | {"mcp-protocol-version", "mcp-session-id", "proxy-authenticate", "proxy-authorization", "te", "trailer"}
-    | {"transfer-encoding", "upgrade", "last-event-id"}
+    | {"transfer-encoding", "upgrade", "last-event-id", "a2a-version"}
 )
 type AuthType = Literal["", "none", "bearer", "basic", "authheaders"]
 type GatewayAuthType = AuthType | Literal["oauth"]

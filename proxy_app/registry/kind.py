@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.expressions import BaseExpression, Expression
@@ -100,6 +101,7 @@ class Kind:
     prepare: Callable[[Values], Values] | None = None  # before the unit: checks that ask others, sealing of secrets
     store: Callable[[Any, Values], Values] = _as_given  # inside it: the columns that these values set on this row
     saved: Callable[[Change], None] | None = None  # inside it, after the row was written: children, links, jobs
+    refresh: Callable[[UUID], bool] | None = None  # enqueues asking its upstream again; False when that waits already
     links: Callable[[Any], Values] | None = None  # inside it: what else of the row `values` may change, for the audit
 
     def __post_init__(self) -> None:
@@ -131,6 +133,11 @@ class Kind:
     @cached_property
     def _empty(self) -> PlainRow:
         return {member: self.constants.get(member) for member in self.data.__annotations__}
+
+    @property
+    def one(self) -> str:
+        """`a tool`, `an agent`."""
+        return f"{'an' if self.singular[0] in 'aeiou' else 'a'} {self.singular}"
 
     @property
     def title(self) -> str:

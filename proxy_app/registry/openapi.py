@@ -31,6 +31,7 @@ from gatewaysite.openapi import (
 )
 from gatewaysite.responses import json_response
 from proxy_app.content.openapi import CONTENT, RENDER
+from proxy_app.dataplane.a2a import openapi as a2a
 from proxy_app.oauth.openapi import OAUTH
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
@@ -38,7 +39,7 @@ from proxy_app.observe.upstream_shapes import Recreated, Upstreams
 from proxy_app.registry.api import StateParameters, create_body
 from proxy_app.registry.bulk import BulkData, BulkRequest
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
+from proxy_app.registry.kinds import AGENTS, GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters, ids_parameters
 from proxy_app.rest.openapi_room import REST
 from proxy_app.roots.openapi import ROOTS
@@ -109,6 +110,7 @@ STATE_OF_PROCESS: Json = {
 # What is served beside the registry, by path and method.
 OTHERS: Mapping[str, Json] = {
     **attestations.PATHS,
+    **a2a.PATHS,
     **oauth.PATHS,
     "/mcp": {"post": {"summary": "MCP: every tool you can see", **RPC}},
     "/servers/{key}/mcp": {"post": {"summary": "MCP: the tools of one server", "parameters": [KEY], **RPC}},
@@ -188,9 +190,10 @@ def _registry_paths() -> Json:
         paths[f"/servers/{{key}}/{kind.slug}"] = {"get": listing | {"responses": _list_responses(kind, 404, 409)}}
     paths["/resources/{key}/info"] = {"get": _read_operation(RESOURCES, "Read a resource's metadata")}
     paths["/prompts/{key}"]["post"] = RENDER
-    for slug in (GATEWAYS.slug, *GATEWAYS.also_at):
-        refresh = _item_operation(GATEWAYS, "Ask a gateway's upstream again what it offers", READ, status=202)
-        paths[f"/{slug}/{{key}}/tools/refresh"] = {"post": refresh}
+    for kind, rest in ((GATEWAYS, "/tools/refresh"), (AGENTS, "/refresh")):
+        summary = f"Ask the upstream of {kind.one} again what it offers"
+        refresh = _item_operation(kind, summary, READ, status=202)
+        paths |= {f"/{slug}/{{key}}{rest}": {"post": refresh} for slug in (kind.slug, *kind.also_at)}
     document_itself = {
         "summary": "This document",
         "tags": ["reference"],
@@ -224,24 +227,24 @@ def _kind_paths(kind: Kind, path: str) -> Json:
     collection: Json = {"get": _list_operation(kind, f"List {kind.slug}")}
     if kind.create:
         body = create_body(kind).__name__
-        collection["post"] = _item_operation(kind, f"Add a {kind.singular}", WRITE, status=201, body=body) | {
+        collection["post"] = _item_operation(kind, f"Add {kind.one}", WRITE, status=201, body=body) | {
             "parameters": [IDEMPOTENCY_KEY]
         }
-    change = _item_operation(kind, f"Change a {kind.singular}", (*WRITE, 412), body=kind.update.__name__)
+    change = _item_operation(kind, f"Change {kind.one}", (*WRITE, 412), body=kind.update.__name__)
     change["parameters"] = [KEY, IF_MATCH]
     item = {
-        "get": _read_operation(kind, f"Read a {kind.singular}"),
+        "get": _read_operation(kind, f"Read {kind.one}"),
         "put": change,
-        "patch": change | {"summary": f"Change a {kind.singular}, as PUT does"},
+        "patch": change | {"summary": f"Change {kind.one}, as PUT does"},
         "delete": {
-            "summary": f"Delete a {kind.singular}",
+            "summary": f"Delete {kind.one}",
             "tags": [kind.slug],
             "parameters": [KEY, IF_MATCH],
             "responses": responses({200: ("It is gone.", _success())}, *READ, 412, 422),
         },
     }
     switch = {
-        "summary": f"Switch a {kind.singular} on or off",
+        "summary": f"Switch {kind.one} on or off",
         "tags": [kind.slug],
         "parameters": [KEY, IF_MATCH, *parameters(StateParameters)],
         "responses": responses(
@@ -334,7 +337,7 @@ def _success(**more: Json) -> Json:
 def _schemas() -> Json:
     """Every model by its own name: what is answered as it is written, what is sent as it is checked."""
     answers = [*(Xray, Upstreams, Recreated, BulkData), *(model for room in ROOMS for model in room.answers)]
-    bodies = [BulkRequest, *(model for room in ROOMS for model in room.bodies)]
+    bodies = [BulkRequest, *a2a.BODIES, *(model for room in ROOMS for model in room.bodies)]
     inputs: list[tuple[str, Any, TypeAdapter[Any]]] = [
         *((model.__name__, "serialization", TypeAdapter(model)) for model in answers),
         *((model.__name__, "validation", TypeAdapter(model)) for model in bodies),

@@ -19,6 +19,15 @@ def page_patterns_of(kind: Kind) -> list[URLPattern]:
         path(f"{folder}/<str:key>/edit", pages.edit, given, name=f"{name}-edit"),
         path(f"{folder}/<str:key>/state", pages.state, given, name=f"{name}-state"),
         path(f"{folder}/<str:key>/delete", pages.delete, given, name=f"{name}-delete"),
+        *(_asking(given, folder, name) if kind.refresh else ()),
+    ]
+
+
+def _asking(given: dict[str, Kind], folder: str, name: str) -> list[URLPattern]:
+    """And those of what is asked who it is."""
+    return [
+        path(f"{folder}/<str:key>/refresh", pages.refresh, given, name=f"{name}-refresh"),
+        path(f"{folder}/<str:key>/progress", pages.progress, given, name=f"{name}-progress"),
     ]
 
 
@@ -26,8 +35,7 @@ urlpatterns: list[URLPattern] = [
     path("", overview.home, name="home"),
     path("admin", overview.overview, name="overview"),
     path("admin/theme", overview.theme, name="theme"),
-    path("admin/gateways/<str:key>/refresh", pages.refresh, name="page-gateways-refresh"),
-    path("admin/gateways/<str:key>/progress", pages.progress, name="page-gateways-progress"),
+    path("admin/agents/<str:key>/tell", pages.tell, name="page-agents-tell"),
     path("admin/tools/<str:key>/call", pages.call, name="page-tools-call"),
     path("admin/routes/<str:key>/try", pages.attempt, name="page-routes-try"),
     *(pattern for kind in KINDS for pattern in page_patterns_of(kind)),

@@ -21,21 +21,23 @@ from gatewaysite.errors import BadInput, Conflict, GatewayError, NotFound
 from gatewaysite.etags import Stale, Versions
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated, values_of
+from proxy_app.dataplane.a2a.trial import tell_agent
 from proxy_app.dataplane.call import call_tool_for_page
 from proxy_app.dataplane.proxy.trial import try_route
-from proxy_app.names import ROUTE_KEY
+from proxy_app.names import AGENT_KEY, ROUTE_KEY
 from proxy_app.observe.upstream_rows import id_of
 from proxy_app.registry import forms, route_trial, schema_form, work
 from proxy_app.registry.access import may_do_item, require_item, scope_of, why_not
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kind_pages import page_of
-from proxy_app.registry.kind_pages.gateways import gateway_state, sync_context
+from proxy_app.registry.kind_pages.agents import talk_context
 from proxy_app.registry.kind_pages.routes import trial_context
 from proxy_app.registry.kind_pages.tools import call_context
-from proxy_app.registry.kinds import GATEWAYS, ROUTES, TOOLS
+from proxy_app.registry.kinds import AGENTS, GATEWAYS, ROUTES, TOOLS
 from proxy_app.registry.page import Filling
 from proxy_app.registry.query import from_page
 from proxy_app.registry.showing import facts_of
+from proxy_app.registry.syncing import sync_box
 from proxy_app.registry.tables import is_narrowed, table_context
 from proxy_app.registry.tool_call import shown
 from proxy_app.registry.tries.work import note_try
@@ -43,6 +45,8 @@ from proxy_app.rest.plan import pool_key
 
 Plain = dict[str, Any]
 
+# Kinds that have pools, and what the keys of those begin with.
+POOLED = {GATEWAYS: "", ROUTES: ROUTE_KEY, AGENTS: AGENT_KEY}
 # What can be done with many items of a list: see bulk_pages.
 BULK_ACTIONS = choices(
     (
@@ -138,27 +142,27 @@ def delete(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
 
 
 @require_POST
-def refresh(request: HttpRequest, key: str) -> HttpResponse:
-    """Ask a gateway again what it offers; its page then shows the progress of that attempt."""
+def refresh(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    """Ask a gateway or agent again what it offers; its page then shows the progress of that attempt."""
     actor = actor_of(request)
     try:
-        item = work.refresh_gateway(actor, key, _stamp(request, actor))
+        item = work.refresh_item(kind, actor, key, _stamp(request, actor))
     except work.AlreadyRunning:
-        item = work.read_item(GATEWAYS, actor, key)
+        item = work.read_item(kind, actor, key)
     except Conflict as conflict:
         messages.error(request, conflict.message, "bad")
-        return redirect_after(item_url(GATEWAYS, key))
-    return redirect_after(f"{item_url(GATEWAYS, item['id'])}?after={item['registrationAttempts']}")
+        return redirect_after(item_url(kind, key))
+    return redirect_after(f"{item_url(kind, item['id'])}?after={item['registrationAttempts']}")
 
 
 @require_safe
-def progress(request: HttpRequest, key: str) -> HttpResponse:
-    """The progress box of a gateway, or its state for a table's cell. When it is done, the page around it reloads."""
-    item = work.read_item(GATEWAYS, actor_of(request), key)
+def progress(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
+    """The progress box of an item, or its state for a table's cell. When it is done, the page around it reloads."""
+    item = work.read_item(kind, actor_of(request), key)
     if "cell" in request.GET:
-        return render_page(request, "registry/cells/state.html", {"value": gateway_state(item)})
-    context = sync_context(item, request.GET) | {"url": item_url(GATEWAYS, item["id"])}
-    response = render_page(request, "gateways/detail_sync.html#sync", context)
+        return render_page(request, "registry/cells/state.html", {"value": page_of(kind).state(item)})
+    context = sync_box(item, request.GET) | {"url": item_url(kind, item["id"])}
+    response = render_page(request, "registry/sync.html", context)
     if not context["pending"]:
         response["HX-Refresh"] = "true"
     return response
@@ -191,6 +195,19 @@ def attempt(request: HttpRequest, key: str) -> HttpResponse:
     texts = forms.posted_texts(request.POST)
     result = route_trial.shown(try_route(actor, UUID(item["id"]), route_trial.trial_of(texts)))
     context = item_context(ROUTES, actor, item) | trial_context(actor, item, texts, result)
+    return render_page(request, "registry/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def tell(request: HttpRequest, key: str) -> HttpResponse:
+    """Send an agent the message of its form, and show what it said under it."""
+    actor = actor_of(request)
+    item = work.read_item(AGENTS, actor, key)
+    if request.method != "POST":
+        return redirect_after(item_url(AGENTS, item["id"]))
+    text = forms.posted_texts(request.POST).get("query", "").replace("\r\n", "\n").strip()
+    result = shown(tell_agent(actor, UUID(item["id"]), text))
+    context = item_context(AGENTS, actor, item) | talk_context(item, request.GET, text, result)
     return render_page(request, "registry/detail.html", context)
 
 
@@ -246,7 +263,7 @@ def _pool_key(kind: Kind, item: Plain) -> str:
     """Of the pool that its calls go through; empty for what has none, or none of its own kind."""
     if kind is TOOLS and item["baseUrl"]:
         return pool_key(item["baseUrl"])
-    return f"{ROUTE_KEY}{item['id']}" if kind is ROUTES else item["id"] if kind is GATEWAYS else ""
+    return POOLED[kind] + item["id"] if kind in POOLED else ""
 
 
 def _form(

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from gatewaysite.controls import FALSE, Field, Item, Texts, choices, control, fold, part
 from proxy_app.upstream.limits import rules_of
 
-ASKED_NOW_AND_THEN = frozenset({"gateways"})
+ASKED_NOW_AND_THEN = frozenset({"gateways", "agents"})
 # Option, label, unit, help; beside its control stands the default in force.
 CONNECTIONS = (
     ("max_connections", "Connections at a time", "per process", "Further calls wait for one."),
@@ -38,7 +38,7 @@ COUNTED = (
     ("errors", "Also every 5xx"),
 )
 RATE_HELP = "Of all callers together: 100/minute, or 10/second; 5000/hour."
-COUNTED_UNLESS_SAID = {"gateways": "errors", "routes": "connections"}
+COUNTED_UNLESS_SAID = {"gateways": "errors", "agents": "errors", "routes": "connections"}
 
 
 def pool_fields(slug: str, texts: Texts, item: Item | None, more: Sequence[Field] = ()) -> list[Field]:
@@ -143,7 +143,7 @@ def _tls_fields(texts: Texts, item: Item | None) -> list[Field]:
 
 
 def _default_rate(slug: str) -> str:
-    text: str = settings.RATE_LIMIT_UPSTREAM if slug == "gateways" else settings.RATE_LIMIT_ROUTE
+    text: str = settings.RATE_LIMIT_ROUTE if slug == "routes" else settings.RATE_LIMIT_UPSTREAM
     return text
 
 

@@ -23,7 +23,8 @@ DAY_S = 86_400
 TOGETHER = "A client certificate and its key go together"
 WHAT_COUNTS = (
     "What opens the circuit besides connections that fail: nothing (connections; unless said otherwise for a proxy"
-    " route), answers with 502, 503 and 504 (unavailable), all answers from 500 on (errors; the same for a gateway)."
+    " route), answers with 502, 503 and 504 (unavailable), all answers from 500 on (errors; the same for a gateway and"
+    " an agent)."
 )
 NOTHING = Value("", output_field=TextField())
 
@@ -127,6 +128,18 @@ class Pooling(Body):
     client_key: Key | None = Field(None, description="In PEM. Kept sealed and never shown.", repr=False)
     rate_limit: RateText | None = Field(
         None, description="How many calls all callers together may make, such as 100/minute or 10/second; 5000/hour."
+    )
+
+
+class AskedPoolOptions(PoolOptions):
+    """Of upstreams that have a cheap question which every one of them answers."""
+
+    probe: Annotated[bool, Field(description="Whether it is asked now and then how it is.")] = True
+
+
+class AskedPooling(Pooling):
+    pool_options: Annotated[AskedPoolOptions, Field(description="Replaces all that were set before.")] = (
+        AskedPoolOptions()
     )
 
 

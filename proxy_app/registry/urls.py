@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from proxy_app.registry import api, openapi
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
+from proxy_app.registry.kinds import AGENTS, GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 
 
 def patterns_of(kind: Kind) -> list[URLPattern]:
@@ -34,7 +34,8 @@ api_urlpatterns = [
         for kind in (TOOLS, RESOURCES, PROMPTS)
     ),
     *(
-        path(f"{slug}/<key>/tools/refresh", api.refresh, name=f"api-{slug}-refresh")
-        for slug in (GATEWAYS.slug, *GATEWAYS.also_at)
+        path(f"{slug}/<key>/{rest}", api.refresh, {"kind": kind}, name=f"api-{slug}-refresh")
+        for kind, rest in ((GATEWAYS, "tools/refresh"), (AGENTS, "refresh"))
+        for slug in (kind.slug, *kind.also_at)
     ),
 ]

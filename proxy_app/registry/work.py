@@ -23,9 +23,8 @@ from gatewaysite.errors import Conflict
 from gatewaysite.etags import Versions, require_version
 from gatewaysite.secrets import sealed_anew
 from gatewaysite.validation import bad_field
-from proxy_app.federation.work import defer_sync
 from proxy_app.registry.kind import Change, Kind, PlainRow, Values
-from proxy_app.registry.kinds import GATEWAYS, KINDS, SERVERS
+from proxy_app.registry.kinds import KINDS, SERVERS
 from proxy_app.registry.lookup import find_one
 from proxy_app.registry.query import ALL_LIMIT, ListQuery
 from proxy_app.registry.reading import read_ids, read_page, read_part
@@ -42,7 +41,7 @@ __all__ = [
     "list_members",
     "names_of",
     "read_item",
-    "refresh_gateway",
+    "refresh_item",
     "retag_item",
     "set_enabled",
     "update_item",
@@ -56,7 +55,7 @@ class NameTaken(Conflict):
 
 
 class AlreadyRunning(Conflict):
-    """A refresh of this gateway waits or runs already; its row shows how far it is."""
+    """A refresh of this waits or runs already; its row shows how far it is."""
 
     code = "already_running"
 
@@ -153,16 +152,18 @@ def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp, *, versions: V
         return item
 
 
-def refresh_gateway(actor: Actor, key: str, stamp: Stamp) -> PlainRow:
-    """Enqueue the job that asks a gateway again what it offers. Its row shows the progress."""
+def refresh_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
+    """Enqueue the job that asks a gateway or agent again what it offers. Its row shows the progress."""
+    if kind.refresh is None:
+        raise ValueError(f"{kind.slug} are not asked again")
     with transaction.atomic(durable=True):
-        row = _locked(GATEWAYS, actor, key, "update")
+        row = _locked(kind, actor, key, "update")
         if not row.enabled:
-            raise Conflict("This gateway is switched off; switch it on first.")
-        if not defer_sync(row.pk):
+            raise Conflict(f"This {kind.singular} is switched off; switch it on first.")
+        if not kind.refresh(row.pk):
             raise AlreadyRunning
-        record(GATEWAYS, row, "refreshed", stamp)
-        return _reread(GATEWAYS, actor, row)
+        record(kind, row, "refreshed", stamp)
+        return _reread(kind, actor, row)
 
 
 def counts(actor: Actor) -> dict[str, dict[str, int]]:
@@ -291,7 +292,7 @@ def _clash(kind: Kind, error: IntegrityError) -> Conflict | None:
         uri = re.search(r"([^ ,]*)\) already exists", str(cause))
         return NameTaken(f"A resource of this scope already has the URI{f': {uri[1]}' if uri else ''}")
     if constraint.endswith("_pkey"):
-        return Conflict(f"A {kind.singular} with this id exists already")
+        return Conflict(f"{kind.one.capitalize()} with this id exists already")
     if constraint == "servertool_alias_once":
         return NameTaken("A tool of this server that you cannot see has one of these names")
     if constraint.endswith("_fk") or "_fk_" in constraint:

@@ -14,6 +14,7 @@ from gatewaysite.rates import Rate
 from proxy_app.content.uris import UriTemplate
 from proxy_app.oauth.terms import Who
 from proxy_app.rest.plan import RestPlan
+from proxy_app.upstream.a2a import Agent
 from proxy_app.upstream.mcp import Endpoint
 from proxy_app.upstream.mcp.param_headers import Marks
 from proxy_app.upstream.passing import Base
@@ -51,6 +52,15 @@ class GatewayEntry(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class AgentEntry(Entry):
+    kind = "agents"
+
+    slug: str
+    agent: Agent | None  # None when its credential cannot be opened
+    rates: tuple[Rate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ToolEntry(Entry):
     """`wire` is the tool as tools/list shows it, from the comma after its name to the closing brace.
 
@@ -67,6 +77,8 @@ class ToolEntry(Entry):
     timeout_s: float | None
     # Its server says that calling it twice does no harm.
     idempotent: bool = False
+    # The agent it stands for: calling it sends that a message.
+    agent_id: UUID | None = None
     # How it is called when it is made of a REST API.
     rest: RestPlan | None = None
 
@@ -189,6 +201,8 @@ class Registry:
     tools_by_name: Mapping[str, tuple[ToolEntry, ...]] = field(default_factory=dict)
     servers: Mapping[str, tuple[ServerEntry, ...]] = field(default_factory=dict)  # by id (hex) and by slug
     routes: Mapping[str, tuple[RouteEntry, ...]] = field(default_factory=dict)  # the same
+    agents: Mapping[UUID, AgentEntry] = field(default_factory=dict)
+    agents_by_key: Mapping[str, tuple[AgentEntry, ...]] = field(default_factory=dict)  # as servers
     shelf: Shelf = Shelf()
     # Answers built from this version, dropped with it: see `dataplane.mcp.lists`.
     cache: dict[object, object] = field(default_factory=dict, compare=False)
@@ -204,6 +218,10 @@ class Registry:
     def route(self, actor: Actor, key: str) -> RouteEntry | None:
         """A proxy route by id or slug. None when it is unknown or not for this actor: both look the same."""
         return closest(actor, self.routes.get(key, ()))
+
+    def agent(self, actor: Actor, key: str) -> AgentEntry | None:
+        """An agent by id or slug. None when it is unknown or not for this actor: both look the same."""
+        return closest(actor, self.agents_by_key.get(key, ()))
 
     def visible_tools(self, actor: Actor) -> list[ToolEntry]:
         """One tool per name, in name order."""

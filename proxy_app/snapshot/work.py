@@ -20,13 +20,14 @@ from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
 from auth_app.users.work import live_memberships, load_grants
 from gatewaysite.rates import Rate
 from gatewaysite.secrets import CannotUnseal
-from proxy_app.models import Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
+from proxy_app.models import Agent, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
 from proxy_app.oauth.terms import whose
 from proxy_app.rest import plan
 from proxy_app.rest.plan import RestPlan
-from proxy_app.snapshot import routes, shelves
+from proxy_app.snapshot import agents, routes, shelves
 from proxy_app.snapshot.entries import (
     Access,
+    AgentEntry,
     GatewayEntry,
     OAuthTokens,
     Registry,
@@ -116,17 +117,20 @@ def _rates_of_all(kind: str, row: dict[str, Any], default: str) -> tuple[Rate, .
 
 
 def load_registry() -> Registry:
-    """Everything enabled: gateways, what they offer, what is our own, servers with what is left, and proxy routes."""
+    """Everything enabled: gateways, agents, what they offer, what is our own, servers with what is left, and routes."""
     with transaction.atomic(durable=True):
         _read_one_moment()
         version = read_versions().get("registry", 0)
         gateway_rows = list(Gateway.objects.filter(enabled=True).values(*OWNERSHIP, "slug", *REACHED_BY))
         tool_rows = list(
-            Tool.objects.filter(Q(gateway__enabled=True) | Q(integration_type=Tool.Integration.REST), enabled=True)
+            Tool.objects.filter(
+                Q(gateway__enabled=True) | Q(agent__enabled=True) | Q(integration_type=Tool.Integration.REST),
+                enabled=True,
+            )
             .order_by("name", "id")
             .values(
-                *OWNERSHIP, "original_name", "gateway_id", "title", "description", "input_schema", "output_schema",
-                "annotations", "meta", "icons", "timeout_ms", "deprecated", "deprecation_note",
+                *OWNERSHIP, "original_name", "gateway_id", "agent_id", "title", "description", "input_schema",
+                "output_schema", "annotations", "meta", "icons", "timeout_ms", "deprecated", "deprecation_note",
             )
         )  # fmt: skip
         rest_rows = list(
@@ -135,6 +139,7 @@ def load_registry() -> Registry:
         # In one order in every process, as the tools are: the first of several with one name is the one that is meant.
         server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, "slug", "description"))
         route_rows = list(Route.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *routes.COLUMNS))
+        agent_rows = list(Agent.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *agents.COLUMNS))
         places = list(ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias"))
         readable_rows = shelves.Rows(
             list(Resource.objects.values(*OWNERSHIP, *shelves.RESOURCE_COLUMNS)),
@@ -142,7 +147,9 @@ def load_registry() -> Registry:
             list(Server.resources.through._default_manager.values_list("server_id", "resource_id")),
             list(Server.prompts.through._default_manager.values_list("server_id", "prompt_id")),
         )
-    return _registry(version, gateway_rows, tool_rows, server_rows, places, route_rows, readable_rows, rest_rows)
+    return _registry(
+        version, gateway_rows, tool_rows, server_rows, places, route_rows, readable_rows, rest_rows, agent_rows
+    )
 
 
 def _read_one_moment() -> None:
@@ -160,6 +167,7 @@ def _registry(
     route_rows: Iterable[dict[str, Any]] = (),
     readable_rows: shelves.Rows = shelves.NOTHING,
     rest_rows: Iterable[dict[str, Any]] = (),
+    agent_rows: Iterable[dict[str, Any]] = (),
 ) -> Registry:
     gateways = {row["id"]: entry for row in gateway_rows if (entry := gateway_entry(row)) is not None}
     plans = {row["id"]: plan.plan_of(row) for row in rest_rows}
@@ -185,13 +193,29 @@ def _registry(
             continue
         by_key[route.id.hex] += (route,)
         by_key[route.slug] += (route,)
-    return Registry(version, gateways, tools, dict(by_name), dict(servers), dict(by_key), everything)
+    by_id, agents_by_key = _agents(agent_rows)
+    return Registry(
+        version, gateways, tools, dict(by_name), dict(servers), dict(by_key), shelf=everything,
+        agents=by_id, agents_by_key=agents_by_key,
+    )  # fmt: skip
+
+
+def _agents(rows: Iterable[dict[str, Any]]) -> tuple[dict[UUID, AgentEntry], dict[str, tuple[AgentEntry, ...]]]:
+    """By id, and by whatever they are called by."""
+    by_key: defaultdict[str, tuple[AgentEntry, ...]] = defaultdict(tuple)
+    by_id = {}
+    for row in rows:
+        rates = _rates_of_all("upstream", row, settings.RATE_LIMIT_UPSTREAM)
+        agent = by_id[row["id"]] = agents.agent_entry(row, _owned(row), rates)
+        by_key[agent.id.hex] += (agent,)
+        by_key[agent.slug] += (agent,)
+    return by_id, dict(by_key)
 
 
 def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
     """None when its credential cannot be opened: calls to it then fail by name, and the others go on."""
     try:
-        endpoint = endpoint_of(row["id"], row, url=row["url"], name=row["slug"], era=row["era"] or None)
+        endpoint = endpoint_of(row["id"].hex, row, url=row["url"], name=row["slug"], era=row["era"] or None)
     except CannotUnseal:
         return None
     return GatewayEntry(
@@ -213,6 +237,7 @@ def _tool_entry(row: dict[str, Any], rest: RestPlan | None) -> ToolEntry:
         param_headers=param_headers(row["input_schema"]),
         timeout_s=timeout_s,
         idempotent=plan.is_idempotent(row["annotations"] or {}),
+        agent_id=row["agent_id"],
         rest=rest,
     )
 

@@ -41,6 +41,7 @@ OPERATE = {"administrator"}
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+MESSAGE = {"parameters": {"query": "hello"}}
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "gw0-echo"}}
 
 
@@ -87,6 +88,8 @@ LINES: dict[tuple[str, str], Line] = {
         (method, "/proxy/api/x"): Line(USE, SEE, {} if method in ("POST", "PUT", "PATCH") else None)
         for method in METHODS
     },
+    **{("POST", f"/{path}/helper/invoke"): Line(USE, SEE, MESSAGE) for path in ("a2a", "v1/a2a", "agents")},
+    ("POST", "/a2a/invoke"): Line(USE, SEE, MESSAGE | {"agent_id": "helper"}),
     ("GET", "/metrics"): Line(OPERATE),
     ("GET", "/ops/connections"): Line(OPERATE),
     ("GET", "/ops/upstreams"): Line(OPERATE),
@@ -102,6 +105,7 @@ def tokens(world: World, upstreams: UpstreamClient) -> Mapping[str, str]:
     world.gateway(**shared)
     tool = world.tool("echo", **shared)
     world.server("desk", tool, **shared)
+    world.agent("helper", **shared)
     world.route("api", methods=list(METHODS), **shared)
     made = {
         "made-up token": "nobodys",
@@ -135,7 +139,7 @@ def test_everything_in_the_router_has_a_line() -> None:
     assert all(router.handler_for(path) for path in others)
     patterns = {name for name, value in vars(router).items() if isinstance(value, re.Pattern)}
     # Beside /proxy/, documents and the one of ops; a new one needs its line here and above.
-    assert patterns == {"ONE_SERVER"}
+    assert patterns == {"ONE_SERVER", "INVOKE"}
 
 
 @pytest.mark.parametrize(("method", "path"), LINES)
@@ -166,6 +170,7 @@ async def test_a_tool_is_called_by_those_who_may_and_is_unknown_to_others(tokens
 
 FOREIGN = [
     ("POST", "/servers/desk/mcp", "/servers/none/mcp"),
+    ("POST", "/a2a/helper/invoke", "/a2a/none/invoke"),
     ("GET", "/proxy/api/x", "/proxy/none/x"),
     ("PATCH", "/proxy/api/x", "/proxy/none/x"),
 ]
@@ -175,7 +180,7 @@ FOREIGN = [
 async def test_what_is_foreign_and_what_is_nowhere_cannot_be_told_apart(
     tokens: Mapping[str, str], method: str, foreign: str, nowhere: str
 ) -> None:
-    body = LIST if method == "POST" else None
+    body = (MESSAGE if "/a2a/" in foreign else LIST) if method == "POST" else None
     one, other = [await asked(tokens, "red token", method, path, body) for path in (foreign, nowhere)]
     for answer in (one, other):
         del answer.headers["x-request-id"]

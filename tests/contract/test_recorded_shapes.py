@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from proxy_app.models import Gateway, Root
-from tests.builders import a_gateway, a_server, a_team, a_tool, a_user, own_prompt, own_resource
+from tests.builders import a_gateway, a_server, a_team, a_tool, a_user, an_agent, own_prompt, own_resource
 from tests.registry.conftest import Caller
 
 PAPER = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
@@ -64,8 +64,19 @@ RECORDED_MEMBERS = {
         modifiedUserAgent:s importBatchId:- federationSource:- version:n slug:s refreshIntervalSeconds:-
         lastRefreshAt:s gatewayMode:s identityPropagation:- toolCount:n promptCount:n resourceCount:n skippedTools:a
     """,
+    "agents": """
+        id:s name:s slug:s description:s endpointUrl:s agentType:s protocolVersion:s capabilities:o config:o enabled:b
+        reachable:b createdAt:s updatedAt:s lastInteraction:- tags:a metrics:- passthroughHeaders:- authType:s
+        authValue:s oauthConfig:- authUsername:- authPassword:- authToken:s authHeaderKey:- authHeaderValue:-
+        authHeaders:- authQueryParamKey:- authQueryParamValueMasked:- createdBy:s createdFromIp:s createdVia:s
+        createdUserAgent:s modifiedBy:s modifiedFromIp:s modifiedVia:s modifiedUserAgent:s importBatchId:-
+        federationSource:- version:n teamId:- team:- ownerEmail:s visibility:s uaid:- uaidRegistry:- uaidProto:-
+        uaidNativeId:-
+    """,
 }
 KINDS = list(RECORDED_MEMBERS)
+# Where they were recorded, when not at the kind's own name.
+PATHS = {"agents": "a2a"}
 LETTERS = {str: "s", int: "n", float: "n", bool: "b", list: "a", dict: "o"}
 UNKNOWN = uuid.UUID(int=7).hex
 
@@ -99,6 +110,7 @@ def world(db: None) -> World:
     owner = a_user("owner@example.com", admin=True)
     team = a_team("Blue", owner=owner)
     spare = a_gateway("spare")
+    an_agent("spare")
     common: dict[str, Any] = {
         "owner": owner,
         "team": team,
@@ -127,6 +139,7 @@ def world(db: None) -> World:
         "resources": resource,
         "prompts": prompt,
         "gateways": gateway,
+        "agents": an_agent("helper", **common, auth_type="bearer"),
         "spare": spare,
     }
     return World(Caller(owner), Caller(a_user()), {slug: row.pk.hex for slug, row in rows.items()})
@@ -134,10 +147,11 @@ def world(db: None) -> World:
 
 def answers(world: World, slug: str) -> dict[str, dict[str, Any]]:
     """The item, by every way it is answered."""
-    path = f"/{slug}/{world.keys[slug]}"
+    folder = f"/{PATHS.get(slug, slug)}"
+    path = f"{folder}/{world.keys[slug]}"
     found = {
-        "list": world.admin.get(f"/{slug}").json()[0],
-        "page": world.admin.get(f"/{slug}", include_pagination="true").json()[slug][0],
+        "list": world.admin.get(folder).json()[0],
+        "page": world.admin.get(folder, include_pagination="true").json()[slug][0],
         "read": world.admin.get(path).json(),
         "update": world.admin.put(path, {"description": "new"}).json(),
         "state": world.admin.post(f"{path}/state?activate=true").json()[slug.removesuffix("s")],
@@ -148,9 +162,10 @@ def answers(world: World, slug: str) -> dict[str, dict[str, Any]]:
         "tools": {"tool": {"name": "new", "url": "https://example.com/x"}},
         "resources": {"resource": {"uri": "file:///contract/readme.txt", "name": "contract_res", "content": "hello"}},
         "prompts": {"prompt": {"name": "contract_plain", "template": "plain text"}},
+        "agents": {"agent": {"name": "new", "endpoint_url": "https://example.com/a2a", "auth_token": "t"}},
     }
     if slug in bodies:
-        found["create"] = world.admin.post(f"/{slug}", bodies[slug]).json()
+        found["create"] = world.admin.post(folder, bodies[slug]).json()
     return found
 
 
@@ -202,6 +217,36 @@ def test_ids_times_and_tags_look_as_recorded(world: World, slug: str) -> None:
     assert item["tags"] == [{"id": "demo", "label": "demo"}]
 
 
+def test_the_tool_made_for_an_agent_is_as_recorded(world: World) -> None:
+    made = world.admin.post("/a2a", {"agent": {"name": "contract-agent-two", "endpoint_url": "https://example.com/a"}})
+    tool = world.admin.get("/tools?tags=a2a&limit=1").json()[0]
+    expected = {
+        "originalName": "a2a_contract-agent-two",
+        "customName": "a2a_contract-agent-two",
+        "customNameSlug": "a2a-contract-agent-two",
+        "name": "a2a-contract-agent-two",
+        "displayName": "Contract Agent Two",
+        "url": "https://example.com/a",
+        "description": "A2A Agent: contract-agent-two",
+        "originalDescription": "A2A Agent: contract-agent-two",
+        "requestType": "POST",
+        "integrationType": "A2A",
+        "annotations": {
+            "title": "A2A Agent: contract-agent-two",
+            "a2a_agent_id": made.json()["id"],
+            "a2a_agent_type": "generic",
+        },
+        "gatewayId": None,
+        "gatewaySlug": "",
+        "federationSource": None,
+        "reachable": True,
+        "enabled": True,
+        "visibility": "public",
+    }
+    assert {member: tool[member] for member in expected} == expected
+    assert (tool["inputSchema"]["required"], tool["tags"][0]) == (["query"], {"id": "a2a", "label": "a2a"})
+
+
 def test_a_tool_is_named_as_recorded(world: World) -> None:
     tool = world.admin.get(f"/tools/{world.tool}").json()
     assert (tool["name"], tool["gatewaySlug"], tool["customNameSlug"]) == ("gw1-echo-00", "gw1", "echo-00")
@@ -223,49 +268,66 @@ class Probe:
 
 
 def probes() -> list[Probe]:
-    """The recorded requests of the five kinds that need no upstream, kind by kind."""
+    """The recorded requests of the six kinds that need no upstream, kind by kind."""
     found = []
     for slug in KINDS:
-        one, path = slug.removesuffix("s"), f"/{slug}/{{{slug}}}"
+        one, folder = slug.removesuffix("s"), f"/{PATHS.get(slug, slug)}"
+        path = f"{folder}/{{{slug}}}"
         changed = {"description": "new text"}
         refused = "{not json"
         # Three kinds had a status of their own where the others said 404.
         no_server, no_gateway, no_tool = (400 if slug == odd else 404 for odd in ("servers", "gateways", "tools"))
+        negative = 200 if slug == "agents" else 422
         found += [
-            Probe(f"list {slug}", 200, "GET", f"/{slug}"),
-            Probe(f"list {slug} with a slash", 200, "GET", f"/{slug}/?limit=1"),
-            Probe(f"list {slug} under v1", 200, "GET", f"/v1/{slug}?limit=1"),
-            Probe(f"list {slug} with pagination", 200, "GET", f"/{slug}?include_pagination=true&limit=2"),
-            Probe(f"list {slug} with an invalid cursor", 200, "GET", f"/{slug}?include_pagination=true&cursor=garbage"),
-            Probe(f"list {slug} with limit -1", 422, "GET", f"/{slug}?limit=-1"),
-            Probe(f"list {slug} by a tag nobody has", 200, "GET", f"/{slug}?tags=no-such-tag"),
-            Probe(f"list {slug} as a viewer", 200, "GET", f"/{slug}", who="viewer"),
-            Probe(f"list {slug} without a token", 401, "GET", f"/{slug}", who="nobody"),
-            Probe(f"create {slug} from invalid JSON", 422, "POST", f"/{slug}", refused),
-            Probe(f"create {slug} without a token", 401, "POST", f"/{slug}", {}, who="nobody"),
+            Probe(f"list {slug}", 200, "GET", folder),
+            Probe(f"list {slug} with a slash", 200, "GET", f"{folder}/?limit=1"),
+            Probe(f"list {slug} under v1", 200, "GET", f"/v1{folder}?limit=1"),
+            Probe(f"list {slug} with pagination", 200, "GET", f"{folder}?include_pagination=true&limit=2"),
+            Probe(
+                f"list {slug} with an invalid cursor", 200, "GET", f"{folder}?include_pagination=true&cursor=garbage"
+            ),
+            Probe(f"list {slug} with limit -1", negative, "GET", f"{folder}?limit=-1"),
+            Probe(f"list {slug} by a tag nobody has", 200, "GET", f"{folder}?tags=no-such-tag"),
+            Probe(f"list {slug} as a viewer", 200, "GET", folder, who="viewer"),
+            Probe(f"list {slug} without a token", 401, "GET", folder, who="nobody"),
+            Probe(f"create {slug} from invalid JSON", 422, "POST", folder, refused),
+            Probe(f"create {slug} without a token", 401, "POST", folder, {}, who="nobody"),
             Probe(f"read {slug}", 200, "GET", path),
-            Probe(f"read {slug} by an unknown id", 404, "GET", f"/{slug}/{UNKNOWN}"),
-            Probe(f"read {slug} by a malformed id", 404, "GET", f"/{slug}/no-such-id"),
+            Probe(f"read {slug} by an unknown id", 404, "GET", f"{folder}/{UNKNOWN}"),
+            Probe(f"read {slug} by a malformed id", 404, "GET", f"{folder}/no-such-id"),
             Probe(f"read {slug} without a token", 401, "GET", path, who="nobody"),
             Probe(f"update {slug}", 200, "PUT", path, changed),
             Probe(f"update {slug} with nothing", 200, "PUT", path, {}),
             Probe(f"update {slug} to an unknown visibility", 422, "PUT", path, {"visibility": "secret"}),
-            Probe(f"update {slug} by an unknown id", no_server, "PUT", f"/{slug}/{UNKNOWN}", changed),
+            Probe(f"update {slug} by an unknown id", no_server, "PUT", f"{folder}/{UNKNOWN}", changed),
             Probe(f"update {slug} as a viewer", 403, "PUT", path, changed, who="viewer"),
             Probe(f"switch {slug} off", 200, "POST", f"{path}/state?activate=false"),
             Probe(f"switch {slug} on", 200, "POST", f"{path}/state?activate=true"),
             Probe(f"switch {slug} without a direction", 200, "POST", f"{path}/state"),
             Probe(f"switch {slug} maybe", 422, "POST", f"{path}/state?activate=maybe"),
-            Probe(f"switch {slug} by an unknown id", no_gateway, "POST", f"/{slug}/{UNKNOWN}/state?activate=true"),
+            Probe(f"switch {slug} by an unknown id", no_gateway, "POST", f"{folder}/{UNKNOWN}/state?activate=true"),
             Probe(f"toggle {slug} (deprecated)", 401, "POST", f"{path}/toggle?activate=true"),
             Probe(f"patch {slug}", 405, "PATCH", path, {}),
             Probe(f"delete {slug} as a viewer", 403, "DELETE", path, who="viewer"),
             Probe(f"delete {slug} without a token", 401, "DELETE", path, who="nobody"),
-            Probe(f"delete {slug} by an unknown id", no_tool, "DELETE", f"/{slug}/{UNKNOWN}"),
+            Probe(f"delete {slug} by an unknown id", no_tool, "DELETE", f"{folder}/{UNKNOWN}"),
         ]
         if slug != "gateways":
-            found.append(Probe(f"create {slug} without {{{one}}}", 422, "POST", f"/{slug}", {"name": "flat"}))
+            found.append(Probe(f"create {slug} without {{{one}}}", 422, "POST", folder, {"name": "flat"}))
     return found + own_probes()
+
+
+AGENT = {
+    "name": "contract-agent",
+    "endpoint_url": "https://example.com/a2a",
+    "agent_type": "generic",
+    "description": "d",
+    "protocol_version": "1.0",
+    "capabilities": {"streaming": False},
+    "tags": ["contract"],
+    "auth_type": "bearer",
+    "auth_token": "contract-only",
+}
 
 
 def own_probes() -> list[Probe]:
@@ -310,6 +372,31 @@ def own_probes() -> list[Probe]:
             "/servers",
             {"server": {"name": "contract-server", "associated_tools": ["{tools}"]}},
         ),
+        Probe("create agents", 201, "POST", "/a2a", {"agent": AGENT, "team_id": None, "visibility": "public"}),
+        Probe("create agents with a taken name", 409, "POST", "/a2a", {"agent": AGENT | {"name": "helper"}}),
+        Probe(
+            "create agents in camelCase",
+            422,
+            "POST",
+            "/a2a",
+            {"agent": {"name": "camel", "endpointUrl": "https://example.com/a2a", "agentType": "jsonrpc"}},
+        ),
+        Probe("create agents without an endpoint", 422, "POST", "/a2a", {"agent": {"name": "x"}}),
+        Probe(
+            "create agents at an unusable URL", 422, "POST", "/a2a", {"agent": {"name": "x", "endpoint_url": "ftp://x"}}
+        ),
+        Probe("create agents as a viewer", 403, "POST", "/a2a", {"agent": AGENT}, who="viewer"),
+        Probe("update agents in camelCase", 200, "PUT", "/a2a/{agents}", {"agentType": "jsonrpc"}),
+        Probe("update agents in snake_case", 200, "PUT", "/a2a/{agents}", {"agent_type": "generic"}),
+        Probe("update agents to a taken name", 409, "PUT", "/a2a/{agents}", {"name": "spare"}),
+        Probe(
+            "post JSON-RPC to agents",
+            200,
+            "POST",
+            "/a2a/{agents}/jsonrpc",
+            {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": {}},
+        ),
+        Probe("list the tools of agents", 200, "GET", "/tools?tags=a2a&limit=1"),
         Probe("create servers with a taken name", 409, "POST", "/servers", {"server": {"name": "server1"}}),
         Probe("create servers without a name", 422, "POST", "/servers", {"server": {"description": "x"}}),
         Probe(

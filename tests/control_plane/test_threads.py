@@ -154,6 +154,7 @@ async def test_what_must_be_answered_while_all_others_hang_has_threads_of_its_ow
     [
         ("GET", "/admin/connections", "main"),  # until somebody is recognised
         ("POST", "/admin/upstreams/x/recreate", "waiting"),
+        ("POST", "/admin/agents/x/tell", "waiting"),
         ("GET", "/static/poolgate.css", "files"),
         ("GET", "/login", "slow"),
         ("POST", "/login/reset/abc-def", "slow"),

@@ -113,7 +113,7 @@ def test_nothing_is_something_too() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("kind", "begins"), [("gateway", ""), ("route", "route:")])
+@pytest.mark.parametrize(("kind", "begins"), [("gateway", ""), ("route", "route:"), ("agent", "agent:")])
 async def test_asking_for_new_connections_reaches_every_process_and_is_audited(
     world: World, upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch, kind: str, begins: str
 ) -> None:
@@ -122,9 +122,12 @@ async def test_asking_for_new_connections_reaches_every_process_and_is_audited(
     from tests import builders
 
     monkeypatch.setattr(observed, "run_unit", run_unit)
-    gateway = await asyncio.to_thread(builders.a_gateway, "demo")
-    route = await asyncio.to_thread(builders.a_route, "demo")
-    asked, other = (gateway, route) if kind == "gateway" else (route, gateway)
+    rows = {
+        "gateway": await asyncio.to_thread(builders.a_gateway, "demo"),
+        "route": await asyncio.to_thread(builders.a_route, "demo"),
+        "agent": await asyncio.to_thread(builders.an_agent, "demo"),
+    }
+    asked, other = rows[kind], rows["gateway" if kind != "gateway" else "route"]
     admin = world.token(admin=True)
     answer = await request(admin, "POST", f"{PATH}/{begins}{asked.pk.hex}/recreate")
     assert (answer.status, answer.json["everywhere"]) == (200, True)

@@ -50,6 +50,7 @@ class World:
     resource_places: list[tuple[UUID, UUID]] = field(default_factory=list)
     prompt_places: list[tuple[UUID, UUID]] = field(default_factory=list)
     rest_tools: list[Row] = field(default_factory=list)
+    agents: list[Row] = field(default_factory=list)
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
     people: dict[UUID, Actor] = field(default_factory=dict)
     access_tokens: dict[bytes, AccessToken] = field(default_factory=dict)
@@ -107,6 +108,7 @@ class World:
         values = {
             "original_name": name,
             "gateway_id": gateway["id"],
+            "agent_id": None,
             "title": None,
             "description": None,
             "input_schema": SCHEMA,
@@ -200,13 +202,33 @@ class World:
         self.routes.append(_owned(name) | values | row)
         return self.routes[-1]
 
+    def agent(
+        self, name: str = "helper", url: str = "http://127.0.0.1:9/a2a", *, headers: Row | None = None, **row: Any
+    ) -> Row:
+        """An agent, and the tool that stands for it: a2a- and its name."""
+        values = {"slug": name, "endpoint_url": url, "message_url": "", "protocol_version": "1.0"}
+        self.agents.append(_owned(name) | values | {"sealed_headers": seal(headers or {})} | UNPOOLED | row)
+        agent = self.agents[-1]
+        shared = {one: agent[one] for one in ("visibility", "team_id", "owner_id")}
+        gateway = {"slug": "a2a", "id": None}
+        self.tool(name, gateway, agent_id=agent["id"], **shared)
+        return agent
+
     def publish(self) -> None:
         """What the database would say becomes what the process knows."""
         tools = sorted(self.tools, key=lambda row: (row["name"], row["id"]))
         version = keeper.snapshot.registry.version + 1
         readable = Rows(self.resources, self.prompts, self.resource_places, self.prompt_places)
         registry = work._registry(
-            version, self.gateways, tools, self.servers, self.places, self.routes, readable, self.rest_tools
+            version,
+            self.gateways,
+            tools,
+            self.servers,
+            self.places,
+            self.routes,
+            readable,
+            self.rest_tools,
+            self.agents,
         )
         access = Access(
             1, dict(self.tokens), any(entry.actor.rates for entry in self.tokens.values()),

@@ -14,13 +14,13 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from gatewaysite.db.units import stop_units
-from proxy_app.models import Call
+from proxy_app.models import Agent, Call
 from proxy_app.observe import recorder as recorder_module
 from proxy_app.observe import work
 from proxy_app.observe.recorder import Recorder
 from proxy_app.observe.records import CallRecord
 from proxy_app.observe.work import recent_calls
-from tests.builders import a_user
+from tests.builders import a_user, an_agent
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("db")]
 
@@ -230,3 +230,16 @@ def test_each_sees_their_own_calls_and_administrators_all() -> None:
     assert seen(other) == ["theirs"]
     assert len(seen(admin)) == 4
     assert len(seen(admin, 2)) == 2
+
+
+async def test_an_agents_last_answer_is_noted_and_never_goes_back() -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    talked, silent = [await asyncio.to_thread(an_agent) for _ in range(2)]
+    async with recording() as recorder:
+        recorder.add(a_record(agent_id=talked.pk, at=late))
+        recorder.add(a_record(agent_id=talked.pk, at=early))
+        recorder.add(a_record(agent_id=silent.pk, at=late, outcome="upstream_timeout"))
+    async with recording() as recorder:
+        recorder.add(a_record(agent_id=talked.pk, at=early))
+    found = await asyncio.to_thread(lambda: dict(Agent.objects.values_list("pk", "last_interaction")))
+    assert found == {talked.pk: late, silent.pk: None}

@@ -341,6 +341,8 @@ def test_the_page_of_an_upstream_shows_who_left_it_and_nobody_else() -> None:
     [
         (GATEWAY, "gateway", f"/admin/gateways/{GATEWAY}"),
         (ROUTE, "proxy route", f"/admin/routes/{GATEWAY}"),
+        (f"agent:{GATEWAY}", "agent", f"/admin/agents/{GATEWAY}"),
+        (f"other:{GATEWAY}", "host", ""),
         ("api.example.com", "host", ""),
         ("[::1]:8080", "host", ""),
         (GATEWAY.upper(), "host", ""),

@@ -13,16 +13,18 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from auth_app.models import AuditEntry, Role, Team, User
-from proxy_app.models import Call, Gateway
-from tests.builders import a_gateway, a_prompt, a_resource, a_role, a_route, a_server, a_team, a_tool, a_user
+from proxy_app.models import Call, Gateway, Tool
+from tests.builders import a_gateway, a_prompt, a_resource, a_role, a_route, a_server, a_team, a_tool, a_user, an_agent
 from tests.pages.conftest import Visitor
+from tests.scripted_a2a import SKILL
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{ 7|add:7 }}"
 # What Django and our page_context add to every context.
 AROUND = {"request", "csrf_token", "csp_nonce", "messages", "actor", "block", "True", "False", "None"}
 
 ACCESS = ("/admin/tokens", "/admin/teams", "/admin/teams/new", "/admin/roles", "/admin/roles/new")
-LISTS = ("/admin/servers", "/admin/tools", "/admin/resources", "/admin/prompts", "/admin/gateways", "/admin/routes")
+LISTS = ("/admin/servers", "/admin/tools", "/admin/resources", "/admin/prompts", "/admin/gateways", "/admin/agents",
+         "/admin/routes")  # fmt: skip
 
 
 def every_path() -> list[str]:
@@ -36,6 +38,8 @@ def every_path() -> list[str]:
     server.prompts.add(prompt)
     items = [("gateways", gateway), ("tools", tool), ("resources", resource), ("prompts", prompt), ("servers", server)]
     items.append(("gateways", a_gateway("vault", auth_type="oauth", oauth={"grant_type": "authorization_code"})))
+    items.append(("agents", an_agent("helper", description="What it is", card={"url": "x", "skills": [SKILL]})))
+    items.append(("tools", Tool.objects.get(integration_type="A2A")))
     items.append(("routes", a_route("orders", description="What it is", added_headers={"x-tenant": "blue"})))
     paths = [
         "/admin",
@@ -47,6 +51,7 @@ def every_path() -> list[str]:
         "/admin/connected",
         *LISTS,
         "/admin/gateways/new",
+        "/admin/agents/new",
         "/admin/servers/new",
         "/admin/routes/new",
         "/admin/tools?search=nothing-like-it",
@@ -117,7 +122,9 @@ def assert_plain(value: Any, where: str) -> None:
 
 
 def test_a_table_costs_the_same_queries_for_one_row_and_for_thirty(admin: Visitor) -> None:
-    builders: tuple[Callable[..., Any], ...] = (a_server, a_tool, a_resource, a_prompt, a_gateway, a_route)
+    builders: tuple[Callable[..., Any], ...] = (
+        a_server, a_tool, a_resource, a_prompt, a_gateway, an_agent, a_route,
+    )  # fmt: skip
     for path, build in zip(LISTS, builders, strict=True):
         build("first")
         before = queries(admin, path)
@@ -196,6 +203,22 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
     Team.objects.filter(pk=team.pk).update(name=HOSTILE, visibility="public")
     role = a_role(HOSTILE, description=HOSTILE)
     route = a_route("odd", description=HOSTILE, upstream_url=HOSTILE, added_headers={"x-a": HOSTILE})
+    agent = an_agent(
+        "odd",
+        description=HOSTILE,
+        endpoint_url=HOSTILE,
+        message_url=HOSTILE,
+        status_message=HOSTILE,
+        last_error=HOSTILE,
+        agent_type=HOSTILE[:50],
+        capabilities={HOSTILE: True},
+        card={
+            "url": HOSTILE,
+            "name": HOSTILE,
+            "provider": HOSTILE,
+            "skills": [{"id": HOSTILE, "name": HOSTILE, "description": HOSTILE, "tags": [HOSTILE]}],
+        },
+    )
     Call.objects.create(at="2026-01-01T00:00:00Z", method="tools/call", tool_name=HOSTILE, outcome="ok", duration_ms=1)
     paths = [
         "/admin",
@@ -217,6 +240,8 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
         ("prompts", prompt),
         ("servers", server),
         ("routes", route),
+        ("agents", agent),
+        ("tools", Tool.objects.get(agent=agent)),
     ):
         paths += [f"/admin/{slug}/{item.pk.hex}", f"/admin/{slug}/{item.pk.hex}/delete"]
 

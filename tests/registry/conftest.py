@@ -20,6 +20,7 @@ from tests.builders import (
     a_token,
     a_tool,
     a_user,
+    an_agent,
 )
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
@@ -30,6 +31,7 @@ BUILDERS: dict[str, Callable[..., Any]] = {
     "resources": a_resource,
     "prompts": a_prompt,
     "gateways": a_gateway,
+    "agents": an_agent,
     "routes": a_route,
 }
 

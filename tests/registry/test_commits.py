@@ -150,4 +150,4 @@ def test_items_are_counted_as_the_actor_sees_them() -> None:
     found = work.counts(actor)
     assert found["gateways"] == {"total": 2, "enabled": 1}
     assert found["tools"] == {"total": 0, "enabled": 0}
-    assert list(found) == ["servers", "tools", "resources", "prompts", "gateways", "routes"]
+    assert list(found) == ["servers", "tools", "resources", "prompts", "gateways", "agents", "routes"]

@@ -10,6 +10,7 @@ from django.db import connection, models, transaction
 
 from auth_app.models import ApiToken, Membership, Role, RoleGrant, RoleShadow, SsoProvider, StateVersion, Team, User
 from proxy_app.models import (
+    Agent,
     Call,
     Gateway,
     OAuthConnection,
@@ -34,6 +35,7 @@ from tests.builders import (
     a_token,
     a_tool,
     a_user,
+    an_agent,
     own_resource,
 )
 
@@ -59,6 +61,12 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         OWNERSHIP
         | {"url", "sealed_headers", "era", "pool_options", "pool_epoch", "rate_limit", "auth_type", "oauth"}
         | {"ca_certificate", "client_certificate", "sealed_client_key"},
+    ),
+    Agent: (
+        "registry",
+        OWNERSHIP
+        | {"endpoint_url", "message_url", "protocol_version", "sealed_headers", "rate_limit"}
+        | {"pool_options", "pool_epoch", "ca_certificate", "client_certificate", "sealed_client_key"},
     ),
     Route: (
         "registry",
@@ -123,6 +131,7 @@ def rows() -> dict[type[models.Model], models.Model]:
     a_prompt(gateway=gateway)
     a_server(tools=(tool,), visibility="team", team=team, owner=user)
     a_route(visibility="team", team=team, owner=user)
+    Tool.objects.get(agent=an_agent(visibility="team", team=team, owner=user)).delete()
     OAuthConnection.objects.create(gateway=gateway, user=user)
     role = a_role("releaser", scope="team")
     a_grant(user, role, team)
@@ -141,6 +150,7 @@ def another(row: models.Model, column: str) -> Any:
     if isinstance(field, models.ForeignKey):
         makers: dict[Any, Callable[[], models.Model]] = {
             User: a_user, Team: a_team, Role: a_role, Gateway: a_gateway, Tool: a_tool, Server: a_server,
+            Agent: lambda: Agent.objects.create(name="another", slug="another"),
             SsoProvider: lambda: SsoProvider.objects.create(slug="main"),
         }  # fmt: skip
         return makers[field.related_model]().pk

@@ -11,6 +11,7 @@ import msgspec
 from auth_app.decisions.recording import note_hidden
 from auth_app.policy import require_to
 from gatewaysite.errors import GatewayError, NotFound
+from proxy_app.dataplane.mcp.agents import call_agent
 from proxy_app.dataplane.mcp.envelope import join, text
 from proxy_app.dataplane.mcp.eras import check_param_headers
 from proxy_app.dataplane.mcp.exchange import Exchange
@@ -99,6 +100,8 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
     require_to(exchange.actor, "execute", tool)
     if tool.rest is not None:
         return await call_rest(exchange, tool.rest)
+    if tool.agent_id is not None:
+        return await call_agent(exchange, tool.agent_id, tool.timeout_s)
     gateway = gateway_of(exchange, tool.gateway_id)
     ask = partial(
         mcp.call,

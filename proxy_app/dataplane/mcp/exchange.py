@@ -42,4 +42,5 @@ class Exchange(Recorded):
             tool_name=self.tool.name if self.tool else "",
             server_id=self.server.id if self.server else None,
             gateway_id=self.tool.gateway_id if self.tool else None,
+            agent_id=self.tool.agent_id if self.tool else None,
         )

@@ -90,7 +90,7 @@ def target(gateway: Gateway, wanted_scope: str = "") -> Target:
     return Target(
         id=gateway.pk,
         name=gateway.name,
-        endpoint=endpoint_of(gateway.pk, columns, url=gateway.url, name=gateway.slug, era=era),
+        endpoint=endpoint_of(gateway.pk.hex, columns, url=gateway.url, name=gateway.slug, era=era),
         config=Config.of(gateway.oauth),
         revision=revision_of(gateway.url, gateway.oauth),
         pinned_issuer=gateway.oauth_issuer,

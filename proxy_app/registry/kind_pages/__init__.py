@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kind_pages import gateways, prompts, resources, routes, servers, tools
+from proxy_app.registry.kind_pages import agents, gateways, prompts, resources, routes, servers, tools
 from proxy_app.registry.page import KindPage
 from proxy_app.registry.plain_form import plain_page
 
@@ -14,6 +14,7 @@ PAGES: Mapping[str, KindPage] = {
     "resources": resources.PAGE,
     "prompts": prompts.PAGE,
     "gateways": gateways.PAGE,
+    "agents": agents.PAGE,
     "routes": routes.PAGE,
 }
 

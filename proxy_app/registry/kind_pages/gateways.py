@@ -22,11 +22,12 @@ from proxy_app.registry.credential_form import (
 from proxy_app.registry.dependents import servers_with_any
 from proxy_app.registry.kinds import PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.oauth_form import BLANK_OAUTH, OAUTH, OAUTH_SAME_AS, oauth_body, oauth_fields, oauth_texts
-from proxy_app.registry.page import Filling, KindPage, state
+from proxy_app.registry.page import Filling, KindPage
 from proxy_app.registry.pieces import Plain, counted, fact, parsed
 from proxy_app.registry.pool_facts import pool_facts
 from proxy_app.registry.pool_form import pool_body, pool_fields, pool_texts
 from proxy_app.registry.query import ListQuery
+from proxy_app.registry.syncing import asked_state, sync_box
 from proxy_app.registry.work import list_items
 
 Item = Mapping[str, Any]
@@ -58,23 +59,7 @@ def body(texts: Texts, post: QueryDict) -> Plain:
 
 
 def gateway_state(item: Item) -> Plain:
-    """While it is one that passes, it asks again."""
-    if not item["enabled"]:
-        return state("Off", "off")
-    if is_syncing(item):
-        word = "Refreshing" if item["lastRefreshAt"] else "Registering"
-        return state(word, "busy", item["syncStep"], poll=reverse("page-gateways-progress", args=[item["id"]]))
-    why = item["statusMessage"] or ""
-    if item["status"] == "unconnected":
-        return state("Not connected", "warn", why)
-    if item["status"] == "failed":
-        return state("Failed", "bad", why)
-    return state("Reachable", "ok") if item["reachable"] else state("Unreachable", "bad", why)
-
-
-def is_syncing(gateway: Item) -> bool:
-    """Whether the gateway's registration or refresh is under way."""
-    return bool(gateway["enabled"]) and (gateway["status"] == "pending" or bool(gateway["syncStep"]))
+    return asked_state("gateways", item)
 
 
 def facts(item: Item) -> list[Plain]:
@@ -93,7 +78,7 @@ def facts(item: Item) -> list[Plain]:
 
 def detail(actor: Actor, item: Item, query: QueryDict) -> Plain:
     """How the attempt goes, and how whoever looks is connected to the server of a gateway with OAuth."""
-    context = sync_context(item, query) | {"actions": "gateways/actions.html"}
+    context = sync_context(item, query) | {"actions": "registry/refresh.html"}
     if item["authType"] != "oauth":
         return context
     may_change = may_do_item(actor, "update", "gateways", item)
@@ -102,26 +87,10 @@ def detail(actor: Actor, item: Item, query: QueryDict) -> Plain:
 
 
 def sync_context(item: Item, query: QueryDict) -> Plain:
-    """How the attempt goes. `after` in the query names one: as long as no later one began, it is waited for."""
-    waiting = query.get("after") == str(item["registrationAttempts"])
-    pending = is_syncing(item) or waiting
-    refresh = bool(item["lastRefreshAt"])
-    titles = ("Refreshing", "Last refresh") if refresh else ("Registering", "Registration")
+    """How the attempt goes, and what was imported."""
     return {
         "part": "gateways/detail_sync.html",
-        "pending": pending,
-        "watch": f"?after={item['registrationAttempts']}" if waiting else "",
-        "sync": {
-            "pending": pending,
-            "title": titles[0] if pending else titles[1],
-            "step": item["syncStep"] or "Waiting for a worker",
-            "done": item["syncDone"],
-            "total": item["syncTotal"],
-            "error": item["statusMessage"] or "",
-            "code": item["lastError"] or "",
-            "refreshed": item["lastRefreshAt"],
-            "seen": item["lastSeen"],
-        },
+        **sync_box(item, query),
         "offers": [_offer(item, noun) for noun in ("tool", "resource", "prompt")],
         "skipped": json.loads(item["skippedTools"]),
         "instructions": item["instructions"],

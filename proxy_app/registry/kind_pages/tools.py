@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
+from django.urls import reverse
 
 from auth_app.actor import Actor
 from gatewaysite.controls import FALSE, Field, Texts, control
@@ -31,8 +32,8 @@ TOLD_LIMIT = 120
 def fields(filling: Filling) -> list[Field]:
     texts, item = filling.texts, filling.item
     rest = item is None or item["integrationType"] == "REST"
-    gateway = item["gatewaySlug"] if item else ""
-    renames = f"Clients call it {gateway}-…; the upstream's own name stays {item['originalName']}." if item else ""
+    lead = f"{item['gatewaySlug']}-" if item and item["gatewaySlug"] else ""
+    renames = f"Clients call it {lead}…; the upstream's own name stays {item['originalName']}." if item else ""
     return [
         control("custom_name", "Name", texts, required=True, help="What clients call it." if rest else renames),
         control("display_name", "Display name", texts),
@@ -66,7 +67,7 @@ def body(texts: Texts, post: QueryDict) -> Plain:
 
 def tool_state(item: Item) -> Plain:
     if item["enabled"] and not item["reachable"]:
-        return state("Unreachable", "bad", "Its gateway does not answer")
+        return state("Unreachable", "bad", "Its gateway or agent does not answer")
     if item["enabled"] and item["deprecated"]:
         return state("Deprecated", "warn", item["deprecationNote"])
     return on_or_off(item)
@@ -76,11 +77,18 @@ def facts(item: Item) -> list[Plain]:
     rest = item["integrationType"] == "REST"
     return [
         fact("Gateway", gateway_link(item), "link"),
+        fact("Agent", _agent_link(item), "link"),
         fact("Upstream name", item["originalName"] if not rest else None, "code"),
         *(rest_facts(item) if rest else []),
         fact("Display name", item["displayName"]),
         fact("Time-out", f"{item['timeoutMs']:,} ms" if item["timeoutMs"] else None),
     ]
+
+
+def _agent_link(item: Item) -> Plain | None:
+    if not item["agentId"]:
+        return None
+    return {"name": item["displayName"], "url": reverse("page-agents-item", args=[item["agentId"]])}
 
 
 def detail(actor: Actor, item: Item, query: QueryDict) -> Plain:

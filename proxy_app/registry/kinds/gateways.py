@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from django.db.models import Count, Manager, Model, OuterRef, Subquery, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from proxy_app.federation.work import defer_sync
@@ -17,7 +17,7 @@ from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
 from proxy_app.registry.credentials import GatewayCredential, masked, sealed
 from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
-from proxy_app.registry.pooling import POOL_MEMBERS, PooledData, Pooling, PoolOptions, check_pair, pooled
+from proxy_app.registry.pooling import POOL_MEMBERS, AskedPooling, PooledData, check_pair, pooled
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Name, Scoped
 from proxy_app.upstream.addresses import check_url
@@ -100,25 +100,13 @@ Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 Transport = Annotated[Literal["STREAMABLEHTTP"], BeforeValidator(_transport)]
 
 
-class GatewayPoolOptions(PoolOptions):
-    """MCP has a cheap question that every server answers."""
-
-    probe: Annotated[bool, Field(description="Whether it is asked now and then how it is.")] = True
-
-
-class GatewayPooling(Pooling):
-    pool_options: Annotated[GatewayPoolOptions, Field(description="Replaces all that were set before.")] = (
-        GatewayPoolOptions()
-    )
-
-
-class GatewayCreate(Scoped, GatewayCredential, GatewayPooling):
+class GatewayCreate(Scoped, GatewayCredential, AskedPooling):
     name: GatewayName
     url: Url
     transport: Transport = "STREAMABLEHTTP"
 
 
-class GatewayUpdate(Scoped, GatewayCredential, GatewayPooling):
+class GatewayUpdate(Scoped, GatewayCredential, AskedPooling):
     """A new name renames its tools and prompts too; a new URL or credential starts a new registration."""
 
     name: GatewayName = ""
@@ -235,6 +223,7 @@ GATEWAYS = Kind(
     complete=complete,
     create=GatewayCreate,
     update=GatewayUpdate,
+    refresh=defer_sync,
     wrapped=False,
     columns=(
         NAMED,

@@ -1,4 +1,4 @@
-"""Tools: what clients can call, each offered by a gateway or made of a REST API."""
+"""Tools: what clients can call. A gateway offers one, or it stands for an agent, or it is made of a REST API."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from proxy_app.models import Tool
 from proxy_app.names import slugify
 from proxy_app.registry.columns import CHANGED, GATEWAY, NAMED, SWITCHED, TAGGED, VISIBLE
 from proxy_app.registry.credentials import masked
-from proxy_app.registry.data import OFFERED, Absent, AnyObject, HexId, RegisteredData, as_text, embed
+from proxy_app.registry.data import OFFERED, Absent, AnyObject, Hex, HexId, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Filter, Kind, PlainRow, Values
 from proxy_app.registry.rest_bodies import Rest
 from proxy_app.registry.rest_tools import changed, columns_of, of_a_new_one, unchanged
@@ -42,6 +42,7 @@ class ToolData(RegisteredData):
     timeoutMs: int | None
     gatewayId: HexId | None
     gatewaySlug: str
+    agentId: HexId | None
     exposePassthrough: bool
     jsonpathFilter: str
     headers: AnyObject | None
@@ -121,7 +122,7 @@ TOOLS = Kind(
     key="t",
     verbs=("execute",),
     singular="tool",
-    explain="A tool is something a client can call; a gateway offers it, or it is made of a REST API here.",
+    explain="A tool is something a client can call; a gateway or an agent offers it, or it is made of a REST API here.",
     model=Tool,
     data=ToolData,
     members={
@@ -137,7 +138,7 @@ TOOLS = Kind(
         "inputSchema": "input_schema",
         "outputSchema": "output_schema",
         "annotations": as_text("annotations"),
-        "reachable": "gateway__reachable",
+        "reachable": Coalesce("gateway__reachable", "agent__reachable"),
         "deprecated": "deprecated",
         "deprecationNote": "deprecation_note",
         "timeoutMs": "timeout_ms",
@@ -153,6 +154,7 @@ TOOLS = Kind(
         "bodyArgument": "body_argument",
         "operation": "operation",
         "allowlist": as_text("allowlist"),
+        "agentId": Hex("agent_id"),
         "_meta": as_text("meta"),
     },
     constants={"exposePassthrough": True},
@@ -169,7 +171,10 @@ TOOLS = Kind(
     ),
     found=("display_name", "custom_name", "description"),
     search=("name", "description", "display_name", "original_name"),
-    filters=(Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),),
+    filters=(
+        Filter(param="gateway_id", lookup="gateway_id", accepts=UUID, label="Gateway"),
+        Filter(param="agent_id", lookup="agent_id", accepts=UUID, label="Agent"),
+    ),
     prepare=columns_of,
     store=store,
 )

@@ -68,6 +68,13 @@ async def challenge_of(endpoint: Endpoint) -> str | None:
     return None
 
 
+def refused(exc: UpstreamAuth, endpoint: Endpoint) -> UpstreamAuth:
+    """The error as a person who registers the upstream wants it: what became of the credential."""
+    said = f"HTTP {exc.upstream_status}{_words(exc.upstream_text, endpoint)}"
+    what = "refused the credential" if endpoint.headers else "wants a credential, and none is set"
+    return UpstreamAuth(f"The server {what}: {said}", upstream_status=exc.upstream_status, challenge=exc.challenge)
+
+
 async def era_of(endpoint: Endpoint) -> Era:
     """The era of an endpoint nobody recorded one for; asked once per process, however many want to know."""
     name = (endpoint.key, endpoint.url)
@@ -169,9 +176,7 @@ async def _greet(endpoint: Endpoint) -> Discovery:
 def _explained(exc: UpstreamError, endpoint: Endpoint) -> UpstreamError:
     """The error with the upstream's own words in it, where it had any: the person registering it wants them."""
     if isinstance(exc, UpstreamAuth):
-        said = f"HTTP {exc.upstream_status}{_words(exc.upstream_text, endpoint)}"
-        what = "refused the credential" if endpoint.headers else "wants a credential, and none is set"
-        return UpstreamAuth(f"The server {what}: {said}", upstream_status=exc.upstream_status, challenge=exc.challenge)
+        return refused(exc, endpoint)
     if isinstance(exc, UpstreamStatus):
         said = f"HTTP {exc.upstream_status}{_words(exc.upstream_text, endpoint)}"
         return UpstreamNotMcp(f"What answers at this URL is not an MCP server: {said}")

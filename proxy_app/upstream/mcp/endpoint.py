@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import httpx
 from django.conf import settings
@@ -46,19 +45,19 @@ class Endpoint:
 
 
 def endpoint_of(
-    gateway_id: UUID,
+    key: str,
     stored: Mapping[str, Any],
     *,
     url: str,
     name: str = "",
     era: Era | None = None,
 ) -> Endpoint:
-    """What is stored of a gateway, as an endpoint; `stored` has the columns of stored.py. Raises CannotUnseal.
+    """What is stored of a gateway or agent, as an endpoint; `stored` has the columns of stored.py. Raises CannotUnseal.
 
     Jobs and the data plane share a session because both come here; a new URL or credential begins another. In MCP an
     error has a message of its own, so that an answer with 5xx is the server's failure.
     """
-    upstream = upstream_of(gateway_id.hex, stored, name=name, url=url, counts="errors")
+    upstream = upstream_of(key, stored, name=name, url=url, counts="errors")
     return Endpoint(
         key=f"{upstream.key}:{upstream.target}",
         url=url,

@@ -182,7 +182,7 @@ async def reply_of(
 ) -> Answer | AnswerStream:
     """What the upstream made of our request. An error object is an answer, whatever the status; the rest raises."""
     if not response.is_success:
-        return await _refusal(response, in_session=in_session)
+        return await refusal(response, in_session=in_session)
     kind = _media_type(response)
     if kind == "application/json":
         message = parse(await read_body(response, client.client().answer_limit_bytes))
@@ -208,7 +208,7 @@ async def complete(reply: Answer | AnswerStream) -> Answer:
 async def accepted(response: httpx.Response, *, in_session: bool = False) -> None:
     """The end of a notification or response we posted: any 2xx will do."""
     if not response.is_success:
-        await _refusal(response, in_session=in_session)
+        await refusal(response, in_session=in_session)
     body_of(response).close_within(END_OF_STREAM_GRACE_S)
 
 
@@ -219,7 +219,7 @@ def check_id(message: Message, request_id: bytes) -> None:
         raise UpstreamProtocol("The upstream answered another request than ours.")
 
 
-async def _refusal(response: httpx.Response, *, in_session: bool) -> Answer:
+async def refusal(response: httpx.Response, *, in_session: bool = False) -> Answer:
     """An error status: an error object if there is one, else the error that says what kind of refusal it was."""
     status = response.status_code
     try:

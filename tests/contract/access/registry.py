@@ -7,6 +7,7 @@ from tests.contract.access.table import CHANGE, MAKE_OWN, OPERATE, SEE, Table, f
 
 TEAM = {"visibility": "team", "team_id": "{blue}"}
 CREATED: dict[str, dict[str, Any]] = {
+    "agents": {"agent": {"name": "new", "endpoint_url": "https://agent.example.com/a2a"}},
     "gateways": {"name": "new", "url": "https://mcp.example.com/mcp"},
     "servers": {"server": {"name": "new"}},
     "tools": {"tool": {"name": "new", "url": "https://api.example.com/x"}},
@@ -20,7 +21,7 @@ def of_kinds() -> Table:
     table: Table = {}
     for kind in KINDS:
         slug, one = kind.slug, kind.slug
-        for name in (slug, *(["mcp-servers"] if slug == "gateways" else [])):
+        for name in (slug, *kind.also_at):
             for path in (name, f"{name}/"):
                 table["GET", path] = signed_in()
                 if kind.create:
@@ -88,6 +89,8 @@ TABLE: Table = of_kinds() | {
     ("GET", "servers/<key>/prompts"): of_blue(SEE, "servers"),
     ("POST", "gateways/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
     ("POST", "mcp-servers/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
+    ("POST", "agents/<key>/refresh"): of_blue(CHANGE, "agents"),
+    ("POST", "a2a/<key>/refresh"): of_blue(CHANGE, "agents"),
     ("GET", ""): public(),
     ("GET", "admin"): signed_in(),
     ("POST", "admin/theme"): public(),
@@ -104,11 +107,15 @@ TABLE: Table = of_kinds() | {
     # What may not be called says so under the form.
     ("GET", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
     ("POST", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
+    ("GET", "admin/agents/<key>/tell"): of_blue(SEE, "agents"),
+    ("POST", "admin/agents/<key>/tell"): of_blue(SEE, "agents"),
     ("GET", "admin/resources/<key>/read"): of_blue(SEE, "resources"),
     ("POST", "admin/resources/<key>/read"): of_blue(SEE, "resources"),
     ("GET", "admin/prompts/<key>/render"): of_blue(SEE, "prompts"),
     ("POST", "admin/prompts/<key>/render"): of_blue(SEE, "prompts", body={"given-who": "world"}),
     ("POST", "admin/prompts/<key>/versions/<number>/restore"): of_blue(CHANGE, "prompts"),
+    ("POST", "admin/agents/<key>/refresh"): of_blue(CHANGE, "agents"),
+    ("GET", "admin/agents/<key>/progress"): of_blue(SEE, "agents"),
     ("GET", "admin/routes/<key>/try"): of_blue(SEE, "routes"),
     ("POST", "admin/routes/<key>/try"): of_blue(SEE, "routes"),
 }
