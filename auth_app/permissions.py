@@ -1,7 +1,8 @@
 """Every permission there is, `<kind>.<verb>`, and the roles that come with the gateway.
 
 The kinds tell their own: see proxy_app.apps. A role names permissions singly or by pattern: `tools.*`, `*.read`, `*`;
-and of all that is registered, `registered.*`, `registered.read`, or `registered.use` for what the kinds have besides.
+and of all that is registered, `registered.*`, `registered.read`, or `registered.use` for what the kinds have besides
+(but for `registered.approve`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 
 VERBS = ("read", "create", "update", "delete")
+# To decide is no use of a thing: whoever uses or changes what others own does not also approve what becomes of it.
+DECIDES = frozenset({"approve"})
 
 
 class Catalogue:
@@ -32,7 +35,7 @@ class Catalogue:
         kind, _, verb = permission.partition(".")
         patterns = {permission, f"{kind}.*", f"*.{verb}", "*"}
         if kind in self._registered:
-            patterns |= {"registered.*", f"registered.{verb if verb in VERBS else 'use'}"}
+            patterns |= {"registered.*", f"registered.{verb if verb in VERBS or verb in DECIDES else 'use'}"}
         return frozenset(patterns)
 
     def __contains__(self, permission: str) -> bool:
@@ -89,7 +92,10 @@ SYSTEM_ROLES: Mapping[str, SystemRole] = dict(
             "team_admin", "team", "Everything in a team, its people and their roles there included.",
             ("registered.*", "teams.*", "tokens.*", "roles.read", "roles.grant", "audit.read"),
         ),
-        _role("developer", "team", "Makes, changes and uses what a team has.", ("registered.*", "teams.read")),
+        _role(
+            "developer", "team", "Makes, changes and uses what a team has.",
+            (*(f"registered.{verb}" for verb in (*VERBS, "use")), "teams.read"),
+        ),
         _role("viewer", "team", "Sees what a team has.", ("registered.read", "servers.use", "teams.read")),
         _role(
             "personal", "personal", "What everybody may do with items of their own.",

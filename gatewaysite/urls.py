@@ -6,13 +6,18 @@ from auth_app.urls import api_urlpatterns as access_api
 from auth_app.urls import page_urlpatterns as access_pages
 from proxy_app.content.urls import api_urlpatterns as content_api
 from proxy_app.content.urls import page_urlpatterns as content_pages
+from proxy_app.drift.urls import api_urlpatterns as drift_api
+from proxy_app.drift.urls import page_urlpatterns as drift_pages
 from proxy_app.oauth.urls import api_urlpatterns as oauth_api
 from proxy_app.oauth.urls import page_urlpatterns as oauth_pages
 from proxy_app.observe.attest.urls import urlpatterns as attestations
 from proxy_app.observe.page_urls import urlpatterns as observe_pages
+from proxy_app.probing.urls import api_urlpatterns as probing_api
+from proxy_app.probing.urls import page_urlpatterns as probing_pages
 from proxy_app.reference.urls import urlpatterns as reference
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
+from proxy_app.removal.urls import api_urlpatterns as removal_api
 from proxy_app.rest.urls import api_urlpatterns as rest_api
 from proxy_app.rest.urls import page_urlpatterns as rest_pages
 from proxy_app.roots.urls import api_urlpatterns as roots_api
@@ -23,10 +28,24 @@ from proxy_app.tags.urls import api_urlpatterns as tags_api
 from proxy_app.tags.urls import page_urlpatterns as tags_pages
 
 # What of the registry is tried first: names that would be taken for keys.
-json_endpoints = [*content_api, *rest_api, *registry_api, *access_api, *oauth_api, *roots_api, *search_api, *tags_api]
+json_endpoints = [
+    *content_api,
+    *rest_api,
+    *probing_api,
+    *registry_api,
+    *access_api,
+    *oauth_api,
+    *drift_api,
+    *removal_api,
+    *roots_api,
+    *search_api,
+    *tags_api,
+]
 urlpatterns = [
     *json_endpoints,
     *rest_pages,
+    *drift_pages,
+    *probing_pages,
     *registry_pages,
     *access_pages,
     *oauth_pages,

@@ -18,6 +18,7 @@ from proxy_app.dataplane.bridge import Bridge
 from proxy_app.dataplane.caller import find_entry_now
 from proxy_app.dataplane.client_documents import fetch_document
 from proxy_app.dataplane.health import Draining
+from proxy_app.federation.nudges import nudges
 from proxy_app.federation.prober import prober
 from proxy_app.federation.worker import job_worker
 from proxy_app.observe.board import board
@@ -71,6 +72,7 @@ async def stop() -> None:
     await board.stop()
     await publisher.stop()
     await prober.stop()
+    await nudges.stop()
     await job_worker.stop()
     await keeper.stop()
     await denials.stop()

@@ -14,6 +14,7 @@ from proxy_app.oauth.terms import AUTHORIZE, CALLBACK
 WAITING = re.compile(
     r"/admin/(tools/.*/call|tools/import|agents/.*/tell|routes/.*/try|upstreams/.*/recreate|sso/[^/]+/test|"
     r"resources/.*/read|prompts/.*/render)|(/v1)?/resources/([^/]+/content|test/.*)"
+    r"|/admin/gateways/(new(/detect)?|.*/(test|edit))|(/v1)?/(mcp-servers/test(-handshake)?|gateways/detect)"
     r"|(/v1)?/auth/sso/(login|callback|logout)/.*|/login/sso/.*"
     r"|(/v1)?/tools/(import-openapi|generate-schemas-from-openapi)"
 )

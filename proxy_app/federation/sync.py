@@ -14,6 +14,7 @@ from proxy_app.federation import work
 from proxy_app.federation.offer import Offer, read_offer
 from proxy_app.oauth.live import work as oauth
 from proxy_app.oauth.live.calling import as_somebody
+from proxy_app.observe.metrics import REFRESHES
 from proxy_app.upstream import mcp
 from proxy_app.upstream.errors import UpstreamError, UpstreamTimeout
 from proxy_app.upstream.mcp import Discovery, Endpoint
@@ -36,7 +37,7 @@ async def sync_gateway(gateway_id: UUID, user_id: UUID | None = None) -> None:
     try:
         endpoint = await run_unit(work.begin_sync, gateway_id)
     except CannotUnseal as error:
-        await run_unit(work.fail_sync, gateway_id, "credential_unreadable", str(error))
+        await _failed(gateway_id, "credential_unreadable", str(error))
         return
     if endpoint is None:  # deleted meanwhile, or switched off: switching it on enqueues another job
         return
@@ -47,20 +48,26 @@ async def sync_gateway(gateway_id: UUID, user_id: UUID | None = None) -> None:
             discovery, offer = await as_somebody(who, endpoint, partial(_ask, gateway_id))
     except TimeoutError:
         message = f"The upstream took more than {SYNC_WITHIN_S:g} seconds to say what it offers."
-        await run_unit(work.fail_sync, gateway_id, UpstreamTimeout.code, message)
+        await _failed(gateway_id, UpstreamTimeout.code, message)
         return
     except NotConnected as error:
+        REFRESHES.labels("unconnected").inc()
         await run_unit(work.await_connection, gateway_id, error.code, error.message)
         return
     except UpstreamError as error:
         log.info("gateway not reached", extra={"gateway": gateway_id.hex, "code": error.code})
-        await run_unit(work.fail_sync, gateway_id, error.code, error.message)
+        await _failed(gateway_id, error.code, error.message)
         return
     try:
-        await run_unit(work.finish_sync, gateway_id, discovery, offer)
+        REFRESHES.labels(await run_unit(work.finish_sync, gateway_id, discovery, offer)).inc()
     except IntegrityError:
         message = "Another item took one of the names at the same moment. Refresh again."
-        await run_unit(work.fail_sync, gateway_id, "name_taken", message)
+        await _failed(gateway_id, "name_taken", message)
+
+
+async def _failed(gateway_id: UUID, code: str, message: str) -> None:
+    REFRESHES.labels("failed").inc()
+    await run_unit(work.fail_sync, gateway_id, code, message)
 
 
 async def _ask(gateway_id: UUID, endpoint: Endpoint) -> tuple[Discovery, Offer]:

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+from django.utils import timezone
 from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
@@ -54,6 +55,14 @@ async def sync_agent_job(agent_id: str) -> None:
     except Exception:
         await run_unit(work.fail_sync, UUID(agent_id), "internal_error", "Something went wrong on our side.", Agent)
         raise
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="gateway", name="refresh_due_gateways", queueing_lock="refresh_due_gateways")
+async def refresh_due_gateways(timestamp: int) -> None:
+    """Once a minute, in one process of all."""
+    begin_background("job-refresh-due")
+    await run_unit(work.refresh_due, timezone.now())
 
 
 @app.periodic(cron="* * * * *")

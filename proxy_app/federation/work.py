@@ -1,9 +1,10 @@
 """Units of work of federation: a gateway's progress, and its items replaced by what the upstream offers now."""
 
+import random
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any, NamedTuple, cast
+from datetime import datetime, timedelta
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -14,16 +15,14 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from auth_app.stamps import Stamp, audit
 from gatewaysite.secrets import CannotUnseal
-from proxy_app.federation.naming import taken_names
-from proxy_app.federation.offer import Item, Offer, storable
-from proxy_app.models import Agent, Asked, Gateway, Lease, Prompt, Resource, Tool
-from proxy_app.names import display_name, free_name, public_tool_name
-from proxy_app.upstream import stored
-from proxy_app.upstream.mcp import Discovery, Endpoint, endpoint_of
+from proxy_app.federation.offer import Offer, storable
+from proxy_app.federation.taking import VIA, Outcome, take
+from proxy_app.models import Agent, Asked, Gateway, Lease
+from proxy_app.upstream.mcp import COLUMNS, Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.wire import Era
 
-VIA = "federation"
 UNREACHABLE = "unreachable"
+DUE_AT_ONCE = 200
 
 
 def defer_sync(gateway_id: UUID, user_id: UUID | None = None) -> bool:
@@ -49,7 +48,11 @@ def begin_sync(gateway_id: UUID) -> Endpoint | None:
     """Mark the attempt and say where to go; None when the gateway is gone or switched off. Raises CannotUnseal."""
     with transaction.atomic(durable=True):
         gateway = begun(Gateway, gateway_id)
-        return None if gateway is None else _endpoint(gateway)
+        if gateway is None:
+            return None
+        gateway.refresh_began_at = timezone.now()
+        gateway.save(update_fields=["refresh_began_at"])
+        return _endpoint(gateway)
 
 
 def begun[R: Asked](model: type[R], row_id: UUID) -> R | None:
@@ -71,7 +74,7 @@ def settled(row: Asked) -> None:
 
 
 def _endpoint(gateway: Gateway, era: Era | None = None) -> Endpoint:
-    columns = {name: getattr(gateway, name) for name in stored.COLUMNS}
+    columns = {name: getattr(gateway, name) for name in COLUMNS}
     return endpoint_of(gateway.pk.hex, columns, url=gateway.url, name=gateway.slug, era=era)
 
 
@@ -111,21 +114,18 @@ def await_connection(gateway_id: UUID, code: str, message: str) -> None:
         gateway.save(update_fields=["status", "last_error", "status_message", "sync_step", "sync_done", "sync_total"])
 
 
-def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> None:
-    """Everything the upstream told, in one transaction: its description of itself and all its items."""
+def finish_sync(gateway_id: UUID, discovery: Discovery, offer: Offer) -> Outcome:
+    """Everything the upstream told, in one transaction: its description of itself, and its items unless they wait."""
     with transaction.atomic(durable=True):
         gateway = Gateway.objects.select_for_update().filter(pk=gateway_id).first()
         if gateway is None:
-            return
-        counts = {
-            "tools": _replace(gateway, Tool, "original_name", [_tool_item(gateway, item) for item in offer.tools]),
-            "resources": _replace(gateway, Resource, "uri", offer.resources),
-            "prompts": _replace(gateway, Prompt, "original_name", [_prompt_item(gateway, i) for i in offer.prompts]),
-        }
+            return "unchanged"
+        outcome, counts = take(gateway, offer)
         _describe(gateway, discovery, offer)
         gateway.save()
         stamp = Stamp(email=gateway.created_by, via=VIA)
         audit(stamp, "gateway.synced", "gateways", gateway.id.hex, gateway.name, counts)
+        return outcome
 
 
 def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:
@@ -137,68 +137,31 @@ def _describe(gateway: Gateway, discovery: Discovery, offer: Offer) -> None:
     gateway.skipped = offer.skipped
 
 
-def _tool_item(gateway: Gateway, item: Item) -> Item:
-    """What a tool's row says beyond what the upstream offered."""
-    return _prompt_item(gateway, item) | {
-        "integration_type": Tool.Integration.MCP,
-        "request_type": gateway.transport,
-        "url": gateway.url,
-    }
+# --- Refreshing by interval -------------------------------------------------------------------------------------------
 
 
-def _prompt_item(gateway: Gateway, item: Item) -> Item:
-    display = item["title"] or display_name(item["original_name"])
-    return item | {"custom_name": item["original_name"], "display_name": display}
+def refresh_due(now: datetime) -> int:
+    """Enqueue a refresh of every gateway whose time has come; so many at once. Returns how many."""
+    waiting = Gateway.objects.filter(enabled=True, refresh_interval_seconds__isnull=False)
+    waiting = waiting.exclude(status=Gateway.Status.UNCONNECTED)
+    with transaction.atomic(durable=True):
+        rows = waiting.values_list("pk", "refresh_interval_seconds", "refresh_began_at")
+        due = [pk for pk, interval_s, began_at in rows if _is_due(pk, interval_s, began_at, now)]
+        return sum(defer_sync(pk) for pk in due[:DUE_AT_ONCE])
 
 
-# What belongs to people once a row exists: a refresh never takes it back.
-KEPT = frozenset({"name", "slug", "custom_name", "display_name"})
+def refresh_told(gateway_id: UUID) -> bool:
+    """Its server said that it offers something else now."""
+    with transaction.atomic(durable=True):
+        return Gateway.objects.filter(pk=gateway_id, enabled=True).exists() and defer_sync(gateway_id)
 
 
-def _replace(gateway: Gateway, model: type[Any], identity: str, items: list[Item]) -> dict[str, int]:
-    """Add what is new, update what changed, delete what is gone. Returns the three counts."""
-    items = [item | {"description": item["original_description"]} for item in items]
-    old = {getattr(row, identity): row for row in model.objects.filter(gateway=gateway)}
-    gone = old.keys() - {item[identity] for item in items}
-    model.objects.filter(pk__in=[old[key].pk for key in gone]).delete()
-    taken = taken_names(model, gateway, gateway.slug)
-    new, changed, fields = [], [], set[str]()
-    for item in items:
-        row = old.get(item[identity])
-        if row is None:
-            name = free_name(public_tool_name(gateway.slug, item["original_name"]), taken)
-            taken.add(name)
-            new.append(model(gateway=gateway, name=name, slug=name, **item, **_ownership(gateway)))
-        elif difference := _update(row, item):
-            changed.append(row)
-            fields |= difference
-    model.objects.bulk_create(new)
-    if changed:
-        model.objects.bulk_update(changed, [*fields, "version", "updated_at", "modified_by", "modified_via"])
-    return {"added": len(new), "updated": len(changed), "removed": len(gone)}
-
-
-def _update(row: Any, item: Item) -> set[str]:
-    """Set what the upstream changed, and return the names of it. A description somebody edited stays theirs."""
-    edited = {"description"} if row.description != row.original_description else set()
-    difference = {name for name, value in item.items() if name not in KEPT | edited and getattr(row, name) != value}
-    for name in difference:
-        setattr(row, name, item[name])
-    if difference:
-        row.version += 1
-        row.updated_at = timezone.now()
-        row.modified_by, row.modified_via = VIA, VIA
-    return difference
-
-
-def _ownership(gateway: Gateway) -> Item:
-    return {
-        "visibility": gateway.visibility,
-        "team_id": gateway.team_id,
-        "owner_id": gateway.owner_id,
-        "created_by": gateway.created_by,
-        "created_via": VIA,
-    }
+def _is_due(gateway_id: UUID, interval_s: int | None, began_at: datetime | None, now: datetime) -> bool:
+    """Earlier or later by a tenth, otherwise those that were registered together would always come together."""
+    if began_at is None or interval_s is None:
+        return True
+    spread = random.Random(f"{gateway_id}{began_at}").uniform(0.9, 1.1)  # noqa: S311 (not for secrets)
+    return now >= began_at + timedelta(seconds=interval_s * spread)
 
 
 # --- Health -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from proxy_app.models.attestation import Attestation
 from proxy_app.models.called import Called
 from proxy_app.models.calls import Call
 from proxy_app.models.content import PromptVersion, ResourceContent
+from proxy_app.models.drift import Drift, Held
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.lease import Lease
 from proxy_app.models.oauth import OAuthClient, OAuthConnection, OAuthFlow
@@ -24,7 +25,9 @@ __all__ = [
     "Attestation",
     "Call",
     "Called",
+    "Drift",
     "Gateway",
+    "Held",
     "Lease",
     "OAuthClient",
     "OAuthConnection",

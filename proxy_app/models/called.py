@@ -14,6 +14,7 @@ class Called(Registered):
         BASIC = "basic"
         HEADERS = "authheaders"
         OAUTH = "oauth"  # of gateways
+        QUERY = "query_param"  # of gateways
 
     auth_type = models.CharField(max_length=20, choices=AuthType, default=AuthType.NONE, blank=True)
     # The headers that carry the credential, sealed (gatewaysite.secrets); empty without one.

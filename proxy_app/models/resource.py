@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from proxy_app.models.drift import Held
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.registered import Registered
 
@@ -24,6 +25,7 @@ class Resource(Registered):
     size = models.BigIntegerField(null=True, blank=True)
     annotations = models.JSONField(null=True, blank=True)
     meta = models.JSONField(null=True, blank=True)
+    held = models.CharField(max_length=10, choices=Held, blank=True)
 
     class Meta(Registered.Meta):
         constraints = [

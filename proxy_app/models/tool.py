@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from proxy_app.models.agent import Agent
+from proxy_app.models.drift import Held
 from proxy_app.models.gateway import Gateway
 from proxy_app.models.registered import Registered
 
@@ -45,6 +46,9 @@ class Tool(Registered):
     deprecated = models.BooleanField(default=False)
     deprecation_note = models.CharField(max_length=500, blank=True)
     timeout_ms = models.PositiveIntegerField(null=True, blank=True)
+    # The hash of the definition that was taken, see federation/pins.py; and why it is not served for the time being.
+    pin = models.CharField(max_length=64, blank=True)
+    held = models.CharField(max_length=10, choices=Held, blank=True)
 
     # Of REST tools, see proxy_app.rest.plan. The URL is the base and the template together.
     base_url = models.CharField(max_length=2000, blank=True)

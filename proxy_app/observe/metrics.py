@@ -53,6 +53,11 @@ REJECTIONS = Counter(
     "Requests refused at once because of a limit or trouble of ours.",
     ["reason", "route_kind"],
 )
+REFRESHES = Counter(
+    "gateway_refreshes_total",
+    "Registrations and refreshes of gateways, by how they ended: unchanged, applied, held, failed, unconnected.",
+    ["outcome"],
+)
 SSO_LOG_INS = Counter(
     "gateway_sso_logins_total",
     "Log-ins through a provider, by how they ended.",
@@ -125,6 +130,12 @@ HTTP_WAITING = _gauge("gateway_http_pool_pending_requests", "Calls waiting for a
 SNAPSHOT_AGE = Gauge(
     "gateway_snapshot_age_seconds", "Seconds since the snapshot was known to be fresh.", multiprocess_mode="livemax"
 )
+# Every process holds all of them, so they do not add up.
+TOOLS_HELD = Gauge(
+    "gateway_tools_held",
+    "Tools in quarantine: changed or gone upstream, and not yet decided.",
+    multiprocess_mode="livemax",
+)
 RECORDS_WAITING = _gauge("gateway_recorder_queue_length", "Calls waiting to be recorded.")
 
 
@@ -146,6 +157,7 @@ def publish(state: Mapping[str, Any]) -> None:
     HTTP_WAITING.set(upstream["waiting"])
     age_s = state["snapshot"]["age_seconds"]
     SNAPSHOT_AGE.set(float("inf") if age_s is None else age_s)
+    TOOLS_HELD.set(state["snapshot"]["tools_held"])
     RECORDS_WAITING.set(state["recorder"]["waiting"])
     publish_pools()
 

@@ -32,4 +32,5 @@ def snapshot_state() -> dict[str, Any]:
         "age_seconds": round(keeper.age_s, 3) if keeper.loaded else None,
         "access_version": snapshot.access.version,
         "registry_version": snapshot.registry.version,
+        "tools_held": snapshot.registry.tools_held,
     }

@@ -152,7 +152,7 @@ def left_of(call: AbandonedTold) -> Plain:
 
 
 def kind_of(key: str) -> tuple[str, str]:
-    """What has the key: a gateway, a route, an agent, the REST tools of one origin, or a host; and its id or address."""
+    """What has the key: a gateway, a route, an agent, REST tools of one origin, or a host; and its id or address."""
     if key.startswith(REST_KEY):
         return "REST API", key.removeprefix(REST_KEY)
     found = re.fullmatch(r"(.*?)([0-9a-f]{32})", key)

@@ -12,7 +12,10 @@ CREDENTIALS = (
     ("basic", "User and password"),
     ("authheaders", "A header of its own"),
 )
+# Of gateways.
+QUERY = ("query_param", "A parameter of the URL")
 FIELDS = {
+    "query_param": ("auth_query_param_key", "auth_query_param_value"),
     "bearer": ("auth_token",),
     "basic": ("auth_username", "auth_password"),
     "authheaders": ("auth_header_key", "auth_header_value"),
@@ -24,6 +27,7 @@ WORDS = {
     "basic": "user and password",
     "authheaders": "headers",
     "oauth": "OAuth",
+    "query_param": "a parameter of the URL",
 }
 BLANK_CREDENTIAL = {"auth_type": "none"}
 
@@ -34,7 +38,7 @@ def credential_fields(texts: Texts, item: Item | None, more: Sequence[tuple[str,
     credentials = [(KEEP, "Keep the stored one")] if stored not in {None, "oauth"} else []
     credentials += [*CREDENTIALS, *more]
     secret = {"kind": "password", "autocomplete": "new-password"}
-    return [
+    fields = [
         control("auth_type", "Credential", texts, "select", required=True, chooses=True,
                  choices=choices(credentials), help="What we send it to be let in. Kept sealed, never shown again."),
         control("auth_token", "Token", {}, when="when bearer inset", **secret),
@@ -43,6 +47,12 @@ def credential_fields(texts: Texts, item: Item | None, more: Sequence[tuple[str,
         control("auth_header_key", "Header", texts, when="when authheaders inset", placeholder="X-Api-Key"),
         control("auth_header_value", "Value", {}, when="when authheaders inset", **secret),
     ]  # fmt: skip
+    if QUERY in more:
+        fields += [
+            control("auth_query_param_key", "Parameter", texts, when="when query_param inset", placeholder="api_key"),
+            control("auth_query_param_value", "Value", {}, when="when query_param inset", **secret),
+        ]
+    return fields
 
 
 def credential_texts(item: Item) -> Texts:

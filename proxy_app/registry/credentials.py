@@ -20,15 +20,16 @@ RESERVED = frozenset(
     | {"transfer-encoding", "upgrade", "last-event-id", "a2a-version"}
 )
 type AuthType = Literal["", "none", "bearer", "basic", "authheaders"]
-type GatewayAuthType = AuthType | Literal["oauth"]
+type GatewayAuthType = AuthType | Literal["oauth", "query_param"]
 KINDS: dict[GatewayAuthType, set[str]] = {
     "bearer": {"auth_token"},
     "basic": {"auth_username", "auth_password"},
     "authheaders": {"auth_headers", "auth_header_key", "auth_header_value"},
 }
-PAIRS = (KINDS["basic"], {"auth_header_key", "auth_header_value"})
+QUERY = {"auth_query_param_key", "auth_query_param_value"}
+PAIRS = (KINDS["basic"], {"auth_header_key", "auth_header_value"}, QUERY)
 FIELDS = frozenset({"auth_type"}).union(*KINDS.values())
-OF_GATEWAYS: dict[GatewayAuthType, set[str]] = {**KINDS, "oauth": {"oauth_config"}}
+OF_GATEWAYS: dict[GatewayAuthType, set[str]] = {**KINDS, "oauth": {"oauth_config"}, "query_param": QUERY}
 
 
 def sendable(text: str) -> str:
@@ -58,6 +59,7 @@ def _no_header_twice(headers: "list[Header]") -> "list[Header]":
 
 
 HeaderName = Annotated[str, AfterValidator(_header_name)]
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.~\[\]-]{1,100}$")]
 Password = Annotated[
     str,
     StringConstraints(max_length=4096),
@@ -104,12 +106,14 @@ class Credential(Body):
 
 
 class GatewayCredential(Credential):
-    """Of a gateway: also OAuth, with people's own tokens or with one for all."""
+    """Of a gateway: also OAuth, with people's own tokens or with one for all; and a parameter of its URL."""
 
     kinds = OF_GATEWAYS
 
     auth_type: GatewayAuthType | None = Field(None, description="none or null: no credential.")  # type: ignore[assignment]
     oauth_config: OAuthConfig | None = Field(None, description="With oauth; {} to find everything out.")
+    auth_query_param_key: ParameterName = Field("", description="With query_param: its name.")
+    auth_query_param_value: Secret = Field("", description="With query_param: its value; added to every request's URL.")
 
 
 def sealed(values: Values) -> dict[str, Any]:
@@ -120,6 +124,13 @@ def sealed(values: Values) -> dict[str, Any]:
         columns["auth_type"] = "" if kind == "none" else kind
         columns["sealed_headers"] = seal(_headers(kind, values))
     return columns
+
+
+def sealed_query(values: Values) -> dict[str, str]:
+    """The columns of a credential that is a parameter; empty ones when it is another, or none."""
+    name = values.get("auth_query_param_key") or ""
+    sealed_text = seal({name: values["auth_query_param_value"]}) if name else ""
+    return {"auth_query_param_key": name, "sealed_query": sealed_text}
 
 
 def _headers(kind: str, values: Values) -> dict[str, str]:

@@ -31,6 +31,11 @@ def blank_texts(kind: Kind, scope: Scope) -> Texts:
     return {"visibility": "public" if scope.may_publish else "private", **page_of(kind).blank}
 
 
+def offered_texts(kind: Kind, query: QueryDict) -> Texts:
+    """What a link to an empty form fills in: text controls, and the sort of credential."""
+    return {name: text[:2000] for name in (*page_of(kind).shown, "auth_type") if (text := query.get(name, ""))}
+
+
 def texts_of(kind: Kind, item: Item) -> Texts:
     """What the form of an existing item holds. Secrets are never among it."""
     page = page_of(kind)

@@ -32,21 +32,24 @@ from gatewaysite.openapi import (
 from gatewaysite.responses import json_response
 from proxy_app.content.openapi import CONTENT, RENDER
 from proxy_app.dataplane.a2a import openapi as a2a
+from proxy_app.drift.openapi import DRIFT
 from proxy_app.oauth.openapi import OAUTH
 from proxy_app.observe.attest import openapi as attestations
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.upstream_shapes import Recreated, Upstreams
+from proxy_app.probing.openapi import PROBING
 from proxy_app.registry.api import StateParameters, create_body
 from proxy_app.registry.bulk import BulkData, BulkRequest
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import AGENTS, GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.query import api_parameters, ids_parameters
+from proxy_app.removal.openapi import REMOVAL
 from proxy_app.rest.openapi_room import REST
 from proxy_app.roots.openapi import ROOTS
 from proxy_app.search.openapi import SEARCH
 from proxy_app.tags.openapi import TAGS
 
-ROOMS = (*ACCESS, OAUTH, CONTENT, REST, ROOTS, SEARCH, TAGS)
+ROOMS = (*ACCESS, OAUTH, CONTENT, DRIFT, PROBING, REMOVAL, REST, ROOTS, SEARCH, TAGS)
 READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 NO_TEXT: Json = {"type": ["string", "null"]}

@@ -27,6 +27,8 @@ class Filling:
 
 
 def on_or_off(item: Item) -> Plain:
+    if item["enabled"] and item.get("held"):
+        return state("Held", "warn", "Its server changed it or took it back, and nobody has decided yet")
     return state("On", "ok") if item["enabled"] else state("Off", "off")
 
 
@@ -60,6 +62,9 @@ class KindPage:
     same_as: Mapping[str, str] = field(default_factory=dict)  # fields of the body, and the controls that stand for them
     wide: bool = False
     also: Sequence[tuple[str, str]] = ()  # other ways to add some: what the button says, and the name of its page
+    ahead: str = ""  # a template above the form that adds one
+    # Tries what the form says, given who asks, its checked values and the item: what `tested` of the template shows.
+    test: Callable[[Actor, Plain, Item | None], Plain] | None = None
 
     state: Callable[[Item], Plain] = on_or_off
     facts: Callable[[Item], list[Plain]] = _none

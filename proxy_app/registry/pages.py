@@ -284,7 +284,10 @@ def _form(
         return _show_form(request, kind, texts, item)
     versions = {texts["version"]} if texts.get("version") else None
     try:
-        written = write(values_of(validated(model, forms.body_of(kind, request.POST, request.FILES))), versions)
+        values = values_of(validated(model, forms.body_of(kind, request.POST, request.FILES)))
+        if "test" in request.POST and (test := page_of(kind).test):
+            return _show_form(request, kind, texts, item, tested=test(actor_of(request), values, item))
+        written = write(values, versions)
     except Stale:
         fresh = work.read_item(kind, actor_of(request), item["id"] if item else "")
         return _show_form(request, kind, texts, fresh, forms.saved_meanwhile(kind, texts, fresh))
@@ -295,12 +298,17 @@ def _form(
 
 
 def _show_form(
-    request: HttpRequest, kind: Kind, texts: Texts | None, item: Plain | None, error: GatewayError | None = None
+    request: HttpRequest,
+    kind: Kind,
+    texts: Texts | None,
+    item: Plain | None,
+    error: GatewayError | None = None,
+    tested: Plain | None = None,
 ) -> HttpResponse:
-    actor = actor_of(request)
+    actor, page = actor_of(request), page_of(kind)
     scope = scope_of(actor, kind.slug, teams_to_choose(actor, kind.slug))
     filling = Filling(
-        texts=texts or forms.blank_texts(kind, scope), item=item, actor=actor,
+        texts=texts or forms.blank_texts(kind, scope) | forms.offered_texts(kind, request.GET), item=item, actor=actor,
         post=request.POST if request.method == "POST" else QueryDict(),
     )  # fmt: skip
     fields = forms.fields_for(kind, filling, scope)
@@ -313,9 +321,14 @@ def _show_form(
         "errors": summary,
         "submit": "Save" if item else f"Add {kind.singular}",
         "cancel": item_url(kind, item["id"]) if item else kind_url(kind),
-        "wide": page_of(kind).wide,
-        "uploads": page_of(kind).uploads is not None,
+        "wide": page.wide,
+        "uploads": page.uploads is not None,
+        "ahead": page.ahead if item is None else "",
+        "testable": page.test is not None,
+        "tested": tested,
     }
+    if "test" in request.POST and request.headers.get("HX-Request"):  # only this part of the form is replaced
+        return render_page(request, "registry/form.html#outcome", context)
     return render_page(request, "registry/form.html", context, status=error.status if error else 200)
 
 

@@ -7,7 +7,9 @@ from uuid import UUID
 from auth_app.stamps import Stamp, audit, differences
 from proxy_app.registry.kind import Change, Kind, Values
 
-NEVER_SHOWN = frozenset({"sealed_headers", "sealed_client_key", "sealed_oauth_secret"})
+NEVER_SHOWN = frozenset(
+    {"sealed_headers", "sealed_client_key", "sealed_oauth_secret", "sealed_query", "sealed_add_headers"}
+)
 
 
 def record(

@@ -43,6 +43,8 @@ class GatewayEntry(Entry):
     rates: tuple[Rate, ...] = ()
     # Whose OAuth connection calls are made with: "person", "everybody"; empty without OAuth.
     connection: str = ""
+    # Headers of callers that go on to it, in lower case.
+    passes: tuple[bytes, ...] = ()
 
     def who(self, user_id: UUID) -> Who | None:
         """With whose connection this person calls; None with none."""
@@ -81,6 +83,8 @@ class ToolEntry(Entry):
     agent_id: UUID | None = None
     # How it is called when it is made of a REST API.
     rest: RestPlan | None = None
+    # Why it is in quarantine; empty as a rule. Such a one is not listed, and refused by name.
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,7 @@ class Registry:
     agents: Mapping[UUID, AgentEntry] = field(default_factory=dict)
     agents_by_key: Mapping[str, tuple[AgentEntry, ...]] = field(default_factory=dict)  # as servers
     shelf: Shelf = Shelf()
+    tools_held: int = 0
     # Answers built from this version, dropped with it: see `dataplane.mcp.lists`.
     cache: dict[object, object] = field(default_factory=dict, compare=False)
 
@@ -224,9 +229,9 @@ class Registry:
         return closest(actor, self.agents_by_key.get(key, ()))
 
     def visible_tools(self, actor: Actor) -> list[ToolEntry]:
-        """One tool per name, in name order."""
+        """One tool per name, in name order; none that is held."""
         found = (closest(actor, entries) for _name, entries in sorted(self.tools_by_name.items()))
-        return [tool for tool in found if tool is not None]
+        return [tool for tool in found if tool is not None and not tool.held]
 
 
 def closest[E: Entry](actor: Actor, entries: tuple[E, ...]) -> E | None:

@@ -13,11 +13,11 @@ from proxy_app.snapshot.entries import PromptEntry, ResourceEntry, Shelf
 
 RESOURCE_COLUMNS = (
     "gateway_id", "version", "uri", "uri_template", "title", "description", "mime_type", "size", "annotations", "meta",
-    "enabled", "gateway__enabled",
+    "enabled", "gateway__enabled", "held",
 )  # fmt: skip
 PROMPT_COLUMNS = ("gateway_id", "version", "original_name", "title", "description", "arguments", "meta")
-# Switched on, and so is the gateway that offers it, where one does.
-SERVED = Q(enabled=True) & (Q(gateway=None) | Q(gateway__enabled=True))
+# Switched on, and so is the gateway that offers it, where one does; and not in quarantine.
+SERVED = Q(enabled=True, held="") & (Q(gateway=None) | Q(gateway__enabled=True))
 EMPTY = Shelf()
 
 type Row = dict[str, Any]
@@ -39,14 +39,18 @@ NOTHING = Rows((), (), (), ())
 def fill(rows: Rows) -> tuple[Shelf, Mapping[UUID, Shelf]]:
     """The shelf of everything, and those of servers that have any."""
     resources = [
-        _resource_entry(row) for row in rows.resources if row["enabled"] and row["gateway__enabled"] is not False
+        _resource_entry(row) for row in rows.resources if _is_served(row) and row["gateway__enabled"] is not False
     ]
     prompts = [_prompt_entry(row) for row in rows.prompts]
-    withheld = frozenset((row["gateway_id"], row["uri"]) for row in rows.resources if not row["enabled"])
+    withheld = frozenset((row["gateway_id"], row["uri"]) for row in rows.resources if not _is_served(row))
     of_servers = {
         server_id: _shelf(*members, withheld) for server_id, members in _members(rows, resources, prompts).items()
     }
     return _shelf(resources, prompts, withheld), of_servers
+
+
+def _is_served(row: Row) -> bool:
+    return bool(row["enabled"]) and not row["held"]
 
 
 def _members(

@@ -38,12 +38,11 @@ from proxy_app.snapshot.entries import (
 )
 from proxy_app.snapshot.limits import readable, with_rates
 from proxy_app.snapshot.oauth import tokens_now
-from proxy_app.upstream import stored
-from proxy_app.upstream.mcp import endpoint_of
+from proxy_app.upstream.mcp import COLUMNS, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
-REACHED_BY = ("url", "era", "rate_limit", "auth_type", "oauth", *stored.COLUMNS)
+REACHED_BY = ("url", "era", "rate_limit", "auth_type", "oauth", "passthrough_headers", *COLUMNS)
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +130,7 @@ def load_registry() -> Registry:
             .values(
                 *OWNERSHIP, "original_name", "gateway_id", "agent_id", "title", "description", "input_schema",
                 "output_schema", "annotations", "meta", "icons", "timeout_ms", "deprecated", "deprecation_note",
+                "held",
             )
         )  # fmt: skip
         rest_rows = list(
@@ -193,10 +193,11 @@ def _registry(
             continue
         by_key[route.id.hex] += (route,)
         by_key[route.slug] += (route,)
+    held = sum(bool(tool.held) for tool in tools.values())
     by_id, agents_by_key = _agents(agent_rows)
     return Registry(
         version, gateways, tools, dict(by_name), dict(servers), dict(by_key), shelf=everything,
-        agents=by_id, agents_by_key=agents_by_key,
+        agents=by_id, agents_by_key=agents_by_key, tools_held=held,
     )  # fmt: skip
 
 
@@ -224,6 +225,15 @@ def gateway_entry(row: dict[str, Any]) -> GatewayEntry | None:
         endpoint=endpoint,
         rates=_rates_of_all("upstream", row, settings.RATE_LIMIT_UPSTREAM),
         connection=whose(row["auth_type"], row["oauth"]),
+        passes=_passes(row, endpoint),
+    )
+
+
+def _passes(row: dict[str, Any], endpoint: Endpoint) -> tuple[bytes, ...]:
+    """What callers may say to it. What the gateway says itself it says alone."""
+    names = {name.lower().encode() for name in row["passthrough_headers"]}
+    return tuple(
+        sorted(names - endpoint.without - {name.lower().encode("latin-1") for name, _value in endpoint.headers})
     )
 
 
@@ -239,6 +249,7 @@ def _tool_entry(row: dict[str, Any], rest: RestPlan | None) -> ToolEntry:
         idempotent=plan.is_idempotent(row["annotations"] or {}),
         agent_id=row["agent_id"],
         rest=rest,
+        held=row["held"],
     )
 
 

@@ -18,12 +18,12 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
 from gatewaysite.responses import wants_page
-from tests.contract.access import account, decisions, oauth, operations, people, registry, roles, sso, teams
+from tests.contract.access import account, decisions, gateways, oauth, operations, people, registry, roles, sso, teams
 from tests.contract.access.table import BROWSERS, CALLERS, Table
 from tests.contract.access.world import World, rolled_back, same_cookies
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ROOMS = (registry, operations, decisions, roles, teams, people, account, sso, oauth)
+ROOMS = (registry, gateways, operations, decisions, roles, teams, people, account, sso, oauth)
 TABLE: Table = {place: line for room in ROOMS for place, line in room.TABLE.items()}
 
 

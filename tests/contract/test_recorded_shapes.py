@@ -122,6 +122,7 @@ def world(db: None) -> World:
     common |= {"modified_user_agent": "x"}
     gateway = a_gateway(
         "gw1", **common, auth_type=Gateway.AuthType.BEARER, capabilities={"tools": {}},
+        passthrough_headers=["X-Tenant"],
         last_seen="2026-01-01T00:00:00Z", last_refresh_at="2026-01-01T00:00:00Z",
     )  # fmt: skip
     tool = a_tool("echo_00", gateway=gateway, **common, title="T", timeout_ms=5, output_schema="{}", meta={"a": 1})

@@ -99,7 +99,8 @@ class World:
     ) -> Row:
         name = row.pop("name", f"gw{len(self.gateways)}")
         values = {"slug": name, "url": url, "sealed_headers": seal(headers or {}), "era": era}
-        values |= UNPOOLED | {"auth_type": "", "oauth": {}}
+        values |= UNPOOLED | {"auth_type": "", "oauth": {}, "sealed_query": "", "sealed_add_headers": ""}
+        values |= {"passthrough_headers": [], "remove_headers": []}
         self.gateways.append(_owned(name) | values | row)
         return self.gateways[-1]
 
@@ -119,6 +120,7 @@ class World:
             "timeout_ms": None,
             "deprecated": False,
             "deprecation_note": "",
+            "held": "",
         }
         self.tools.append(_owned(row.pop("name", f"{gateway['slug']}-{name}")) | values | row)
         return self.tools[-1]

@@ -89,7 +89,7 @@ def test_items_belong_to_whoever_the_gateway_belongs_to() -> None:
 
 
 def test_a_refresh_adds_updates_and_removes() -> None:
-    gateway = a_gateway("gw")
+    gateway = a_gateway("gw", changes="apply")
     synced(gateway, {"name": "stays"}, {"name": "changes", "description": "before"}, {"name": "goes"})
     before = {row.original_name: row for row in Tool.objects.all()}
     synced(gateway, {"name": "stays"}, {"name": "changes", "description": "after"}, {"name": "comes"})
@@ -112,7 +112,7 @@ def test_a_refresh_of_the_same_changes_nothing() -> None:
 
 
 def test_what_people_edited_stays_theirs() -> None:
-    gateway = a_gateway("gw")
+    gateway = a_gateway("gw", changes="apply")
     synced(gateway, {"name": "echo", "title": "Echo", "description": "theirs"})
     Tool.objects.update(
         name="gw-parrot", slug="gw-parrot", custom_name="parrot", display_name="Parrot", description="ours",
@@ -127,7 +127,7 @@ def test_what_people_edited_stays_theirs() -> None:
 
 
 def test_a_description_nobody_edited_follows_the_upstream() -> None:
-    gateway = a_gateway("gw")
+    gateway = a_gateway("gw", changes="apply")
     synced(gateway, {"name": "echo", "description": "old"})
     synced(gateway, {"name": "echo", "description": "new"})
     assert tool("echo").description == "new"

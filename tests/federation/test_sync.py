@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gatewaysite.secrets import seal
-from proxy_app.federation import sync, work
+from proxy_app.federation import sync, taking
 from proxy_app.federation.sync import sync_gateway
 from proxy_app.models import Gateway, Prompt, Resource, Tool
 from tests.builders import a_gateway
@@ -291,7 +291,7 @@ async def test_hostile_items_are_left_out_and_the_rest_is_taken() -> None:
 
 
 async def test_one_that_took_the_name_at_the_same_moment_is_said_on_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "taken_names", lambda *_scope: set())
+    monkeypatch.setattr(taking, "taken_names", lambda *_scope: set())
     first = await registered(offering({"tools": [a_tool("c")]}), name="a-b", slug="a-b")
     second = await registered(offering({"tools": [a_tool("b-c")]}), name="a", slug="a")
     assert (first.status, second.status, second.last_error) == ("active", "failed", "name_taken")

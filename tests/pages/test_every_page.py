@@ -52,6 +52,7 @@ def every_path() -> list[str]:
         *LISTS,
         "/admin/gateways/new",
         "/admin/agents/new",
+        f"/admin/gateways/{gateway.pk.hex}/changes",
         "/admin/servers/new",
         "/admin/routes/new",
         "/admin/tools?search=nothing-like-it",

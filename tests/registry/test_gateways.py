@@ -140,7 +140,10 @@ def test_a_credential_is_replaced_kept_and_taken_away(admin: Caller) -> None:
         {"oauth_config": {"token_url": "https://login.example.com/token", "client_id": "c"}},
         {"oauth_config": {"issuer": "http://169.254.169.254/"}},
         {"oauth_config": {"redirect_uri": "https://evil.example.com/callback"}},
-        {"passthrough_headers": ["X-Tenant"]},
+        {"auth_type": "query_param", "auth_query_param_key": "key"},
+        {"auth_type": "query_param", "auth_query_param_key": "a&b", "auth_query_param_value": "v"},
+        {"auth_query_param_key": "", "auth_query_param_value": "v"},
+        {"passthrough_headers": ["Authorization"]},
     ],
 )
 def test_half_wrong_or_unknown_credentials_are_refused_without_repeating_them(

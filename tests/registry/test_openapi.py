@@ -10,11 +10,14 @@ from jsonschema import Draft202012Validator
 
 from auth_app.urls import api_urlpatterns as access_urlpatterns
 from proxy_app.content.urls import api_urlpatterns as content_urlpatterns
+from proxy_app.drift.urls import api_urlpatterns as drift_urlpatterns
 from proxy_app.oauth.urls import api_urlpatterns as oauth_urlpatterns
+from proxy_app.probing.urls import api_urlpatterns as probing_urlpatterns
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS, PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.openapi import OTHERS, build
 from proxy_app.registry.urls import api_urlpatterns
+from proxy_app.removal.urls import api_urlpatterns as removal_urlpatterns
 from proxy_app.rest.urls import api_urlpatterns as rest_urlpatterns
 from proxy_app.roots.urls import api_urlpatterns as roots_urlpatterns
 from proxy_app.search.urls import api_urlpatterns as search_urlpatterns
@@ -59,7 +62,8 @@ def path_of(route: URLPattern) -> str:
 def test_every_route_is_documented_and_every_documented_path_is_a_route() -> None:
     rooms = (
         api_urlpatterns, access_urlpatterns, oauth_urlpatterns, content_urlpatterns, roots_urlpatterns,
-        search_urlpatterns, tags_urlpatterns, rest_urlpatterns,
+        search_urlpatterns, tags_urlpatterns, rest_urlpatterns, drift_urlpatterns,
+        probing_urlpatterns, removal_urlpatterns,
     )  # fmt: skip
     routes = {path_of(route) for room in rooms for route in room}
     twins = {path for path in routes if path.endswith("/")}

@@ -60,7 +60,8 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         "registry",
         OWNERSHIP
         | {"url", "sealed_headers", "era", "pool_options", "pool_epoch", "rate_limit", "auth_type", "oauth"}
-        | {"ca_certificate", "client_certificate", "sealed_client_key"},
+        | {"ca_certificate", "client_certificate", "sealed_client_key"}
+        | {"passthrough_headers", "sealed_add_headers", "remove_headers", "sealed_query"},
     ),
     Agent: (
         "registry",
@@ -82,7 +83,7 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         | {"gateway_id", "original_name", "title", "description", "input_schema", "output_schema", "annotations"}
         | {"meta", "icons", "timeout_ms", "deprecated", "deprecation_note", "integration_type", "request_type"}
         | {"base_url", "path_template", "query_mapping", "header_mapping", "body_encoding", "body_argument"}
-        | {"fixed_headers", "sealed_headers", "jsonpath_filter"},
+        | {"fixed_headers", "sealed_headers", "jsonpath_filter", "held"},
     ),
     Server: ("registry", OWNERSHIP | {"description"}),
     Resource: (

@@ -19,11 +19,12 @@ from proxy_app.dataplane.mcp.lists import find_tool, hidden_tool
 from proxy_app.dataplane.mcp.rest import call_rest
 from proxy_app.dataplane.mcp.results import kept_private
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, RpcError, error_answer, result_answer
+from proxy_app.federation.nudges import LIST_CHANGED, nudges
 from proxy_app.oauth.live.calling import as_somebody
 from proxy_app.snapshot.entries import GatewayEntry, ToolEntry
 from proxy_app.snapshot.keeper import current, keeper
 from proxy_app.upstream import mcp
-from proxy_app.upstream.errors import UpstreamError, UpstreamProtocol, UpstreamUnreachable
+from proxy_app.upstream.errors import UpstreamCut, UpstreamError, UpstreamProtocol, UpstreamUnreachable
 from proxy_app.upstream.mcp import Answer, AnswerStream, Endpoint, Message
 from proxy_app.upstream.mcp.param_headers import headers_for
 from proxy_app.upstream.mcp.wire import META_CAPABILITIES, META_LOG_LEVEL
@@ -31,6 +32,13 @@ from proxy_app.upstream.oauth.errors import NotConnected
 
 # Where a person connects, beside the sentence that says so.
 CONNECT_URL = "poolgate/connectUrl"
+TOOL_HELD = -31409
+
+
+HELD = {
+    "changed": "This tool is held: its server describes it otherwise than it was approved, and nobody has decided yet.",
+    "gone": "This tool is held: its server does not offer it any more, and nobody has decided yet.",
+}
 
 
 class ResultPeek(msgspec.Struct):
@@ -57,6 +65,7 @@ class Relay:
         assert request_id is not None  # noqa: S101 (a notification is never relayed)
         try:
             async for message in self.stream:
+                self._note(message)
                 if message.is_response:
                     answer = Answer(message.result, message.error)
                     yield result_answer(request_id, finish(self.exchange, answer, self.began))
@@ -80,9 +89,18 @@ class Relay:
     async def result(self) -> bytes:
         """Only the answer, for a client that takes no stream."""
         try:
-            return finish(self.exchange, await mcp.complete(self.stream), self.began)
+            async for message in self.stream:
+                self._note(message)
+                if message.is_response:
+                    return finish(self.exchange, Answer(message.result, message.error), self.began)
+            raise UpstreamCut
         finally:
             self.stream.close()
+
+    def _note(self, message: Message) -> None:
+        """Its server says by the way that it offers something else now."""
+        if message.method in LIST_CHANGED and (tool := self.exchange.tool) is not None and tool.gateway_id:
+            nudges.noted(tool.gateway_id)
 
 
 async def call_tool(exchange: Exchange) -> bytes | Relay:
@@ -102,6 +120,9 @@ async def send(exchange: Exchange, tool: ToolEntry) -> bytes | Relay:
         return await call_rest(exchange, tool.rest)
     if tool.agent_id is not None:
         return await call_agent(exchange, tool.agent_id, tool.timeout_s)
+    if tool.held:
+        exchange.outcome = "tool_held"
+        raise RpcError(TOOL_HELD, HELD[tool.held], data={"code": "tool_held"})
     gateway = gateway_of(exchange, tool.gateway_id)
     ask = partial(
         mcp.call,
@@ -155,6 +176,12 @@ async def ask_for(exchange: Exchange, gateway_id: UUID, member: str, name: str) 
 
 def _renamed(exchange: Exchange, member: str, name: str) -> bytes:
     return join(exchange.request.members | {member: msgspec.Raw(msgspec.json.encode(name))})
+
+
+def _passed(exchange: Exchange, gateway: GatewayEntry) -> tuple[tuple[bytes, bytes], ...]:
+    """The caller's headers that the gateway lets through. What it sends itself goes before: see the rules on saving."""
+    headers = exchange.headers
+    return tuple((name, headers[name]) for name in gateway.passes if name in headers)
 
 
 def _connect_first(exchange: Exchange, error: NotConnected) -> bytes:

@@ -43,12 +43,12 @@ def shelf_of(registry: Registry, server: ServerEntry | None) -> Shelf:
 def named_tools(registry: Registry, actor: Actor, server: ServerEntry | None) -> list[tuple[str, ToolEntry]]:
     """(name, tool) pairs in a stable order. Being in a server widens nobody's sight of a tool."""
     if server is not None:
-        return [(name, tool) for name, tool in server.tools if sees(actor, tool)]
+        return [(name, tool) for name, tool in server.tools if not tool.held and sees(actor, tool)]
     return [(tool.name, tool) for tool in registry.visible_tools(actor)]
 
 
 def find_tool(registry: Registry, actor: Actor, server: ServerEntry | None, name: str) -> ToolEntry | None:
-    """The tool `named_tools` shows under this name."""
+    """The tool `named_tools` shows under this name, or would show if it were not held."""
     if server is None:
         return registry.tool(actor, name)
     tool = server.by_name.get(name)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from proxy_app.federation.naming import taken_names
 from proxy_app.federation.offer import MAX_DESCRIPTION, Item
-from proxy_app.federation.work import VIA
+from proxy_app.federation.taking import VIA
 from proxy_app.models import Agent, Tool
 from proxy_app.names import display_name, free_name, public_tool_name
 

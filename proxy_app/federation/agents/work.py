@@ -11,7 +11,8 @@ from auth_app.stamps import Stamp, audit
 from gatewaysite.secrets import CannotUnseal
 from proxy_app.federation.agents.card import Card, message_url, spoken
 from proxy_app.federation.agents.tool import keep_tool
-from proxy_app.federation.work import VIA, begun, defer, settled
+from proxy_app.federation.taking import VIA
+from proxy_app.federation.work import begun, defer, settled
 from proxy_app.models import Agent
 from proxy_app.names import AGENT_KEY
 from proxy_app.upstream import stored

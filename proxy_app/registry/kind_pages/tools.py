@@ -66,6 +66,8 @@ def body(texts: Texts, post: QueryDict) -> Plain:
 
 
 def tool_state(item: Item) -> Plain:
+    if item["enabled"] and item["held"]:
+        return on_or_off(item)
     if item["enabled"] and not item["reachable"]:
         return state("Unreachable", "bad", "Its gateway or agent does not answer")
     if item["enabled"] and item["deprecated"]:
@@ -81,6 +83,7 @@ def facts(item: Item) -> list[Plain]:
         fact("Upstream name", item["originalName"] if not rest else None, "code"),
         *(rest_facts(item) if rest else []),
         fact("Display name", item["displayName"]),
+        fact("Pin", item["pin"], "code"),
         fact("Time-out", f"{item['timeoutMs']:,} ms" if item["timeoutMs"] else None),
     ]
 
@@ -115,8 +118,8 @@ def call_context(
         "errors": errors or [],
         "result": result,
         "tries": [try_row(one) for one in list_tries(actor, UUID(item["id"]))],
-        "callable": item["enabled"],
-        "why_not_callable": "" if item["enabled"] else "This tool is switched off.",
+        "callable": item["enabled"] and not item["held"],
+        "why_not_callable": _why_not_callable(item),
         "deprecated": item["deprecated"],
         "note": item["deprecationNote"],
         "by": "upstream" if item["gatewayId"] else "author",
@@ -136,8 +139,14 @@ def try_row(one: Plain) -> Plain:
     return one | {"word": word, "tone": tone, "told": told if len(told) <= TOLD_LIMIT else f"{told[:TOLD_LIMIT]}…"}
 
 
+def _why_not_callable(item: Item) -> str:
+    if not item["enabled"]:
+        return "This tool is switched off."
+    return "This tool is held until somebody approves what its server changed." if item["held"] else ""
+
+
 def row_link(item: Item) -> Plain:
-    return {"label": "Call", "at": "#call"} if item["enabled"] else {}
+    return {"label": "Call", "at": "#call"} if item["enabled"] and not item["held"] else {}
 
 
 PAGE = KindPage(

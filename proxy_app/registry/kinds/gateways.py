@@ -6,17 +6,20 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from django.db.models import Count, Manager, Model, OuterRef, Subquery, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from auth_app.policy import require_to
+from gatewaysite.validation import MASK, Body
 from proxy_app.federation.work import defer_sync
-from proxy_app.models import Gateway, OAuthFlow, Prompt, Resource, Tool
+from proxy_app.models import Drift, Gateway, OAuthFlow, Prompt, Resource, Tool
 from proxy_app.names import public_tool_name
 from proxy_app.oauth.bodies import columns_of, keep_secret
 from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
-from proxy_app.registry.credentials import GatewayCredential, masked, sealed
+from proxy_app.registry.credentials import GatewayCredential, masked, sealed, sealed_query
 from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
+from proxy_app.registry.passed_headers import PassedHeaders, with_added
 from proxy_app.registry.pooling import POOL_MEMBERS, AskedPooling, PooledData, check_pair, pooled
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import Name, Scoped
@@ -26,8 +29,10 @@ CHILDREN = (Tool, Resource, Prompt)
 # A change of any of these is a new connection: what was learned from the old one proves nothing.
 CONNECTION = frozenset(
     {"url", "transport", "auth_type", "sealed_headers", "ca_certificate", "client_certificate", "sealed_client_key"}
-    | {"oauth", "sealed_oauth_secret"}
+    | {"oauth", "sealed_oauth_secret", "sealed_query", "sealed_add_headers", "remove_headers"}
 )
+# How changes of the server are taken where nobody says it: another way is chosen by who may approve them.
+LEAST = Gateway.Changes.HOLD_TOOLS
 # With another of these, tokens that people were given for the gateway are for something else.
 GRANTED_FOR = frozenset({"url", "auth_type", "oauth"})
 SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
@@ -73,14 +78,18 @@ class GatewayData(RegisteredData, PooledData):
     authTokenUnmasked: Absent
     authPasswordUnmasked: Absent
     authHeaderValueUnmasked: Absent
-    authQueryParamKey: Absent
-    authQueryParamValueMasked: Absent
+    authQueryParamKey: str | None
+    authQueryParamValueMasked: str | None
     oauthConfig: AnyObject | None
     identityPropagation: Absent
-    passthroughHeaders: Absent
+    passthroughHeaders: list[str] | None
+    addHeaders: AnyObject
+    removeHeaders: list[str]
+    changes: str
+    waitingChanges: int
     caCertificateSig: Absent
     signingAlgorithm: Absent
-    refreshIntervalSeconds: Absent
+    refreshIntervalSeconds: int | None
     nextRetryAt: Absent
     lifecycleClaimedBy: Absent
     lifecycleClaimedAt: Absent
@@ -100,13 +109,26 @@ Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 Transport = Annotated[Literal["STREAMABLEHTTP"], BeforeValidator(_transport)]
 
 
-class GatewayCreate(Scoped, GatewayCredential, AskedPooling):
+class Following(Body):
+    """How the gateway keeps up with its server."""
+
+    changes: Literal["apply", "hold_tools", "hold"] = Field(
+        "hold_tools",
+        description="What becomes of what the server changes or takes away: it is taken; changed tools are held until "
+        "somebody approves them; all of it is held.",
+    )
+    refresh_interval_seconds: int | None = Field(
+        None, ge=60, le=30 * 86_400, description="How often it is asked what it offers; null: when somebody says so."
+    )
+
+
+class GatewayCreate(Scoped, GatewayCredential, AskedPooling, PassedHeaders, Following):
     name: GatewayName
     url: Url
     transport: Transport = "STREAMABLEHTTP"
 
 
-class GatewayUpdate(Scoped, GatewayCredential, AskedPooling):
+class GatewayUpdate(Scoped, GatewayCredential, AskedPooling, PassedHeaders, Following):
     """A new name renames its tools and prompts too; a new URL or credential starts a new registration."""
 
     name: GatewayName = ""
@@ -116,7 +138,9 @@ class GatewayUpdate(Scoped, GatewayCredential, AskedPooling):
 
 def complete(item: PlainRow) -> None:
     item.update(masked(item["authType"]))
-    embed(item, "capabilities", "skippedTools", "poolOptions", "oauthConfig")
+    item["authQueryParamValueMasked"] = MASK if item["authType"] == "query_param" else None
+    item["passthroughHeaders"] = item["passthroughHeaders"] or None
+    embed(item, "capabilities", "skippedTools", "poolOptions", "oauthConfig", "addHeaders")
 
 
 def prepare(values: Values) -> Values:
@@ -125,12 +149,13 @@ def prepare(values: Values) -> Values:
         check_url(values["url"], settings.UPSTREAM_ALLOWED_NETWORKS)
     columns = sealed({name: value for name, value in values.items() if name != "oauth_config"})
     if "auth_type" in columns:
-        columns |= columns_of(values.get("oauth_config"))
+        columns |= columns_of(values.get("oauth_config")) | sealed_query(values)
+        columns.pop("auth_query_param_value", None)
     return pooled(columns)
 
 
 def store(row: Gateway, values: Values) -> Values:
-    columns = keep_secret(row, dict(named(row, values)))
+    columns = dict(with_added(row, keep_secret(row, dict(named(row, values)))))
     check_pair(row, columns)
     changed = {name for name, value in columns.items() if getattr(row, name) != value}
     if changed & GRANTED_FOR:
@@ -149,6 +174,8 @@ def saved(change: Change) -> None:
     if change.before.keys() & GRANTED_FOR:
         change.row.oauth_connections.all().delete()
         OAuthFlow.objects.filter(gateway=change.row).delete()
+    if change.before.keys() & {"changes"} or (change.is_new and change.row.changes != LEAST):
+        require_to(change.actor, "approve", change.row)
     switched_on = change.values.get("enabled") and "enabled" in change.before
     if change.is_new or switched_on or change.before.keys() & CONNECTION:
         defer_sync(change.row.pk)
@@ -171,6 +198,11 @@ def _move_children(gateway: Gateway, before: Values) -> None:
     old_scope = {name: before.get(name, value) for name, value in scope.items()}
     for model in CHILDREN:
         model.objects.filter(gateway=gateway, **old_scope).update(**scope)
+
+
+def _waiting() -> Coalesce:
+    waiting = Drift.objects.filter(gateway=OuterRef("pk"), state=Drift.State.WAITING).order_by()
+    return Coalesce(Subquery(waiting.values("gateway").annotate(count=Count("pk")).values("count")), 0)
 
 
 def _count(model: type[Model]) -> Coalesce:
@@ -216,6 +248,13 @@ GATEWAYS = Kind(
         "resourceCount": _count(Resource),
         "promptCount": _count(Prompt),
         "skippedTools": as_text("skipped"),
+        "waitingChanges": _waiting(),
+        "passthroughHeaders": "passthrough_headers",
+        "addHeaders": as_text("add_headers"),
+        "removeHeaders": "remove_headers",
+        "changes": "changes",
+        "refreshIntervalSeconds": "refresh_interval_seconds",
+        "authQueryParamKey": NullIf("auth_query_param_key", Value("")),
         "authType": "auth_type",
         "oauthConfig": NullIf(as_text("oauth"), Value("{}", output_field=TextField())),
     },
@@ -242,6 +281,7 @@ GATEWAYS = Kind(
             label="Registration",
         ),
     ),
+    verbs=("approve",),
     prepare=prepare,
     store=store,
     saved=saved,

@@ -32,6 +32,7 @@ class PromptData(RegisteredData):
     gatewaySlug: str | None
     metrics: Absent
     _meta: AnyObject | None
+    held: str
 
 
 def _parsed(text: str) -> str:
@@ -140,6 +141,7 @@ PROMPTS = Kind(
         "arguments": as_text("arguments"),
         "gatewaySlug": "gateway__slug",
         "_meta": as_text("meta"),
+        "held": "held",
     },
     complete=complete,
     update=PromptUpdate,

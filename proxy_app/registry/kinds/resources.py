@@ -30,6 +30,7 @@ class ResourceData(RegisteredData):
     extensionMetadata: Absent
     metrics: Absent
     _meta: AnyObject | None
+    held: str
 
 
 def _uri(text: str) -> str:
@@ -194,6 +195,7 @@ RESOURCES = Kind(
         "size": "size",
         "annotations": as_text("annotations"),
         "_meta": as_text("meta"),
+        "held": "held",
     },
     complete=complete,
     update=ResourceUpdate,

@@ -62,6 +62,8 @@ class ToolData(RegisteredData):
     executionCount: Absent
     metrics: Absent
     _meta: AnyObject | None
+    held: str
+    pin: str | None
 
 
 class ToolUpdate(Scoped, Rest):
@@ -156,6 +158,8 @@ TOOLS = Kind(
         "allowlist": as_text("allowlist"),
         "agentId": Hex("agent_id"),
         "_meta": as_text("meta"),
+        "held": "held",
+        "pin": NullIf("pin", Value("")),
     },
     constants={"exposePassthrough": True},
     complete=complete,

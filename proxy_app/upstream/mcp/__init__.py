@@ -1,13 +1,14 @@
 """The MCP client side: own code, both eras, streamable HTTP. These names are all that others need."""
 
 from proxy_app.upstream.mcp.calls import call, list_all
-from proxy_app.upstream.mcp.discovery import challenge_of, detect
-from proxy_app.upstream.mcp.endpoint import Discovery, Endpoint, endpoint_of
+from proxy_app.upstream.mcp.discovery import challenge_of, detect, forget
+from proxy_app.upstream.mcp.endpoint import COLUMNS, Discovery, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.exchange import Answer, AnswerStream, complete
 from proxy_app.upstream.mcp.messages import Message
 from proxy_app.upstream.mcp.sessions import close_sessions
 
 __all__ = [
+    "COLUMNS",
     "Answer",
     "AnswerStream",
     "Discovery",
@@ -19,5 +20,6 @@ __all__ = [
     "complete",
     "detect",
     "endpoint_of",
+    "forget",
     "list_all",
 ]

@@ -1,7 +1,7 @@
 """Calling an MCP upstream in either era. What the data plane and the jobs use."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,15 +68,16 @@ async def call(
     capabilities: bytes = b"{}",
     share: str = "",
     idempotent: bool = False,
+    passed: Sequence[tuple[bytes, bytes]] = (),
 ) -> Answer | AnswerStream:
     """Ask one thing. `params` is raw JSON with the upstream's own names in it; `name` is what Mcp-Name says.
 
     `share` is whose share of the upstream's slots it takes. `idempotent` says that asking twice does no harm; what only
-    reads by the protocol's own word needs not say so.
+    reads by the protocol's own word needs not say so. `passed` are headers of our caller that go with this call alone.
 
     A stream whose first message is the response is given as an Answer. Raises UpstreamError.
     """
-    how = partial(post, share=share, idempotent=idempotent or method in READING)
+    how = partial(post, share=share, idempotent=idempotent or method in READING, passed=passed)
     if (endpoint.era or await era_of(endpoint)) == "modern":
         reply = await _modern(endpoint, method, params, name, param_headers, capabilities, how)
     else:

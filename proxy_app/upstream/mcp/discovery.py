@@ -185,7 +185,7 @@ def _explained(exc: UpstreamError, endpoint: Endpoint) -> UpstreamError:
 
 def _words(text: str, endpoint: Endpoint) -> str:
     """The upstream's text as the end of a sentence. A server may echo what it was sent: our credential is masked."""
-    for _, value in endpoint.headers:
+    for _, value in (*endpoint.headers, *endpoint.query):
         for secret in (value, value.partition(" ")[2]):
             text = text.replace(secret, "***") if len(secret) >= MASK_FROM_LENGTH else text
     return f" ({text})." if text else "."
@@ -195,6 +195,12 @@ def _remember(endpoint: Endpoint, era: Era) -> None:
     _eras[endpoint.key, endpoint.url] = era
     while len(_eras) > ERAS_KEPT:
         _eras.popitem(last=False)
+
+
+def forget(endpoint: Endpoint) -> None:
+    """Leave nothing behind of an endpoint that was only tried."""
+    _eras.pop((endpoint.key, endpoint.url), None)
+    sessions.end(endpoint)
 
 
 def forget_all() -> None:

@@ -1,19 +1,18 @@
 """Where an MCP upstream is, how we speak to it, and what it said about itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 import httpx
 from django.conf import settings
 
-from gatewaysite.secrets import open_sealed
-from proxy_app.upstream import client
+from gatewaysite.secrets import fingerprint, open_sealed
+from proxy_app.upstream import client, stored
 from proxy_app.upstream.errors import UpstreamUnsendable
 from proxy_app.upstream.mcp.wire import Era
 from proxy_app.upstream.pool import Upstream
-from proxy_app.upstream.stored import upstream_of
 
 # Set by this client for every message; a stored credential may not replace them.
 OUR_HEADERS = frozenset({"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"})
@@ -24,6 +23,9 @@ BASE_HEADERS = (
     (b"User-Agent", client.USER_AGENT.encode()),
 )
 
+# The columns of a gateway that say how it is called.
+COLUMNS = (*stored.COLUMNS, "sealed_query", "sealed_add_headers", "remove_headers")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
@@ -31,12 +33,14 @@ class Endpoint:
 
     `upstream` is whose pool of connections is used; without one, that of the host. `check` marks health checks, which
     an open circuit lets through. `silence_s` is how long a stream may be silent once it has begun; without it, as long
-    as those of its pool may.
+    as those of its pool may. `query` is a credential that goes with the URL; `without` names headers that are left out.
     """
 
     key: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    without: frozenset[bytes] = frozenset()
     timeout_s: float = 30.0
     silence_s: float | None = None
     era: Era | None = None
@@ -46,22 +50,31 @@ class Endpoint:
 
 def endpoint_of(
     key: str,
-    stored: Mapping[str, Any],
+    row: Mapping[str, Any],
     *,
     url: str,
     name: str = "",
     era: Era | None = None,
 ) -> Endpoint:
-    """What is stored of a gateway or agent, as an endpoint; `stored` has the columns of stored.py. Raises CannotUnseal.
+    """What is stored of a gateway, or an agent, as an endpoint; `row` has the COLUMNS, of an agent those of stored.py.
+    Raises CannotUnseal.
 
     Jobs and the data plane share a session because both come here; a new URL or credential begins another. In MCP an
     error has a message of its own, so that an answer with 5xx is the server's failure.
     """
-    upstream = upstream_of(key, stored, name=name, url=url, counts="errors")
+    upstream = stored.upstream_of(key, row, name=name, url=url, counts="errors")
+    query, also = row.get("sealed_query", ""), row.get("sealed_add_headers", "")
+    if more := query + also:
+        upstream = replace(upstream, target=fingerprint(upstream.target + more))
+    headers = open_sealed(row["sealed_headers"])
+    used = {name.lower() for name in headers}
+    added = {name: value for name, value in open_sealed(also).items() if name.lower() not in used}
     return Endpoint(
         key=f"{upstream.key}:{upstream.target}",
         url=url,
-        headers=tuple(open_sealed(stored["sealed_headers"]).items()),
+        headers=tuple((headers | added).items()),
+        query=tuple(open_sealed(query).items()),
+        without=frozenset(name.lower().encode() for name in row.get("remove_headers", ())),
         timeout_s=upstream.options.read_timeout or settings.HTTP_READ_TIMEOUT,
         era=era,
         upstream=upstream,
@@ -93,6 +106,8 @@ class Prepared:
 def prepared(endpoint: Endpoint) -> Prepared:
     try:
         url = httpx.URL(endpoint.url)
+        for name, value in endpoint.query:
+            url = url.copy_add_param(name, value)
     except httpx.InvalidURL as exc:
         raise UpstreamUnsendable from exc
     credentials = tuple(
@@ -105,7 +120,11 @@ def prepared(endpoint: Endpoint) -> Prepared:
         timeout["stream_idle"] = endpoint.silence_s
     return Prepared(
         url,
-        ((b"Host", url.netloc), *BASE_HEADERS, *credentials),
+        (
+            (b"Host", url.netloc),
+            *(header for header in BASE_HEADERS if header[0].lower() not in endpoint.without),
+            *credentials,
+        ),
         {
             "timeout": timeout,
             "upstream": endpoint.upstream or endpoint.key,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -158,14 +158,23 @@ class AnswerStream:
 
 
 async def post(
-    endpoint: Endpoint, body: bytes, headers: Headers, *, share: str = "", idempotent: bool = False
+    endpoint: Endpoint,
+    body: bytes,
+    headers: Headers,
+    *,
+    share: str = "",
+    idempotent: bool = False,
+    passed: Sequence[tuple[bytes, bytes]] = (),
 ) -> httpx.Response:
-    """Send one message; the response comes back unread. The caller reads it with `reply_of` or closes it."""
+    """Send one message; the response comes back unread. The caller reads it with `reply_of` or closes it.
+
+    `passed` are headers of our own caller that go along.
+    """
     parts = prepared(endpoint)
     request = httpx.Request(
         "POST",
         parts.url,
-        headers=[*parts.headers, *headers],
+        headers=[*parts.headers, *headers, *passed],
         stream=httpx.ByteStream(body),
         extensions=parts.extensions,
     )

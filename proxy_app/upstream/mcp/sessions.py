@@ -73,6 +73,12 @@ class Sessions:
         if found is not None and (session is None or found[1] is session):
             del self._open[_name(endpoint)]
 
+    def end(self, endpoint: Endpoint) -> None:
+        """Nobody will come back with this endpoint: its server is told, and nobody waits for that."""
+        found = self._open.pop(_name(endpoint), None)
+        if found is not None:
+            self.in_background(_say_goodbye(*found))
+
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)

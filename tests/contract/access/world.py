@@ -32,7 +32,7 @@ from auth_app.models import (
 from auth_app.policy import explain
 from auth_app.users.work import load_actor
 from gatewaysite.responses import wants_page
-from proxy_app.models import Attestation, OAuthClient, OAuthConnection, Root
+from proxy_app.models import Attestation, Drift, OAuthClient, OAuthConnection, Root
 from proxy_app.registry.kinds import KINDS
 from tests.builders import (
     a_gateway,
@@ -93,7 +93,14 @@ class World:
         made = {kind.slug: (BUILDERS | own)[kind.slug](**shared) for kind in KINDS}
         Root.objects.create(uri="https://example.com/root")
         keys = {slug: row.pk.hex for slug, row in made.items()}
-        return keys | {"uri": made["resources"].uri, "number": "1", "root": "https://example.com/root"}
+        drift = Drift.objects.create(gateway=made["gateways"], kind="tools", identity="x", name="x", sort="removed",
+                                     state="waiting")  # fmt: skip
+        return keys | {
+            "drift": drift.pk.hex,
+            "uri": made["resources"].uri,
+            "number": "1",
+            "root": "https://example.com/root",
+        }
 
     def _of_teams(self, blue: Team, viewer: User, stranger: User) -> dict[str, str]:
         now, later = timezone.now(), timezone.now() + timedelta(hours=1)
@@ -186,6 +193,8 @@ def _filled(said: Any, given: dict[str, str]) -> Any:
     """With ids where their names stand."""
     if isinstance(said, dict):
         return {name: _filled(value, given) for name, value in said.items()}
+    if isinstance(said, list):
+        return [_filled(value, given) for value in said]
     if not isinstance(said, str):
         return said
     return PLACE.sub(lambda place: given[place[1] or place[2]], said)
