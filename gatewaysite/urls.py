@@ -24,6 +24,8 @@ from proxy_app.roots.urls import api_urlpatterns as roots_api
 from proxy_app.roots.urls import page_urlpatterns as roots_pages
 from proxy_app.search.urls import api_urlpatterns as search_api
 from proxy_app.search.urls import page_urlpatterns as search_pages
+from proxy_app.servers.urls import api_urlpatterns as servers_api
+from proxy_app.servers.urls import page_urlpatterns as servers_pages
 from proxy_app.tags.urls import api_urlpatterns as tags_api
 from proxy_app.tags.urls import page_urlpatterns as tags_pages
 
@@ -38,6 +40,7 @@ json_endpoints = [
     *drift_api,
     *removal_api,
     *roots_api,
+    *servers_api,
     *search_api,
     *tags_api,
 ]
@@ -49,6 +52,7 @@ urlpatterns = [
     *registry_pages,
     *access_pages,
     *oauth_pages,
+    *servers_pages,
     *search_pages,
     *tags_pages,
     *observe_pages,

@@ -12,7 +12,7 @@ from django.conf import settings
 from auth_app.oauth.scopes import SUPPORTED
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-ENDPOINT = re.compile(r"/(?:mcp|rpc|servers/(?P<server>[A-Za-z0-9][A-Za-z0-9._-]{0,199})/mcp)")
+ENDPOINT = re.compile(r"/(?:mcp|meta/mcp|rpc|servers/(?P<server>[A-Za-z0-9][A-Za-z0-9._-]{0,199})/mcp)")
 
 
 def resource_at(path: str) -> str | None:

@@ -10,6 +10,8 @@ from proxy_app.dataplane.mcp import endpoint
 EXACT: dict[str, AsgiApp] = {
     "/mcp": endpoint.everything,
     "/mcp/": endpoint.everything,
+    "/meta/mcp": endpoint.everything_searched,
+    "/meta/mcp/": endpoint.everything_searched,
     "/rpc": rpc.rpc,
     "/rpc/": rpc.rpc,
     "/livez": health.livez,

@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('modified_from_ip', models.GenericIPAddressField(blank=True, null=True)),
                 ('modified_via', models.CharField(blank=True, max_length=20, null=True)),
                 ('modified_user_agent', models.CharField(blank=True, max_length=300, null=True)),
-                ('auth_type', models.CharField(blank=True, choices=[('', 'None'), ('bearer', 'Bearer'), ('basic', 'Basic'), ('authheaders', 'Headers'), ('oauth', 'Oauth')], default='', max_length=20)),
+                ('auth_type', models.CharField(blank=True, choices=[('', 'None'), ('bearer', 'Bearer'), ('basic', 'Basic'), ('authheaders', 'Headers'), ('oauth', 'Oauth'), ('query_param', 'Query')], default='', max_length=20)),
                 ('sealed_headers', models.TextField(blank=True)),
                 ('pool_options', models.JSONField(blank=True, default=dict)),
                 ('ca_certificate', models.TextField(blank=True)),

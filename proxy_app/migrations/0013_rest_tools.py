@@ -5,18 +5,18 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-WATCH = """
-CREATE CONSTRAINT TRIGGER poolgate_bump_rest AFTER UPDATE OF
-    integration_type, request_type, base_url, path_template, query_mapping, header_mapping, body_encoding,
-    body_argument, fixed_headers, sealed_headers, jsonpath_filter, deprecated, deprecation_note
-ON proxy_app_tool DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poolgate_bump('registry')
-"""
+from proxy_app.migrations._watching import watch_again
+
+WATCHED = (
+    "integration_type", "request_type", "base_url", "path_template", "query_mapping", "header_mapping", "body_encoding",
+    "body_argument", "fixed_headers", "sealed_headers", "jsonpath_filter", "deprecated", "deprecation_note",
+)
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('proxy_app', '0011_calls_of_tokens'),
+        ('proxy_app', '0012_agents'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -106,5 +106,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tool', 'user', '-at'], name='try_newest')],
             },
         ),
-        migrations.RunSQL(WATCH, 'DROP TRIGGER poolgate_bump_rest ON proxy_app_tool'),
+        migrations.RunSQL(watch_again('proxy_app_tool', more=WATCHED), watch_again('proxy_app_tool', less=WATCHED)),
     ]

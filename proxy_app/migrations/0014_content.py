@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth_app', '0015_events_of_an_address'),
-        ('proxy_app', '0011_calls_of_tokens'),
+        ('proxy_app', '0013_rest_tools'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,21 +6,21 @@ import django.utils.timezone
 import uuid
 from django.db import migrations, models
 
+from proxy_app.migrations._watching import watch_again
 
-WATCH = """
-CREATE CONSTRAINT TRIGGER poolgate_bump_drift AFTER UPDATE OF {columns} ON {table}
-DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION poolgate_bump('registry')
-"""
+
 WATCHED = {
-    "proxy_app_tool": "held",
-    "proxy_app_gateway": "passthrough_headers, sealed_add_headers, remove_headers, sealed_query",
+    "proxy_app_tool": ("held",),
+    "proxy_app_resource": ("held",),
+    "proxy_app_prompt": ("held",),
+    "proxy_app_gateway": ("passthrough_headers", "sealed_add_headers", "remove_headers", "sealed_query"),
 }
 
 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('proxy_app', '0011_calls_of_tokens'),
+        ('proxy_app', '0014_content'),
     ]
 
     operations = [
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(
-            [WATCH.format(table=table, columns=columns) for table, columns in WATCHED.items()],
-            [f"DROP TRIGGER poolgate_bump_drift ON {table}" for table in WATCHED],
+            [watch_again(table, more=columns) for table, columns in WATCHED.items()],
+            [watch_again(table, less=columns) for table, columns in WATCHED.items()],
         ),
     ]

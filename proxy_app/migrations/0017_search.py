@@ -8,10 +8,18 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('proxy_app', '0011_calls_of_tokens'),
+        ('proxy_app', '0016_servers'),
     ]
 
     operations = [
+        migrations.AddIndex(
+            model_name='agent',
+            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='agent_tags'),
+        ),
+        migrations.AddIndex(
+            model_name='agent',
+            index=django.contrib.postgres.indexes.GinIndex(proxy_app.models.words.Words(models.F('name'), models.F('description')), name='agent_words'),
+        ),
         migrations.AddIndex(
             model_name='gateway',
             index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='gateway_tags'),

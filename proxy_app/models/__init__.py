@@ -16,7 +16,7 @@ from proxy_app.models.registered import Registered, Visibility
 from proxy_app.models.resource import Resource
 from proxy_app.models.root import Root
 from proxy_app.models.route import Route
-from proxy_app.models.server import Server, ServerTool
+from proxy_app.models.server import Place, Server, ServerPrompt, ServerResource, ServerTool
 from proxy_app.models.tool import Tool, ToolTry
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "OAuthClient",
     "OAuthConnection",
     "OAuthFlow",
+    "Place",
     "Prompt",
     "PromptVersion",
     "RateCount",
@@ -41,6 +42,8 @@ __all__ = [
     "Root",
     "Route",
     "Server",
+    "ServerPrompt",
+    "ServerResource",
     "ServerTool",
     "Tool",
     "ToolTry",

@@ -47,9 +47,10 @@ from proxy_app.removal.openapi import REMOVAL
 from proxy_app.rest.openapi_room import REST
 from proxy_app.roots.openapi import ROOTS
 from proxy_app.search.openapi import SEARCH
+from proxy_app.servers.openapi import SERVERS_ROOM
 from proxy_app.tags.openapi import TAGS
 
-ROOMS = (*ACCESS, OAUTH, CONTENT, DRIFT, PROBING, REMOVAL, REST, ROOTS, SEARCH, TAGS)
+ROOMS = (*ACCESS, OAUTH, CONTENT, DRIFT, PROBING, REMOVAL, REST, ROOTS, SEARCH, SERVERS_ROOM, TAGS)
 READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 NO_TEXT: Json = {"type": ["string", "null"]}
@@ -116,6 +117,7 @@ OTHERS: Mapping[str, Json] = {
     **a2a.PATHS,
     **oauth.PATHS,
     "/mcp": {"post": {"summary": "MCP: every tool you can see", **RPC}},
+    "/meta/mcp": {"post": {"summary": "MCP: three tools that find, describe and call the others", **RPC}},
     "/servers/{key}/mcp": {"post": {"summary": "MCP: the tools of one server", "parameters": [KEY], **RPC}},
     "/rpc": {"post": {"summary": "MCP methods as plain JSON-RPC", **RPC}},
     "/proxy/{key}/{path}": dict.fromkeys(("get", "head", "post", "put", "patch", "delete", "options"), PROXIED),

@@ -18,14 +18,15 @@ from proxy_app.registry.kind_pages.gateways import gateway_state
 from proxy_app.registry.kinds import GATEWAYS, KINDS
 from proxy_app.registry.pieces import counted
 from proxy_app.registry.query import ListQuery
-from proxy_app.registry.snippets import snippets
 from proxy_app.registry.work import counts, list_items
+from proxy_app.servers.clients import snippets
 
 THEMES = ("light", "dark", "auto")
 YEAR_S = 365 * 24 * 3600
 GATEWAYS_LOOKED_AT = 500
 NAMED_AT_MOST = 6
 CALLS_SHOWN = 10
+CLIENTS_SHOWN = ("claude-code", "curl", "python")
 
 Plain = dict[str, Any]
 Item = Mapping[str, Any]
@@ -51,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "gauges": gauges(state),
         "process": state["process"],
         "first_run": not calls,
-        "snippets": snippets(f"{settings.PUBLIC_URL}/mcp", "poolgate"),
+        "snippets": snippets(f"{settings.PUBLIC_URL}/mcp", "poolgate", CLIENTS_SHOWN),
     }
     return render_page(request, "overview.html", context)
 

@@ -74,3 +74,5 @@ class KindPage:
     row_link: Callable[[Item], Plain] = _nothing  # what a row offers beside its menu: label, and what its path ends in
     # What goes when the item goes, in sentences, of what the actor sees.
     goes_along: Callable[[Actor, Item], list[str]] = _none
+    # Who does without it while it is switched off, the same way.
+    depends: Callable[[Actor, Item], list[str]] = _none

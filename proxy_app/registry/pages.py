@@ -123,7 +123,9 @@ def state(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
     if wanted not in {"yes", "no"}:
         raise BadInput("enabled must be yes or no")
     item = work.set_enabled(kind, actor, key, wanted == "yes", _stamp(request, actor))
-    messages.success(request, f"{item['name']} is switched {'on' if item['enabled'] else 'off'}.", "ok")
+    said = [f"{item['name']} is switched {'on' if item['enabled'] else 'off'}."]
+    said += [] if item["enabled"] else page_of(kind).depends(actor, item)
+    messages.success(request, " ".join(said), "ok")
     return redirect_after(safe_target(request.POST.get("next", "")) or item_url(kind, item["id"]))
 
 

@@ -293,8 +293,8 @@ def _clash(kind: Kind, error: IntegrityError) -> Conflict | None:
         return NameTaken(f"A resource of this scope already has the URI{f': {uri[1]}' if uri else ''}")
     if constraint.endswith("_pkey"):
         return Conflict(f"{kind.one.capitalize()} with this id exists already")
-    if constraint == "servertool_alias_once":
-        return NameTaken("A tool of this server that you cannot see has one of these names")
+    if found := re.fullmatch(r"server(\w+)_alias_once", constraint):
+        return NameTaken(f"A {found[1]} of this server that you cannot see has one of these names")
     if constraint.endswith("_fk") or "_fk_" in constraint:
         return Conflict("Something this item refers to was deleted meanwhile; read it again")
     return None

@@ -85,6 +85,8 @@ class ToolEntry(Entry):
     rest: RestPlan | None = None
     # Why it is in quarantine; empty as a rule. Such a one is not listed, and refused by name.
     held: str = ""
+    tags: tuple[str, ...] = ()
+    notice: str = ""  # that it is deprecated, as its description begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,7 @@ class ServerEntry(Entry):
     tools: tuple[tuple[str, ToolEntry], ...]  # (name this server's clients see, tool), in the server's order
     by_name: Mapping[str, ToolEntry]
     shelf: Shelf = Shelf()
+    searched: bool = False  # its clients are shown the three tools of `dataplane.mcp.meta` in place of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +214,8 @@ class Registry:
     tools_held: int = 0
     # Answers built from this version, dropped with it: see `dataplane.mcp.lists`.
     cache: dict[object, object] = field(default_factory=dict, compare=False)
+    # What finds its tools by words, made when it was asked for first: see `dataplane.mcp.search`.
+    indexes: dict[UUID | None, object] = field(default_factory=dict, compare=False)
 
     def tool(self, actor: Actor, name: str) -> ToolEntry | None:
         """The tool this actor means by a name: of those it sees, its own before its team's before a public one."""

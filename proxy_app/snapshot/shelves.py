@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from django.db.models import Q
 
 from proxy_app.content.uris import UriTemplate, uri_template
 from proxy_app.snapshot.entries import PromptEntry, ResourceEntry, Shelf
+from proxy_app.snapshot.places import Row as Place
+from proxy_app.snapshot.places import placed
 
 RESOURCE_COLUMNS = (
     "gateway_id", "version", "uri", "uri_template", "title", "description", "mime_type", "size", "annotations", "meta",
@@ -21,7 +24,6 @@ SERVED = Q(enabled=True, held="") & (Q(gateway=None) | Q(gateway__enabled=True))
 EMPTY = Shelf()
 
 type Row = dict[str, Any]
-type Link = tuple[UUID, UUID]
 
 
 class Rows(NamedTuple):
@@ -29,8 +31,8 @@ class Rows(NamedTuple):
 
     resources: Iterable[Row]
     prompts: Iterable[Row]
-    resources_of_servers: Iterable[Link]
-    prompts_of_servers: Iterable[Link]
+    resources_of_servers: Iterable[Place]
+    prompts_of_servers: Iterable[Place]
 
 
 NOTHING = Rows((), (), (), ())
@@ -56,16 +58,30 @@ def _is_served(row: Row) -> bool:
 def _members(
     rows: Rows, resources: Iterable[ResourceEntry], prompts: Iterable[PromptEntry]
 ) -> Mapping[UUID, tuple[list[ResourceEntry], list[PromptEntry]]]:
-    found: defaultdict[UUID, tuple[list[ResourceEntry], list[PromptEntry]]] = defaultdict(lambda: ([], []))
-    resources_by_id = {entry.id: entry for entry in resources}
-    prompts_by_id = {entry.id: entry for entry in prompts}
-    for server_id, key in rows.resources_of_servers:
-        if resource := resources_by_id.get(key):
-            found[server_id][0].append(resource)
-    for server_id, key in rows.prompts_of_servers:
-        if prompt := prompts_by_id.get(key):
-            found[server_id][1].append(prompt)
-    return found
+    """Of each server, under the names and descriptions they have there."""
+    of_resources = placed(rows.resources_of_servers, {entry.id: entry for entry in resources}, _described)
+    of_prompts = placed(rows.prompts_of_servers, {entry.id: entry for entry in prompts}, _described)
+    return {
+        server_id: (
+            [_named(*pair) for pair in of_resources.get(server_id, ())],
+            [_named(*pair) for pair in of_prompts.get(server_id, ())],
+        )
+        for server_id in of_resources.keys() | of_prompts.keys()
+    }
+
+
+def _named[E: (ResourceEntry, PromptEntry)](name: str, entry: E) -> E:
+    return entry if name == entry.name else replace(entry, name=name, wire=_with(entry.wire, name=name))
+
+
+def _described[E: (ResourceEntry, PromptEntry)](entry: E, description: str) -> E:
+    return replace(entry, wire=_with(entry.wire, description=description))
+
+
+def _with(wire: bytes, **members: str) -> bytes:
+    """The same with other members, the rest kept to the byte."""
+    said = msgspec.json.decode(wire, type=dict[str, msgspec.Raw])
+    return msgspec.json.encode(said | {name: msgspec.Raw(msgspec.json.encode(text)) for name, text in members.items()})
 
 
 def _shelf(

@@ -4,6 +4,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,19 @@ from auth_app.tokens.work import COLUMNS as TOKEN_COLUMNS
 from auth_app.users.work import live_memberships, load_grants
 from gatewaysite.rates import Rate
 from gatewaysite.secrets import CannotUnseal
-from proxy_app.models import Agent, Gateway, Prompt, Resource, Route, Server, ServerTool, Tool
+from proxy_app.models import (
+    Agent,
+    Gateway,
+    Place,
+    Prompt,
+    Resource,
+    Route,
+    Server,
+    ServerPrompt,
+    ServerResource,
+    ServerTool,
+    Tool,
+)
 from proxy_app.oauth.terms import whose
 from proxy_app.rest import plan
 from proxy_app.rest.plan import RestPlan
@@ -38,10 +51,12 @@ from proxy_app.snapshot.entries import (
 )
 from proxy_app.snapshot.limits import readable, with_rates
 from proxy_app.snapshot.oauth import tokens_now
+from proxy_app.snapshot.places import Row, placed, with_description
 from proxy_app.upstream.mcp import COLUMNS, Endpoint, endpoint_of
 from proxy_app.upstream.mcp.param_headers import MARK, BadMark, Marks, marks_of
 
 OWNERSHIP = ("id", "name", "visibility", "team_id", "owner_id")
+SERVED_AS = ("slug", "description", "tool_mode")
 REACHED_BY = ("url", "era", "rate_limit", "auth_type", "oauth", "passthrough_headers", *COLUMNS)
 
 log = logging.getLogger(__name__)
@@ -130,26 +145,32 @@ def load_registry() -> Registry:
             .values(
                 *OWNERSHIP, "original_name", "gateway_id", "agent_id", "title", "description", "input_schema",
                 "output_schema", "annotations", "meta", "icons", "timeout_ms", "deprecated", "deprecation_note",
-                "held",
+                "held", "tags",
             )
         )  # fmt: skip
         rest_rows = list(
             Tool.objects.filter(integration_type=Tool.Integration.REST, enabled=True).values(*plan.COLUMNS)
         )
         # In one order in every process, as the tools are: the first of several with one name is the one that is meant.
-        server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, "slug", "description"))
+        server_rows = list(Server.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *SERVED_AS))
         route_rows = list(Route.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *routes.COLUMNS))
         agent_rows = list(Agent.objects.filter(enabled=True).order_by("id").values(*OWNERSHIP, *agents.COLUMNS))
-        places = list(ServerTool.objects.order_by("position", "id").values_list("server_id", "tool_id", "alias"))
+        places = _places(ServerTool, "tool_id")
         readable_rows = shelves.Rows(
             list(Resource.objects.values(*OWNERSHIP, *shelves.RESOURCE_COLUMNS)),
             list(Prompt.objects.filter(shelves.SERVED).values(*OWNERSHIP, *shelves.PROMPT_COLUMNS)),
-            list(Server.resources.through._default_manager.values_list("server_id", "resource_id")),
-            list(Server.prompts.through._default_manager.values_list("server_id", "prompt_id")),
+            _places(ServerResource, "resource_id"),
+            _places(ServerPrompt, "prompt_id"),
         )
     return _registry(
         version, gateway_rows, tool_rows, server_rows, places, route_rows, readable_rows, rest_rows, agent_rows
     )
+
+
+def _places(model: type[Place], item: str) -> list[Row]:
+    """What servers hold and have switched on, in their order."""
+    switched_on = model._default_manager.filter(enabled=True).order_by("position", "id")
+    return list(switched_on.values_list("server_id", item, "alias", "description"))
 
 
 def _read_one_moment() -> None:
@@ -163,7 +184,7 @@ def _registry(
     gateway_rows: list[dict[str, Any]],
     tool_rows: list[dict[str, Any]],
     server_rows: list[dict[str, Any]],
-    places: Iterable[tuple[UUID, UUID, str]],
+    places: Iterable[Row],
     route_rows: Iterable[dict[str, Any]] = (),
     readable_rows: shelves.Rows = shelves.NOTHING,
     rest_rows: Iterable[dict[str, Any]] = (),
@@ -175,14 +196,11 @@ def _registry(
     by_name: defaultdict[str, tuple[ToolEntry, ...]] = defaultdict(tuple)
     for tool in tools.values():
         by_name[tool.name] += (tool,)
-    members: defaultdict[UUID, list[tuple[str, ToolEntry]]] = defaultdict(list)
-    for server_id, tool_id, alias in places:
-        if placed := tools.get(tool_id):
-            members[server_id].append((alias or placed.name, placed))
+    members = placed(places, tools, _described)
     everything, of_servers = shelves.fill(readable_rows)
     servers: defaultdict[str, tuple[ServerEntry, ...]] = defaultdict(tuple)
     for row in server_rows:
-        server = _server_entry(row, members[row["id"]], of_servers.get(row["id"], shelves.EMPTY))
+        server = _server_entry(row, members.get(row["id"], []), of_servers.get(row["id"], shelves.EMPTY))
         servers[server.id.hex] += (server,)
         servers[server.slug] += (server,)
     by_key: defaultdict[str, tuple[RouteEntry, ...]] = defaultdict(tuple)
@@ -250,7 +268,14 @@ def _tool_entry(row: dict[str, Any], rest: RestPlan | None) -> ToolEntry:
         agent_id=row["agent_id"],
         rest=rest,
         held=row["held"],
+        tags=tuple(row["tags"]),
+        notice=_notice(row),
     )
+
+
+def _described(tool: ToolEntry, description: str) -> ToolEntry:
+    """As a server tells of it; that it will go is told there too."""
+    return replace(tool, wire=with_description(tool.wire, _joined(tool.notice, description)))
 
 
 def _owned(row: dict[str, Any]) -> dict[str, Any]:
@@ -261,7 +286,7 @@ def tool_wire(row: dict[str, Any]) -> bytes:
     """The tool's members after its name, as clients read them in tools/list (MCP schema, `Tool`)."""
     members: dict[str, Any] = {
         "title": row["title"],
-        "description": _described(row),
+        "description": _joined(notice, row["description"]) if (notice := _notice(row)) else row["description"],
         "inputSchema": msgspec.Raw(row["input_schema"]),
         "outputSchema": msgspec.Raw(row["output_schema"]) if row["output_schema"] else None,
         "annotations": row["annotations"] or None,
@@ -272,12 +297,15 @@ def tool_wire(row: dict[str, Any]) -> bytes:
     return b"," + msgspec.json.encode({name: value for name, value in members.items() if value is not None})[1:]
 
 
-def _described(row: dict[str, Any]) -> str | None:
-    """Models choose by the description, so that is where they read that a tool will go."""
+def _notice(row: dict[str, Any]) -> str:
+    """That a tool will go. Models choose by the description, so that is where they read it."""
     if not row["deprecated"]:
-        return row["description"]  # type: ignore[no-any-return]
-    note = row["deprecation_note"] or "Use another tool where there is one."
-    return " ".join(filter(None, [f"[Deprecated] {note}", row["description"]]))
+        return ""
+    return f"[Deprecated] {row['deprecation_note'] or 'Use another tool where there is one.'}"
+
+
+def _joined(*texts: str | None) -> str:
+    return " ".join(filter(None, texts))
 
 
 def param_headers(input_schema: str) -> Marks:
@@ -301,4 +329,5 @@ def _server_entry(row: dict[str, Any], tools: list[tuple[str, ToolEntry]], shelf
         tools=tuple(by_name.items()),
         by_name=by_name,
         shelf=shelf,
+        searched=row["tool_mode"] == Server.ToolMode.SEARCH,
     )

@@ -193,6 +193,34 @@ def test_enter_in_a_form_with_a_picker_saves_it_and_in_the_picker_does_not(admin
     expect(admin_page.locator("main")).to_contain_text("demo-add")
 
 
+def test_members_are_searched_ticked_added_and_ordered_by_the_keyboard_alone(admin_page: Page, demo: str) -> None:
+    admin_page.goto("/admin/servers/new")
+    admin_page.fill("#name", "Desk")
+    admin_page.press("#name", "Enter")
+    admin_page.click("nav.tabs >> text=Members")
+    admin_page.keyboard.press("/")
+    admin_page.keyboard.type("add")
+    expect(admin_page.locator("[name=pick]")).to_have_count(1)
+    admin_page.focus("[name=pick]")
+    admin_page.keyboard.press("Space")
+    admin_page.fill("#search", "e")  # what was ticked stays so
+    expect(admin_page.locator("[name=pick]")).to_have_count(5)
+    expect(admin_page.locator("[name=pick]:checked")).to_have_count(1)
+    admin_page.focus("button[value=add-all]")
+    admin_page.keyboard.press("Enter")
+    expect(admin_page.locator("main")).to_contain_text("added.")
+    admin_page.goto(admin_page.url.partition("?")[0])
+    first = admin_page.locator("tbody th a").first.inner_text()
+    admin_page.focus("button[name=down] >> nth=0")
+    admin_page.keyboard.press("Enter")
+    expect(admin_page.locator("tbody th a").nth(1)).to_have_text(first)
+    check(admin_page)
+    admin_page.click("nav.tabs >> text=Connect")
+    admin_page.click("text=Try it")
+    expect(admin_page.locator("#tried table")).to_contain_text(first)
+    check(admin_page)
+
+
 def test_a_session_that_ended_leads_a_live_search_to_the_log_in_page(admin_page: Page, demo: str) -> None:
     admin_page.goto("/admin/tools")
     admin_page.context.clear_cookies()

@@ -74,6 +74,7 @@ DOCUMENTS = (
     "/.well-known/openid-configuration",
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/meta/mcp",
     "/.well-known/oauth-protected-resource/servers/desk/mcp",
 )
 # Who sees a server and may not use it is told so. By *.read one sees; a viewer may use a server.
@@ -81,7 +82,10 @@ OF_A_SERVER = Line(USE | {"viewer"}, SEE, LIST)
 LINES: dict[tuple[str, str], Line] = {
     **{("GET", path): ANYBODY for path in PUBLIC},
     **{("GET", path): ANYBODY for path in DOCUMENTS},
-    **{("POST", path): Line(TOKENS, body=LIST) for path in ("/mcp", "/mcp/", "/rpc", "/rpc/")},
+    **{
+        ("POST", path): Line(TOKENS, body=LIST)
+        for path in ("/mcp", "/mcp/", "/meta/mcp", "/meta/mcp/", "/rpc", "/rpc/")
+    },
     ("POST", "/servers/desk/mcp"): OF_A_SERVER,
     ("POST", "/servers/desk/mcp/"): OF_A_SERVER,
     **{

@@ -127,8 +127,8 @@ async def test_a_server_shows_its_own_only(world: World, store: Store) -> None:
     inside, outside = store.say(world.resource("file:///in"), "in"), store.say(world.resource("file:///out"), "out")
     prompt, other = store.template(world.prompt("in"), "x"), store.template(world.prompt("out"), "x")
     server = world.server("notes")
-    world.resource_places.append((server["id"], inside["id"]))
-    world.prompt_places.append((server["id"], prompt["id"]))
+    world.resource_places.append((server["id"], inside["id"], "", None))
+    world.prompt_places.append((server["id"], prompt["id"], "", None))
     world.publish()
     here: dict[str, Any] = {"path": "/servers/notes/mcp"}
     assert [one["uri"] for one in (await result(token, "resources/list", **here))["resources"]] == [inside["uri"]]

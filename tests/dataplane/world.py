@@ -22,6 +22,7 @@ from proxy_app.rest.plan import COLUMNS as REST_COLUMNS
 from proxy_app.snapshot import work
 from proxy_app.snapshot.entries import Access, OAuthTokens, Snapshot
 from proxy_app.snapshot.keeper import keeper
+from proxy_app.snapshot.places import Row as Place
 from proxy_app.snapshot.shelves import Rows
 
 Row = dict[str, Any]
@@ -43,12 +44,12 @@ class World:
     gateways: list[Row] = field(default_factory=list)
     tools: list[Row] = field(default_factory=list)
     servers: list[Row] = field(default_factory=list)
-    places: list[tuple[UUID, UUID, str]] = field(default_factory=list)
+    places: list[tuple[UUID, UUID, str, str | None]] = field(default_factory=list)
     routes: list[Row] = field(default_factory=list)
     resources: list[Row] = field(default_factory=list)
     prompts: list[Row] = field(default_factory=list)
-    resource_places: list[tuple[UUID, UUID]] = field(default_factory=list)
-    prompt_places: list[tuple[UUID, UUID]] = field(default_factory=list)
+    resource_places: list[Place] = field(default_factory=list)
+    prompt_places: list[Place] = field(default_factory=list)
     rest_tools: list[Row] = field(default_factory=list)
     agents: list[Row] = field(default_factory=list)
     tokens: dict[bytes, TokenEntry] = field(default_factory=dict)
@@ -121,6 +122,7 @@ class World:
             "deprecated": False,
             "deprecation_note": "",
             "held": "",
+            "tags": [],
         }
         self.tools.append(_owned(row.pop("name", f"{gateway['slug']}-{name}")) | values | row)
         return self.tools[-1]
@@ -138,10 +140,19 @@ class World:
         self.rest_tools.append(how | {column: tool[column] for column in REST_COLUMNS if column in tool})
         return tool
 
-    def server(self, name: str, *tools: Row, aliases: dict[str, str] | None = None, **row: Any) -> Row:
-        self.servers.append(_owned(name) | {"slug": name, "description": ""} | row)
+    def server(
+        self,
+        name: str,
+        *tools: Row,
+        aliases: dict[str, str] | None = None,
+        descriptions: dict[str, str] | None = None,
+        **row: Any,
+    ) -> Row:
+        """Aliases and descriptions are by the tools' own names."""
+        self.servers.append(_owned(name) | {"slug": name, "description": "", "tool_mode": "all"} | row)
         for tool in tools:
-            self.places.append((self.servers[-1]["id"], tool["id"], (aliases or {}).get(tool["name"], "")))
+            alias, description = ((given or {}).get(tool["name"]) for given in (aliases, descriptions))
+            self.places.append((self.servers[-1]["id"], tool["id"], alias or "", description))
         return self.servers[-1]
 
     def resource(self, uri: str = "file:///notes.txt", gateway: Row | None = None, **row: Any) -> Row:

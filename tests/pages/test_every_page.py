@@ -77,6 +77,7 @@ def every_path() -> list[str]:
         "/docs/tools",
         "/docs/schemas/ToolData",
     ]
+    paths += [f"/admin/servers/{server.pk.hex}/{page}" for page in ("members", "members?of=prompt", "connect")]
     team = a_team("Blue", owner=a_user(), description="What it is")
     for slug, key in (*((slug, item.pk) for slug, item in items), ("teams", team.pk)):
         own = f"/admin/{slug}/{key.hex}"
@@ -232,6 +233,8 @@ def test_hostile_text_of_upstreams_is_shown_as_text(admin: Visitor) -> None:
         f"/admin/teams/{team.pk.hex}",
         f"/admin/roles/{role.pk}",
         f"/admin/servers/{server.pk.hex}/edit",
+        f"/admin/servers/{server.pk.hex}/members",
+        f"/admin/servers/{server.pk.hex}/connect",
         f"/admin/tools/{tool.pk.hex}/edit",
     ]
     for slug, item in (

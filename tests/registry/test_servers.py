@@ -142,3 +142,98 @@ def test_a_clash_says_the_name(admin: Caller) -> None:
     private = {"server": {"name": "same-name"}, "visibility": "private"}
     assert made(admin.post("/servers", private))["visibility"] == "private"
     assert admin.post("/servers", private).json()["detail"].startswith("Private Server already exists")
+
+
+# --- Members, and what is different about them in a server ----------------------------------------------------------
+
+
+def special(kind: str, item: Any, **differences: Any) -> dict[str, Any]:
+    """A member as it is read."""
+    usual = {"alias": None, "description": None, "enabled": True}
+    return {"kind": kind, "id": item.pk.hex, "name": item.name} | usual | differences
+
+
+def test_members_of_all_kinds_are_written_as_they_are_read(admin: Caller) -> None:
+    gateway = a_gateway("gw1")
+    one, two = a_tool("one", gateway=gateway), a_tool("two", gateway=gateway)
+    resource, prompt = a_resource(gateway=gateway), a_prompt(gateway=gateway)
+    path = f"/servers/{a_server(tools=(one,)).pk.hex}"
+    assert admin.get(path).json()["members"] == [special("tool", one)]
+    wanted = [
+        special("tool", two, alias="second", description="Told anew."),
+        special("tool", one, enabled=False),
+        special("resource", resource, alias="read-me", enabled=False),
+        special("prompt", prompt, description="Asks nicely."),
+    ]
+    server = admin.put(path, {"members": wanted}).json()
+    assert server["members"] == admin.get(path).json()["members"] == wanted
+    # Read the old way it is the same server.
+    assert server["associatedToolIds"] == [two.pk.hex, one.pk.hex]
+    assert server["toolAliases"] == {two.pk.hex: "second"}
+    assert (server["associatedResources"], server["associatedPrompts"]) == ([resource.pk.hex], [prompt.pk.hex])
+    again = admin.put(path, {"members": wanted}).json()
+    assert again["members"] == wanted
+
+
+def test_what_stays_keeps_its_differences_when_members_are_named_the_old_way(admin: Caller) -> None:
+    gateway = a_gateway("gw1")
+    one, two, three = (a_tool(name, gateway=gateway) for name in ("one", "two", "three"))
+    path = f"/servers/{a_server(tools=(one, two)).pk.hex}"
+    changed = special("tool", two, alias="second", description="Told anew.", enabled=False)
+    admin.put(path, {"members": [special("tool", one), changed]})
+    server = admin.put(path, {"associatedTools": [three.pk.hex, two.pk.hex]}).json()
+    assert server["members"] == [special("tool", three), changed]
+
+
+def test_an_alias_may_go_from_one_tool_to_another(admin: Caller) -> None:
+    gateway = a_gateway("gw1")
+    one, two = a_tool("one", gateway=gateway), a_tool("two", gateway=gateway)
+    path = f"/servers/{a_server(tools=(one, two), aliases={'gw1-one': 'a', 'gw1-two': 'b'}).pk.hex}"
+    swapped = [special("tool", one, alias="b"), special("tool", two, alias="a")]
+    assert admin.put(path, {"members": swapped}).json()["members"] == swapped
+
+
+ONE = {"kind": "tool", "name": "gw1-one"}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [ONE, ONE],
+        [ONE | {"alias": "x"}, {"kind": "tool", "name": "gw1-two", "alias": "x"}],
+        [ONE | {"kind": "prompt"}],
+        [ONE | {"kind": "agent"}],
+        [{"kind": "tool"}],
+        [ONE | {"alias": "with space"}],
+        [ONE | {"description": "\x07"}],
+        [ONE | {"order": 1}],
+    ],
+)
+def test_members_that_make_no_sense_are_refused(admin: Caller, members: list[Any]) -> None:
+    gateway = a_gateway("gw1")
+    a_tool("one", gateway=gateway), a_tool("two", gateway=gateway)
+    answer = admin.put(f"/servers/{a_server().pk.hex}", {"members": members})
+    assert {found[:2] for found in fields(answer)} == {("body", "members")}
+    assert ServerTool.objects.count() == 0
+
+
+def test_members_are_said_once(admin: Caller) -> None:
+    answer = admin.put(f"/servers/{a_server().pk.hex}", {"members": [], "associated_tools": []})
+    assert fields(answer) == [("body", "members")]
+
+
+def test_members_nobody_shows_the_caller_stay_when_all_others_are_replaced(people: People) -> None:
+    shown, hidden = a_prompt("shown"), a_prompt("hidden", visibility="private", owner=people.owner.user)
+    server = a_server(visibility="team", team=people.team, owner=people.owner.user)
+    server.prompts.add(hidden, shown)
+    path = f"/servers/{server.pk.hex}"
+    assert people.member.get(path).json()["members"] == [special("prompt", shown)]
+    assert people.member.put(path, {"members": []}).json()["members"] == []
+    assert people.owner.get(path).json()["members"] == [special("prompt", hidden)]
+
+
+def test_what_the_clients_of_a_server_are_shown_is_all_tools_or_a_search(admin: Caller) -> None:
+    path = f"/servers/{a_server().pk.hex}"
+    assert admin.get(path).json()["toolMode"] == "all"
+    assert admin.put(path, {"toolMode": "search"}).json()["toolMode"] == "search"
+    assert fields(admin.put(path, {"tool_mode": "none"}))[0][:2] in {("body", "tool_mode"), ("body", "toolMode")}

@@ -20,6 +20,8 @@ from proxy_app.models import (
     Root,
     Route,
     Server,
+    ServerPrompt,
+    ServerResource,
     ServerTool,
     Tool,
 )
@@ -83,22 +85,25 @@ HELD: dict[type[models.Model], tuple[str, set[str]]] = {
         | {"gateway_id", "original_name", "title", "description", "input_schema", "output_schema", "annotations"}
         | {"meta", "icons", "timeout_ms", "deprecated", "deprecation_note", "integration_type", "request_type"}
         | {"base_url", "path_template", "query_mapping", "header_mapping", "body_encoding", "body_argument"}
-        | {"fixed_headers", "sealed_headers", "jsonpath_filter", "held"},
+        | {"fixed_headers", "sealed_headers", "jsonpath_filter", "held", "tags"},
     ),
-    Server: ("registry", OWNERSHIP | {"description"}),
+    Server: ("registry", OWNERSHIP | {"description", "tool_mode"}),
     Resource: (
         "registry",
         OWNERSHIP
         | {"version", "gateway_id", "uri", "uri_template", "title", "description", "mime_type", "size", "annotations"}
-        | {"meta"},
+        | {"meta", "held"},
     ),
     Prompt: (
         "registry",
-        OWNERSHIP | {"version", "gateway_id", "original_name", "title", "description", "arguments", "meta"},
+        OWNERSHIP | {"version", "gateway_id", "original_name", "title", "description", "arguments", "meta", "held"},
     ),
     # A new token moves nothing: the one before is used until it ends, or is refused.
     OAuthConnection: ("connections", {"gateway_id", "user_id", "status"}),
-    ServerTool: ("registry", {"server_id", "tool_id", "alias", "position"}),
+    **{
+        model: ("registry", {"server_id", f"{model.of}_id", "alias", "description", "enabled", "position"})
+        for model in (ServerTool, ServerResource, ServerPrompt)
+    },
 }
 COLUMNS = [
     (model, field.attname, field.attname in held)
@@ -128,9 +133,9 @@ def rows() -> dict[type[models.Model], models.Model]:
     a_token(user)
     gateway = a_gateway(visibility="team", team=team, owner=user)
     tool = a_tool(gateway=gateway)
-    a_resource(gateway=gateway)
-    a_prompt(gateway=gateway)
-    a_server(tools=(tool,), visibility="team", team=team, owner=user)
+    server = a_server(tools=(tool,), visibility="team", team=team, owner=user)
+    server.resources.add(a_resource(gateway=gateway))
+    server.prompts.add(a_prompt(gateway=gateway))
     a_route(visibility="team", team=team, owner=user)
     Tool.objects.get(agent=an_agent(visibility="team", team=team, owner=user)).delete()
     OAuthConnection.objects.create(gateway=gateway, user=user)
@@ -152,6 +157,7 @@ def another(row: models.Model, column: str) -> Any:
         makers: dict[Any, Callable[[], models.Model]] = {
             User: a_user, Team: a_team, Role: a_role, Gateway: a_gateway, Tool: a_tool, Server: a_server,
             Agent: lambda: Agent.objects.create(name="another", slug="another"),
+            Resource: a_resource, Prompt: a_prompt,
             SsoProvider: lambda: SsoProvider.objects.create(slug="main"),
         }  # fmt: skip
         return makers[field.related_model]().pk

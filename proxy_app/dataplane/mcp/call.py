@@ -271,10 +271,13 @@ def _upstream_said(raw: bytes) -> RpcError:
 
 
 def _param_headers(exchange: Exchange, tool: ToolEntry) -> dict[str, str]:
-    """The headers that repeat arguments, for the upstream. A client of the same era must have sent the same ones."""
+    """The headers that repeat arguments, for the upstream. A client of the same era must have sent the same ones.
+
+    Not one that searches: it was shown no schema that asks for them.
+    """
     if not tool.param_headers:
         return {}
     arguments = msgspec.json.decode(exchange.request.members.get("arguments", msgspec.Raw(b"{}")))
-    if exchange.modern:
+    if exchange.modern and not exchange.searching:
         check_param_headers(exchange.headers, tool.param_headers, arguments)
     return headers_for(tool.param_headers, arguments)

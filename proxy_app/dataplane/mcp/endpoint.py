@@ -1,4 +1,7 @@
-"""MCP over streamable HTTP: /mcp for all the caller may use, /servers/{id or slug}/mcp for one virtual server."""
+"""MCP over streamable HTTP: /mcp for all the caller may use, /servers/{id or slug}/mcp for one virtual server.
+
+/meta/mcp is /mcp for who would be shown too many tools: three with which the others are found and called.
+"""
 
 import asyncio
 import logging
@@ -46,13 +49,25 @@ async def everything(scope: Scope, receive: Receive, send: Send) -> None:
     await serve(scope, receive, send, route="mcp")
 
 
+async def everything_searched(scope: Scope, receive: Receive, send: Send) -> None:
+    """The same tools, by way of `meta`."""
+    await serve(scope, receive, send, route="meta-mcp", searching=True)
+
+
 async def one_server(scope: Scope, receive: Receive, send: Send) -> None:
     """The tools of one virtual server. An unknown one is 404, never everything."""
     await serve(scope, receive, send, route="server-mcp", server_key=scope["path"].split("/")[2])
 
 
 async def serve(
-    scope: Scope, receive: Receive, send: Send, *, route: str, server_key: str | None = None, streams: bool = True
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    route: str,
+    server_key: str | None = None,
+    streams: bool = True,
+    searching: bool = False,
 ) -> None:
     """Answer one HTTP request. Every error ends here, in the shape of JSON-RPC."""
     headers = header_dict(scope)
@@ -85,6 +100,7 @@ async def serve(
         exchange = Exchange(
             request, current().registry, server, modern, headers,
             actor=actor, request_id=request_id, admitted=visit.admitted,
+            searching=searching or (server is not None and server.searched),
         )  # fmt: skip
         await visit.answer(exchange, receive)
     except ClientLeft:

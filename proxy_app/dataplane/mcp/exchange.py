@@ -24,8 +24,11 @@ class Exchange(Recorded):
     server: ServerEntry | None
     modern: bool
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
-    # Filled in on the way, for the record.
+    # Whether the client is shown the three tools of `meta` in place of the others.
+    searching: bool = False
+    # Filled in on the way, for the record: the tool, or which of those three.
     tool: ToolEntry | None = None
+    called: str = ""
     # The method as a metric's label: one we know, so that a caller cannot invent time series.
     label: str = "other"
 
@@ -39,7 +42,7 @@ class Exchange(Recorded):
     def _record(self, seconds: float) -> CallRecord:
         return self.common_record(self.request.method, seconds)._replace(
             tool_id=self.tool.id if self.tool else None,
-            tool_name=self.tool.name if self.tool else "",
+            tool_name=self.tool.name if self.tool else self.called,
             server_id=self.server.id if self.server else None,
             gateway_id=self.tool.gateway_id if self.tool else None,
             agent_id=self.tool.agent_id if self.tool else None,

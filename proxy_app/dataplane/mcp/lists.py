@@ -90,5 +90,10 @@ def _page(actor: Actor, shelf: Shelf, member: str, after: str) -> bytes:
     return b'"%b":[%b]%b' % (MEMBERS[member], b",".join(wires), more)
 
 
+def tool_json(name: str, tool: ToolEntry) -> bytes:
+    """One tool as tools/list shows it under this name."""
+    return b'{"name":' + msgspec.json.encode(name) + tool.wire
+
+
 def _join(tools: list[tuple[str, ToolEntry]]) -> bytes:
-    return b"[" + b",".join(b'{"name":' + msgspec.json.encode(name) + tool.wire for name, tool in tools) + b"]"
+    return b"[" + b",".join(tool_json(name, tool) for name, tool in tools) + b"]"

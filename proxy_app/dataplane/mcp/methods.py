@@ -13,6 +13,7 @@ from proxy_app.dataplane.mcp.envelope import text
 from proxy_app.dataplane.mcp.eras import SUPPORTED_VERSIONS, negotiated
 from proxy_app.dataplane.mcp.exchange import SERVER_INFO, Exchange
 from proxy_app.dataplane.mcp.lists import readable_json, tools_json
+from proxy_app.dataplane.mcp.meta import HOW, TOOLS_JSON, call_meta
 from proxy_app.dataplane.mcp.reading import get_prompt, read_resource
 from proxy_app.dataplane.mcp.results import result
 from proxy_app.dataplane.rpc_errors import INVALID_PARAMS, METHOD_NOT_FOUND, RpcError
@@ -48,8 +49,9 @@ async def discover(exchange: Exchange) -> bytes:
 
 
 def _instructions(exchange: Exchange) -> dict[str, str]:
-    description = exchange.server.description if exchange.server else ""
-    return {"instructions": description} if description else {}
+    said = [exchange.server.description if exchange.server else "", HOW if exchange.searching else ""]
+    instructions = "\n\n".join(filter(None, said))
+    return {"instructions": instructions} if instructions else {}
 
 
 async def ping(exchange: Exchange) -> bytes:
@@ -57,7 +59,8 @@ async def ping(exchange: Exchange) -> bytes:
 
 
 async def list_tools(exchange: Exchange) -> bytes:
-    return result(exchange, b'"tools":' + tools_json(exchange.registry, exchange.actor, exchange.server))
+    tools = TOOLS_JSON if exchange.searching else tools_json(exchange.registry, exchange.actor, exchange.server)
+    return result(exchange, b'"tools":' + tools)
 
 
 async def list_resources(exchange: Exchange) -> bytes:
@@ -89,6 +92,10 @@ async def list_roots(exchange: Exchange) -> bytes:
     return msgspec.json.encode({"roots": [{"uri": root["uri"], "name": root["name"]} for root in roots]})
 
 
+async def call_any_tool(exchange: Exchange) -> bytes | Relay:
+    return await (call_meta(exchange) if exchange.searching else call_tool(exchange))
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     handler: Callable[[Exchange], Awaitable[bytes | Relay]]
@@ -101,7 +108,7 @@ METHODS = {
     "server/discover": Method(discover, legacy=False),
     "ping": Method(ping, modern=False),
     "tools/list": Method(list_tools),
-    "tools/call": Method(call_tool),
+    "tools/call": Method(call_any_tool),
     "resources/list": Method(list_resources),
     "resources/templates/list": Method(list_templates),
     "resources/read": Method(read_resource),

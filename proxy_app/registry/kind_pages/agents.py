@@ -16,7 +16,7 @@ from proxy_app.registry.credential_form import (
     credential_fields,
     credential_texts,
 )
-from proxy_app.registry.dependents import servers_with_any
+from proxy_app.registry.dependents import servers_with
 from proxy_app.registry.page import Filling, KindPage
 from proxy_app.registry.pieces import Plain, fact, parsed
 from proxy_app.registry.pool_facts import pool_facts
@@ -105,7 +105,7 @@ def talk_context(item: Item, query: QueryDict, text: str = "", result: Plain | N
 def goes_along(actor: Actor, item: Item) -> list[str]:
     if not item["toolId"]:
         return []
-    return [f"Its tool {item['toolName']} goes with it.", *servers_with_any(actor, {item["toolId"]}, "that tool")]
+    return [f"Its tool {item['toolName']} goes with it.", *servers_with(actor, {"id": item["toolId"]})]
 
 
 PAGE = KindPage(

@@ -22,6 +22,7 @@ from proxy_app.registry.credential_form import (
     credential_fields,
     credential_texts,
 )
+from proxy_app.registry.dependents import servers_with_gateway
 from proxy_app.registry.kind_pages.gateway_keeping import (
     BLANK_KEEPING,
     following_fields,
@@ -162,4 +163,5 @@ PAGE = KindPage(
     goes_along=goes_along,
     ahead="gateways/detect.html",
     test=test,
+    depends=servers_with_gateway,
 )

@@ -128,4 +128,5 @@ PAGE = KindPage(
     facts=facts,
     detail=detail,
     goes_along=servers_with,
+    depends=servers_with,
 )

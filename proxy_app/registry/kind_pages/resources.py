@@ -129,4 +129,5 @@ PAGE = KindPage(
     facts=facts,
     detail=detail,
     goes_along=servers_with,
+    depends=servers_with,
 )

@@ -163,4 +163,5 @@ PAGE = KindPage(
     detail=detail,
     row_link=row_link,
     goes_along=servers_with,
+    depends=servers_with,
 )

@@ -1,37 +1,55 @@
 """Servers: virtual MCP servers, composed of tools, resources and prompts from any gateway."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID, uuid4
 
 import orjson
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, TextField
+from django.db.models import F, OuterRef, TextField, Value
 from django.db.models.functions import Cast, JSONObject
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from auth_app.actor import Actor
-from auth_app.policy import sees, visible_to
-from gatewaysite.validation import Line, bad_field
-from proxy_app.models import Prompt, Registered, Resource, Server, ServerTool, Tool
+from auth_app.policy import visible_to
+from gatewaysite.validation import Body, Description, Line, bad_field
+from proxy_app.models import Server
 from proxy_app.registry.columns import CHANGED, NAMED, SWITCHED, TAGGED, VISIBLE
 from proxy_app.registry.data import MEMBERS, Absent, Hex, HexId, RegisteredData
 from proxy_app.registry.kind import Change, Column, Kind, PlainRow, Values
 from proxy_app.registry.lookup import find_all, find_each
+from proxy_app.registry.places import MODELS, MOST_MEMBERS, Edit, Held, Member, chosen, held_by, lay, with_aliases
 from proxy_app.registry.storing import named
 from proxy_app.registry.validation import McpAlias, Name, Scoped
 
-LINKED: Mapping[str, type[Resource | Prompt]] = {"associated_resources": Resource, "associated_prompts": Prompt}
+# What says which items of one kind are in a server, as the existing system has it.
+LINKED: Mapping[str, str] = {
+    "associated_tools": "tool",
+    "associated_resources": "resource",
+    "associated_prompts": "prompt",
+}
+OF_MEMBERS = frozenset({"members", "tool_aliases", *LINKED})
+NO_COLUMNS = OF_MEMBERS | {"associated_a2a_agents"}
+
+
+class ServerMember(TypedDict):
+    kind: Literal["tool", "resource", "prompt"]
+    id: HexId
+    name: str
+    alias: str | None
+    description: str | None
+    enabled: bool
 
 
 class ServerData(RegisteredData):
     slug: str
     icon: str | None
     url: str
+    toolMode: Literal["all", "search"]
+    members: list[ServerMember]
     associatedTools: list[str]
     associatedToolIds: list[HexId]
     toolAliases: dict[str, str]
@@ -50,7 +68,24 @@ def _web_address(text: str) -> str:
 
 
 Icon = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_web_address)]
-Members = Annotated[list[Line], Field(max_length=2000)]
+Keys = Annotated[list[Line], Field(max_length=MOST_MEMBERS)]
+
+
+class ServerMemberBody(Body):
+    """One item in a server, as it is read and as it is sent."""
+
+    kind: Literal["tool", "resource", "prompt"]
+    id: Line = Field("", description="Its id; it may be left out where there is a name.")
+    name: Line = Field("", description="Its own name, which says nothing beside an id.")
+    alias: McpAlias | None = Field(None, description="What this server's clients call it.")
+    description: Description | None = Field(None, description="What they read of it, in place of its own.")
+    enabled: bool = Field(True, description="Whether they see it.")
+
+    @model_validator(mode="after")
+    def _says_which(self) -> "ServerMemberBody":
+        if not (self.id or self.name):
+            raise PydanticCustomError("missing", "Say by id or by name which item is meant")
+        return self
 
 
 class ServerUpdate(Scoped):
@@ -58,12 +93,18 @@ class ServerUpdate(Scoped):
 
     name: Name = ""
     icon: Icon | None = None
-    associated_tools: Members = Field([], description="In the order clients will see.")
-    tool_aliases: dict[Line, McpAlias] = Field(
-        {}, max_length=2000, description="Tool to the name this server's clients see; a tool left out has its own."
+    tool_mode: Literal["all", "search"] = Field(
+        "all", description="What clients are shown: all tools, or three with which they find, read and call the others."
     )
-    associated_resources: Members = []
-    associated_prompts: Members = []
+    members: Annotated[list[ServerMemberBody], Field(max_length=MOST_MEMBERS)] = Field(
+        [], description="All that is in the server, in the order clients will see; not beside the fields for one kind."
+    )
+    associated_tools: Keys = Field([], description="In the order clients will see; what stays keeps its differences.")
+    tool_aliases: dict[Line, McpAlias] = Field(
+        {}, max_length=MOST_MEMBERS, description="Tool to the name this server's clients see; others have their own."
+    )
+    associated_resources: Keys = []
+    associated_prompts: Keys = []
     associated_a2a_agents: Annotated[list[Line], Field(max_length=0)] = []
 
 
@@ -73,10 +114,18 @@ class ServerCreate(ServerUpdate):
 
 
 def complete(item: PlainRow) -> None:
-    places = [orjson.loads(text) for text in item["associatedTools"]]
-    item["associatedTools"] = [place["name"] for place in places]
-    item["associatedToolIds"] = [place["id"] for place in places]
-    item["toolAliases"] = {place["id"]: place["alias"] for place in places if place["alias"]}
+    tools, resources, prompts = (
+        [orjson.loads(text) for text in item[member]]
+        for member in ("associatedTools", "associatedResources", "associatedPrompts")
+    )
+    item["members"] = [*tools, *resources, *prompts]
+    for member in item["members"]:
+        member["alias"] = member["alias"] or None
+    item["associatedTools"] = [place["name"] for place in tools]
+    item["associatedToolIds"] = [place["id"] for place in tools]
+    item["toolAliases"] = {place["id"]: place["alias"] for place in tools if place["alias"]}
+    item["associatedResources"] = [place["id"] for place in resources]
+    item["associatedPrompts"] = [place["id"] for place in prompts]
     item["associatedA2aAgents"] = []
     item["url"] = f"{settings.PUBLIC_URL}/servers/{item['id']}/mcp"
 
@@ -84,91 +133,89 @@ def complete(item: PlainRow) -> None:
 # A server's members are those the actor may see: a public server does not tell of a private tool in it.
 
 
-def _tools(actor: Actor) -> ArraySubquery:
-    """Each as JSON text of its id, name and alias here."""
-    tools = Tool.objects.filter(visible_to(actor, Tool.kind), places__server=OuterRef("pk"))
-    place = JSONObject(id=Hex("id"), name=F("name"), alias=F("places__alias"))
-    return ArraySubquery(tools.order_by("places__position", "places__id").values_list(Cast(place, TextField())))
-
-
-def _members(model: type[Resource | Prompt], actor: Actor) -> ArraySubquery:
-    members = model.objects.filter(visible_to(actor, model.kind), servers=OuterRef("pk"))
-    return ArraySubquery(members.order_by("name", "id").values_list(Hex("id")))
+def _places(kind: str, actor: Actor) -> ArraySubquery:
+    """Each place as JSON text, as `members` shows it."""
+    model = MODELS[kind]
+    items = model.objects.filter(visible_to(actor, model.kind), places__server=OuterRef("pk"))
+    place = JSONObject(
+        kind=Value(kind),
+        id=Hex("id"),
+        name=F("name"),
+        alias=F("places__alias"),
+        description=F("places__description"),
+        enabled=F("places__enabled"),
+    )
+    return ArraySubquery(items.order_by("places__position", "places__id").values_list(Cast(place, TextField())))
 
 
 def store(row: Server, values: Values) -> Values:
-    """Links are rows of their own; see `saved`."""
-    columns = named(row, values)
-    return {name: value for name, value in columns.items() if not name.startswith(("associated_", "tool_aliases"))}
+    """Places are rows of their own; see `saved`."""
+    return {name: value for name, value in named(row, values).items() if name not in NO_COLUMNS}
 
 
 def saved(change: Change) -> None:
-    if change.values.keys() & {"associated_tools", "tool_aliases"}:
-        _place_tools(change.actor, change.row, change.values)
-    for field, model in LINKED.items():
-        if field in change.values:
-            _link(change, field, model)
+    values, of_one_kind = change.values, (OF_MEMBERS - {"members"}) & change.values.keys()
+    if "members" in values:
+        if of_one_kind:
+            raise bad_field("members", f"Given twice: as members and as {', '.join(sorted(of_one_kind))}")
+        given = values["members"]  # whole, or from a page as what is to change
+        edit = given if callable(given) else _whole(change.actor, given)
+        lay(change.actor, change.row, edit, "members")
+    for field, kind in LINKED.items():
+        aliases = values.get("tool_aliases") if kind == "tool" else None
+        if field in values or aliases is not None:
+            _lay_one_kind(change, field, kind, aliases)
+
+
+def _whole(actor: Actor, given: Sequence[Mapping[str, Any]]) -> Edit:
+    members = []
+    for kind, model in MODELS.items():
+        of_kind = {one.get("id") or one["name"]: one for one in given if one["kind"] == kind}
+        items = find_each(model, actor, list(of_kind), "members")
+        if len({item.pk for item in items.values()}) < sum(one["kind"] == kind for one in given):
+            raise bad_field("members", f"A {kind} is in here twice")
+        members += [
+            Member(
+                kind, items[key].pk, one.get("alias") or "", one.get("description") or None, one.get("enabled", True)
+            )
+            for key, one in of_kind.items()
+        ]
+    return lambda _before: members
+
+
+def _lay_one_kind(change: Change, field: str, kind: str, aliases: Mapping[str, str] | None) -> None:
+    edits = []
+    if field in change.values:
+        items = find_all(MODELS[kind], change.actor, change.values[field], field)
+        edits.append(chosen(kind, [item.pk for item in items]))
+    if aliases is not None:
+        found = find_each(MODELS[kind], change.actor, list(aliases), "tool_aliases")
+        edits.append(with_aliases(kind, aliases, found))
+
+    def edit(members: Sequence[Member]) -> Sequence[Member]:
+        for one in edits:
+            members = one(members)
+        return members
+
+    lay(change.actor, change.row, edit, "tool_aliases" if kind == "tool" else field)
 
 
 def links(server: Server) -> Values:
     """Names, and of what is private only ids: whoever reads of a server's changes may not know it."""
-    places = list(server.places.select_related("tool").order_by("position", "id"))
-    told: dict[str, Any] = {
-        "associated_tools": [_called(place.tool) for place in places],
-        "tool_aliases": {_called(place.tool): place.alias for place in places if place.alias},
+    held = held_by(server)
+    told: dict[str, Any] = {field: [_called(one) for one in held[kind]] for field, kind in LINKED.items()}
+    told["tool_aliases"] = {_called(one): one.alias for one in held["tool"] if one.alias}
+    told["members"] = {
+        _called(one): {"enabled": one.enabled, "description": one.description}
+        for found in held.values()
+        for one in found
+        if one.description or not one.enabled
     }
-    for field in LINKED:
-        members = getattr(server, field.removeprefix("associated_"))
-        told[field] = [_called(item) for item in members.order_by("name", "id")]
     return told
 
 
-def _called(item: Registered) -> str:
-    return item.pk.hex if item.visibility == "private" else item.name
-
-
-def _place_tools(actor: Actor, server: Server, values: Values) -> None:
-    """Lay the tools out anew. Places of tools the actor cannot see stay as they are, behind the others."""
-    places = list(ServerTool.objects.filter(server=server).select_related("tool"))
-    shown = [place for place in places if sees(actor, place.tool)]
-    hidden = [place for place in places if not sees(actor, place.tool)]
-    tools: Sequence[Tool] = [place.tool for place in shown]
-    if "associated_tools" in values:
-        tools = find_all(Tool, actor, values["associated_tools"], "associated_tools")
-    aliases = {place.tool_id: place.alias for place in shown}
-    if "tool_aliases" in values:
-        aliases = _aliases(actor, tools, values["tool_aliases"])
-    _refuse_same_names([aliases.get(tool.pk) or tool.name for tool in tools])
-    ServerTool.objects.filter(pk__in=[place.pk for place in shown]).delete()
-    for position, place in enumerate(hidden, len(tools)):
-        place.position = position
-    ServerTool.objects.bulk_update(hidden, ["position"])
-    ServerTool.objects.bulk_create(
-        ServerTool(server=server, tool=tool, alias=aliases.get(tool.pk, ""), position=position)
-        for position, tool in enumerate(tools)
-    )
-
-
-def _aliases(actor: Actor, tools: Sequence[Tool], given: Mapping[str, str]) -> dict[UUID, str]:
-    aliased = find_each(Tool, actor, list(given), "tool_aliases")
-    placed = {tool.pk for tool in tools}
-    strangers = [key for key, tool in aliased.items() if tool.pk not in placed]
-    if strangers:
-        raise bad_field("tool_aliases", f"These tools are not in the server: {', '.join(strangers)}")
-    return {tool.pk: given[key] for key, tool in aliased.items()}
-
-
-def _refuse_same_names(names: Sequence[str]) -> None:
-    """Clients of a server know a tool by its name only."""
-    twice = sorted(name for name, times in Counter(names).items() if times > 1)
-    if twice:
-        raise bad_field("tool_aliases", f"Two tools of this server would be called {', '.join(twice)}")
-
-
-def _link(change: Change, field: str, model: type[Resource | Prompt]) -> None:
-    links = getattr(change.row, field.removeprefix("associated_"))
-    hidden = links.exclude(visible_to(change.actor, model.kind))
-    links.set([*find_all(model, change.actor, change.values[field], field), *hidden])
+def _called(one: Held) -> str:
+    return one.item_id.hex if one.visibility == "private" else one.name
 
 
 def _tool_count(item: PlainRow) -> int:
@@ -188,9 +235,10 @@ SERVERS = Kind(
         **MEMBERS,
         "slug": "slug",
         "icon": "icon",
-        "associatedTools": _tools,
-        "associatedResources": partial(_members, Resource),
-        "associatedPrompts": partial(_members, Prompt),
+        "toolMode": "tool_mode",
+        "associatedTools": partial(_places, "tool"),
+        "associatedResources": partial(_places, "resource"),
+        "associatedPrompts": partial(_places, "prompt"),
     },
     constants={"oauthEnabled": False},
     complete=complete,

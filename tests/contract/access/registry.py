@@ -87,6 +87,7 @@ TABLE: Table = of_kinds() | {
     ("GET", "servers/<key>/tools"): of_blue(SEE, "servers"),
     ("GET", "servers/<key>/resources"): of_blue(SEE, "servers"),
     ("GET", "servers/<key>/prompts"): of_blue(SEE, "servers"),
+    ("GET", "servers/<key>/connect"): of_blue(SEE, "servers"),
     ("POST", "gateways/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
     ("POST", "mcp-servers/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
     ("POST", "agents/<key>/refresh"): of_blue(CHANGE, "agents"),
@@ -104,6 +105,10 @@ TABLE: Table = of_kinds() | {
     ("POST", "tools/generate-schemas-from-openapi"): for_some(MAKE_OWN, body={"url": "http://127.0.0.1/x"}),
     ("GET", "admin/tools/import"): signed_in(),
     ("POST", "admin/tools/import"): signed_in(),
+    ("GET", "admin/servers/<key>/members"): of_blue(CHANGE, "servers"),
+    ("POST", "admin/servers/<key>/members"): of_blue(CHANGE, "servers"),
+    ("GET", "admin/servers/<key>/connect"): of_blue(SEE, "servers"),
+    ("POST", "admin/servers/<key>/connect"): of_blue(SEE, "servers"),
     # What may not be called says so under the form.
     ("GET", "admin/tools/<key>/call"): of_blue(SEE, "tools"),
     ("POST", "admin/tools/<key>/call"): of_blue(SEE, "tools"),

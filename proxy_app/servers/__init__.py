@@ -1,0 +1,1 @@
+"""What only servers have: choosing what is in them, what that costs a model, and how clients connect."""
