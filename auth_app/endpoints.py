@@ -31,21 +31,21 @@ type Handler = Callable[[Actor], HttpResponse]
 type OpenHandler = Callable[[], HttpResponse]
 
 
-def answer(request: HttpRequest, handlers: Mapping[str, Handler], *, otherwise: str = "") -> HttpResponse:
+def answer(request: HttpRequest, handlers: Mapping[str, Handler]) -> HttpResponse:
     """Run the method's handler for whoever is signed in. HEAD is a GET whose body the server leaves out."""
     actor = actor_of(request)
     bound = {method: partial(handler, actor) for method, handler in handlers.items()}
-    return answer_anybody(request, bound, otherwise=otherwise)
+    return answer_anybody(request, bound)
 
 
-def answer_anybody(request: HttpRequest, handlers: Mapping[str, OpenHandler], *, otherwise: str = "") -> HttpResponse:
+def answer_anybody(request: HttpRequest, handlers: Mapping[str, OpenHandler]) -> HttpResponse:
     """`answer`, for what is there for people who are not signed in."""
     method = "GET" if request.method == "HEAD" else request.method or ""
     allowed = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     if method == "OPTIONS":
         return HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
     if method not in handlers:
-        raise MethodNotAllowed(otherwise, allowed=allowed)
+        raise MethodNotAllowed(allowed=allowed)
     return handlers[method]()
 
 

@@ -17,6 +17,7 @@ from proxy_app.probing.urls import page_urlpatterns as probing_pages
 from proxy_app.reference.urls import urlpatterns as reference
 from proxy_app.registry.page_urls import urlpatterns as registry_pages
 from proxy_app.registry.urls import api_urlpatterns as registry_api
+from proxy_app.registry.urls import list_urlpatterns as registry_lists
 from proxy_app.removal.urls import api_urlpatterns as removal_api
 from proxy_app.rest.urls import api_urlpatterns as rest_api
 from proxy_app.rest.urls import page_urlpatterns as rest_pages
@@ -29,8 +30,9 @@ from proxy_app.servers.urls import page_urlpatterns as servers_pages
 from proxy_app.tags.urls import api_urlpatterns as tags_api
 from proxy_app.tags.urls import page_urlpatterns as tags_pages
 
-# What of the registry is tried first: names that would be taken for keys.
+# What stands before the registry's items has names that would be taken for their keys.
 json_endpoints = [
+    *registry_lists,
     *content_api,
     *rest_api,
     *probing_api,

@@ -45,10 +45,7 @@ def collection(request: HttpRequest, kind: Kind) -> HttpResponse:
         made = work.create_item(kind, actor, values, stamp_of(request, actor), asked=asked)
         return _item(request, made, status=201)
 
-    handlers: dict[str, Handler] = {"GET": list_them}
-    if kind.create:
-        handlers["POST"] = add
-    return answer(request, handlers, otherwise=kind.why_not_created if request.method == "POST" else "")
+    return answer(request, {"GET": list_them, "POST": add})
 
 
 def ids(request: HttpRequest, kind: Kind) -> HttpResponse:
@@ -184,8 +181,6 @@ def _link(request: HttpRequest, page: int | None) -> str | None:
 @cache
 def create_body(kind: Kind) -> type[BaseModel]:
     """What is posted to a collection: the item, in most kinds wrapped with its scope beside it."""
-    if kind.create is None:
-        raise ValueError(f"{kind.slug} are not created by hand")
     if not kind.wrapped:
         return kind.create
     fields: dict[str, Any] = {

@@ -87,9 +87,8 @@ class Kind:
     members: Mapping[str, Source]
     constants: Values = field(default_factory=dict)
     complete: Callable[[PlainRow], None] | None = None  # writes the members that are made of others
-    update: type[BaseModel]
-    create: type[BaseModel] | None  # request body; None when the kind cannot be created by hand (yet)
-    why_not_created: str = ""  # in that case: where its items come from, for a person
+    update: type[BaseModel]  # request bodies
+    create: type[BaseModel]
     verbs: tuple[str, ...] = ()  # what may be done with it beside reading and changing it
     wrapped: bool = True  # create body is {"tool": {...}, "team_id", "visibility"}; gateways are flat
 

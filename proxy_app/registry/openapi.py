@@ -229,12 +229,9 @@ def paths_of(kind: Kind) -> Json:
 
 def _kind_paths(kind: Kind, path: str) -> Json:
     one = f"{path}/{{key}}"
-    collection: Json = {"get": _list_operation(kind, f"List {kind.slug}")}
-    if kind.create:
-        body = create_body(kind).__name__
-        collection["post"] = _item_operation(kind, f"Add {kind.one}", WRITE, status=201, body=body) | {
-            "parameters": [IDEMPOTENCY_KEY]
-        }
+    body = create_body(kind).__name__
+    add = _item_operation(kind, f"Add {kind.one}", WRITE, status=201, body=body) | {"parameters": [IDEMPOTENCY_KEY]}
+    collection: Json = {"get": _list_operation(kind, f"List {kind.slug}"), "post": add}
     change = _item_operation(kind, f"Change {kind.one}", (*WRITE, 412), body=kind.update.__name__)
     change["parameters"] = [KEY, IF_MATCH]
     item = {
@@ -350,8 +347,7 @@ def _schemas() -> Json:
     for kind in KINDS:
         inputs.append((kind.slug, "serialization", TypeAdapter(kind.data)))
         inputs.append((f"{kind.slug} update", "validation", TypeAdapter(kind.update)))
-        if kind.create:
-            inputs.append((f"{kind.slug} create", "validation", TypeAdapter(create_body(kind))))
+        inputs.append((f"{kind.slug} create", "validation", TypeAdapter(create_body(kind))))
     _, definitions = TypeAdapter.json_schemas(inputs, ref_template=REF)
     updates = {kind.update.__name__ for kind in KINDS}
     return {name: _plain(schema, defaults=name not in updates) for name, schema in definitions["$defs"].items()}

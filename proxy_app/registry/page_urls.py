@@ -10,9 +10,8 @@ from proxy_app.registry.kinds import KINDS
 def page_patterns_of(kind: Kind) -> list[URLPattern]:
     """The pages that every kind has."""
     given, folder, name = {"kind": kind}, f"admin/{kind.slug}", f"page-{kind.slug}"
-    new = [path(f"{folder}/new", pages.new, given, name=f"{name}-new")] if kind.create else []
     return [
-        *new,
+        path(f"{folder}/new", pages.new, given, name=f"{name}-new"),
         path(folder, pages.table, given, name=name),
         path(f"{folder}/bulk", bulk_pages.bulk, given, name=f"{name}-bulk"),
         path(f"{folder}/<str:key>", pages.detail, given, name=f"{name}-item"),

@@ -17,7 +17,7 @@ from auth_app.policy import may
 from auth_app.stamps import Stamp, stamp_of
 from auth_app.teams.work import teams_to_choose
 from gatewaysite.controls import Texts, choices
-from gatewaysite.errors import BadInput, Conflict, GatewayError, NotFound
+from gatewaysite.errors import BadInput, Conflict, GatewayError
 from gatewaysite.etags import Stale, Versions
 from gatewaysite.responses import redirect_after, render_page
 from gatewaysite.validation import validated, values_of
@@ -86,8 +86,6 @@ def detail(request: HttpRequest, kind: Kind, key: str) -> HttpResponse:
 def new(request: HttpRequest, kind: Kind) -> HttpResponse:
     """The empty form, or the item it was filled in for."""
     actor = actor_of(request)
-    if kind.create is None:
-        raise NotFound(kind.why_not_created)
     return _form(
         request,
         kind,
@@ -223,7 +221,7 @@ def item_url(kind: Kind, key: str) -> str:
 
 def kind_context(kind: Kind) -> Plain:
     """What every page of a kind says about it."""
-    create = {"label": f"Add {kind.singular}", "url": reverse(f"page-{kind.slug}-new")} if kind.create else {}
+    create = {"label": f"Add {kind.singular}", "url": reverse(f"page-{kind.slug}-new")}
     return {
         "section": kind.slug,
         "create": create,
@@ -234,7 +232,6 @@ def kind_context(kind: Kind) -> Plain:
             "plural": kind.slug.capitalize(),
             "url": kind_url(kind),
             "explain": kind.explain,
-            "why_not_created": kind.why_not_created,
         },
     }
 

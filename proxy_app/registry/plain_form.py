@@ -81,7 +81,7 @@ def _control(kind: Kind, name: str, info: FieldInfo) -> _Control | None:
     sort = TEXT if choosable else SORTS.get(get_origin(type_) or type_)
     if name in Scoped.model_fields or member not in kind.data.__annotations__ or sort is None:
         return None
-    needed = bool(kind.create and name in kind.create.model_fields and kind.create.model_fields[name].is_required())
+    needed = name in kind.create.model_fields and kind.create.model_fields[name].is_required()
     label = name.replace("_", " ").capitalize()
     return _Control(name, member, label, sort, info.description or "", needed, choosable)
 

@@ -7,8 +7,8 @@ from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import AGENTS, GATEWAYS, KINDS, PROMPTS, RESOURCES, TOOLS
 
 
-def patterns_of(kind: Kind) -> list[URLPattern]:
-    """What every kind has, at each of its paths."""
+def lists_of(kind: Kind) -> list[URLPattern]:
+    """What every kind has for many items, at each of its paths."""
     given = {"kind": kind}
     return [
         pattern
@@ -18,15 +18,27 @@ def patterns_of(kind: Kind) -> list[URLPattern]:
             path(f"{slug}/", api.collection, given, name=f"api-{slug}"),
             path(f"{slug}/ids", api.ids, given, name=f"api-{slug}-ids"),
             path(f"{slug}/bulk", api.bulk, given, name=f"api-{slug}-bulk"),
+        )
+    ]
+
+
+def items_of(kind: Kind) -> list[URLPattern]:
+    """And for one of them."""
+    given = {"kind": kind}
+    return [
+        pattern
+        for slug in (kind.slug, *kind.also_at)
+        for pattern in (
             path(f"{slug}/<key>", api.item, given, name=f"api-{slug}-item"),
             path(f"{slug}/<key>/state", api.state, given, name=f"api-{slug}-state"),
         )
     ]
 
 
-# Django tries patterns in this order, so what is asked for most stands first.
+# Django tries patterns in the order of the root map: lists first, then names of rooms beside, then whatever is a key.
+list_urlpatterns = [pattern for kind in KINDS for pattern in lists_of(kind)]
 api_urlpatterns = [
-    *(pattern for kind in KINDS for pattern in patterns_of(kind)),
+    *(pattern for kind in KINDS for pattern in items_of(kind)),
     path("openapi.json", openapi.document, name="openapi"),
     path("resources/<key>/info", api.info, {"kind": RESOURCES}, name="api-resources-info"),
     *(

@@ -25,7 +25,7 @@ WORDS = {
 }
 # Where one adds something: what it is called, other words for it, its route.
 TO_ADD = (
-    *((f"Add {kind.singular}", "new create register", f"page-{kind.slug}-new") for kind in KINDS if kind.create),
+    *((f"Add {kind.singular}", "new create register", f"page-{kind.slug}-new") for kind in KINDS),
     ("New team", "add create", "page-teams-new"),
     ("New API token", "add create key", "page-tokens-new"),
 )

@@ -22,7 +22,6 @@ from auth_app.tokens.work import write_uses
 from proxy_app.registry.kinds import KINDS
 from tests.builders import a_membership, a_team, a_token, a_tool, a_user, an_admin
 from tests.pages.conftest import Visitor
-from tests.registry.conftest import an_item
 from tests.registry.test_pooling import IDENTITY, NEW, SECRET
 
 JSON = "application/json"
@@ -111,12 +110,14 @@ def test_no_secret_that_was_sent_is_in_any_entry(admin: Client) -> None:
         "routes": [NEW["routes"] | IDENTITY, *credentials],
         "servers": [{"server": {"name": "s"}}, dict(CHANGED)],
         "tools": [{"tool": {"name": "t", "url": "https://api.example.com/x"}}, *credentials],
-        **{slug: [{}, dict(CHANGED)] for slug in ("resources", "prompts")},
+        "agents": [{"agent": {"name": "a", "endpoint_url": "https://agent.example.com/a2a"}}, *credentials],
+        "resources": [{"resource": {"name": "r", "uri": "file:///r", "content": "x"}}, dict(CHANGED)],
+        "prompts": [{"prompt": {"name": "p", "template": "x"}}, dict(CHANGED)],
     }
     for kind in KINDS:
         first, *others = sent[kind.slug]
-        made = admin.post(f"/{kind.slug}", first, content_type=JSON).json()["id"] if kind.create else ""
-        path = f"/{kind.slug}/{made or an_item(kind.slug).pk.hex}"
+        made = admin.post(f"/{kind.slug}", first, content_type=JSON).json()["id"]
+        path = f"/{kind.slug}/{made}"
         answers = [*(admin.put(path, body, content_type=JSON) for body in others), admin.delete(path)]
         assert [answer.status_code for answer in answers] == [200] * len(answers), kind.slug
     made = admin.post("/tokens", {"name": "t"}, content_type=JSON).json()["access_token"]

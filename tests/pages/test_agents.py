@@ -109,7 +109,7 @@ def test_deleting_names_the_tool_and_the_servers_it_leaves(admin: Visitor) -> No
     a_server("desk", tools=(Tool.objects.get(),))
     page = admin.text(f"/admin/agents/{agent.pk.hex}/delete")
     assert "Its tool a2a-helper goes with it." in page
-    assert "1 server offers that tool to clients: desk." in page
+    assert "1 server offers it to clients: desk." in page
     assert admin.post(f"/admin/agents/{agent.pk.hex}/delete").status_code == 303
     assert not Tool.objects.exists()
 

@@ -210,10 +210,6 @@ def test_resources_and_prompts_are_renamed(admin: Visitor) -> None:
     assert (resource.name, prompt.name) == ("Diary", "demo-hail")
 
 
-def test_kinds_that_gateways_bring_have_no_form_to_add_one(admin: Visitor) -> None:
-    assert admin.get("/admin/prompts/new").status_code == 404
-
-
 def test_a_server_is_made_of_tools_with_names_of_its_own(admin: Visitor) -> None:
     gateway = a_gateway("demo")
     echo, add, _other = (a_tool(name, gateway=gateway) for name in ("echo", "add", "other"))
@@ -313,7 +309,7 @@ def test_deleting_asks_once_and_names_what_depends_on_the_item(admin: Visitor) -
 
     page = admin.text(f"/admin/gateways/{gateway.pk.hex}/delete")
     assert "Imported from it, and deleted with it: 2 tools, 1 resource." in page
-    assert "1 server offers something of it to clients: Support desk." in page
+    assert "1 server offers some of that to clients: Support desk." in page
     assert "1 server offers it to clients: Support desk." in admin.text(f"/admin/tools/{tool.pk.hex}/delete")
     assert Gateway.objects.exists()
 

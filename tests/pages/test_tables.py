@@ -135,14 +135,6 @@ def test_nothing_yet_nothing_matching_and_nothing_switched_on_are_three_differen
     assert "No servers match" in admin.text("/admin/servers?search=beta")
 
 
-def test_an_empty_list_of_what_gateways_bring_says_where_it_comes_from(admin: Visitor) -> None:
-    page = admin.text("/admin/prompts")
-
-    assert "No prompts yet" in page
-    assert "Prompts come from gateways" in page
-    assert 'href="/admin/gateways">Go to gateways</a>' in page
-
-
 @pytest.mark.parametrize(
     ("values", "word", "tone"),
     [

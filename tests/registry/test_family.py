@@ -187,15 +187,6 @@ def test_a_method_that_is_not_there_is_405_and_says_which_are(admin: Caller, kin
 
 
 @every_kind
-def test_a_kind_that_cannot_be_created_by_hand_says_where_its_items_come_from(admin: Caller, kind: Kind) -> None:
-    if kind.create:
-        return
-    answer = admin.post(f"/{kind.slug}", {kind.singular: {"name": "x"}})
-    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
-    assert answer.json()["detail"] == kind.why_not_created != ""
-
-
-@every_kind
 def test_head_is_get_without_a_body(admin: Caller, kind: Kind) -> None:
     row = an_item(kind.slug)
     for path in (f"/{kind.slug}", f"/{kind.slug}/{row.pk.hex}"):

@@ -10,12 +10,10 @@ from django.utils import timezone
 from auth_app.idempotency import work
 from auth_app.models import AuditEntry, KeptAnswer
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import KINDS
 from tests.contract.access.registry import CREATED
-from tests.registry.conftest import Caller, People
+from tests.registry.conftest import Caller, People, every_kind
 
 KEY = "8e03978e-40d5-43e6-bc93-6894a57f9324"
-creatable = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.create], ids=lambda kind: kind.slug)
 
 
 def create(caller: Caller, kind: str, key: str | None = KEY, **changed: Any) -> Any:
@@ -23,7 +21,7 @@ def create(caller: Caller, kind: str, key: str | None = KEY, **changed: Any) -> 
     return caller.send("POST", f"/{kind}", json.dumps(body).encode(), headers={"Idempotency-Key": key} if key else {})
 
 
-@creatable
+@every_kind
 def test_the_same_request_again_gets_the_same_answer_and_makes_nothing(admin: Caller, kind: Kind) -> None:
     first, again = create(admin, kind.slug), create(admin, kind.slug)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -33,12 +31,12 @@ def test_the_same_request_again_gets_the_same_answer_and_makes_nothing(admin: Ca
     assert AuditEntry.objects.filter(action=f"{kind.singular}.created").count() == 1
 
 
-@creatable
+@every_kind
 def test_without_a_key_the_same_name_clashes(admin: Caller, kind: Kind) -> None:
     assert [create(admin, kind.slug, None).status_code for _ in range(2)] == [201, 409]
 
 
-@creatable
+@every_kind
 def test_another_request_by_the_same_key_is_refused(admin: Caller, kind: Kind) -> None:
     create(admin, kind.slug)
     answer = create(admin, kind.slug, team_id=None)

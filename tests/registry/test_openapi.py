@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any
 
-import pytest
 from django.urls import URLPattern
 from jsonschema import Draft202012Validator
 
@@ -14,9 +13,9 @@ from proxy_app.drift.urls import api_urlpatterns as drift_urlpatterns
 from proxy_app.oauth.urls import api_urlpatterns as oauth_urlpatterns
 from proxy_app.probing.urls import api_urlpatterns as probing_urlpatterns
 from proxy_app.registry.kind import Kind
-from proxy_app.registry.kinds import KINDS, PROMPTS, RESOURCES, TOOLS
+from proxy_app.registry.kinds import PROMPTS, RESOURCES, TOOLS
 from proxy_app.registry.openapi import OTHERS, build
-from proxy_app.registry.urls import api_urlpatterns
+from proxy_app.registry.urls import api_urlpatterns, list_urlpatterns
 from proxy_app.removal.urls import api_urlpatterns as removal_urlpatterns
 from proxy_app.rest.urls import api_urlpatterns as rest_urlpatterns
 from proxy_app.roots.urls import api_urlpatterns as roots_urlpatterns
@@ -62,8 +61,8 @@ def path_of(route: URLPattern) -> str:
 
 def test_every_route_is_documented_and_every_documented_path_is_a_route() -> None:
     rooms = (
-        api_urlpatterns, access_urlpatterns, oauth_urlpatterns, content_urlpatterns, roots_urlpatterns,
-        search_urlpatterns, tags_urlpatterns, rest_urlpatterns, drift_urlpatterns,
+        list_urlpatterns, api_urlpatterns, access_urlpatterns, oauth_urlpatterns, content_urlpatterns,
+        roots_urlpatterns, search_urlpatterns, tags_urlpatterns, rest_urlpatterns, drift_urlpatterns,
         probing_urlpatterns, removal_urlpatterns, servers_urlpatterns,
     )  # fmt: skip
     routes = {path_of(route) for room in rooms for route in room}
@@ -142,10 +141,9 @@ def example_of(schema: dict[str, Any]) -> Any:
     return {"integer": "1", "boolean": "true"}.get(schema["type"], "a")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.create], ids=lambda kind: kind.slug)
+@every_kind
 def test_the_fields_of_a_body_are_documented_by_the_names_clients_use(kind: Kind) -> None:
     schemas = build()["components"]["schemas"]
-    assert kind.create
     for model in (kind.create, kind.update):
         assert {"description", "tags", "visibility", "teamId", "name"} <= schemas[model.__name__]["properties"].keys()
         assert schemas[model.__name__]["additionalProperties"] is False
@@ -166,17 +164,12 @@ def test_no_recorded_request_has_a_status_the_document_does_not_know(world: Worl
 def documented(whole: dict[str, Any], world: World, probe: Probe) -> dict[str, Any] | None:
     """The operation of the path that says most of this one; without it, of none."""
     path = re.sub(r"^/v1", "", probe.path.split("?")[0]).rstrip("/")
-<<<<<<< ours
     fitting = [one for one in whole["paths"] if re.fullmatch(re.sub(r"{\w+}", SLASHED.get(one, "[^/]+"), one), path)]
     closest = min(fitting, key=lambda one: one.count("{"), default="")
     return whole["paths"].get(closest, {}).get(probe.method.lower())
 
 
 SLASHED = {"/resources/test/{key}": ".+"}
-=======
-    keys = {*(f"{{{slug}}}" for slug in world.keys), "no-such-id"}
-    parts = ["{key}" if part in keys or re.fullmatch("[0-9a-f]{32}", part) else part for part in path.split("/")]
-    return whole["paths"].get("/".join(parts), {}).get(probe.method.lower())
 
 
 def test_a_body_that_is_no_object_is_422_wherever_it_is_sent(admin: Caller) -> None:
@@ -190,4 +183,3 @@ def test_a_number_is_no_time_and_a_zone_may_be_any(admin: Caller, kind: Kind) ->
     assert admin.get(f"/{kind.slug}", updated_since="0.5").status_code == 422
     assert admin.get(f"/{kind.slug}", updated_since="0001-01-01T00:00:00+17:40").status_code == 422
     assert admin.get(f"/{kind.slug}/ids", created_since="0379-11-27T10:01:22.10+17:40").status_code == 200
->>>>>>> theirs

@@ -24,9 +24,7 @@ def of_kinds() -> Table:
         for name in (slug, *kind.also_at):
             for path in (name, f"{name}/"):
                 table["GET", path] = signed_in()
-                if kind.create:
-                    wanted = CREATED[slug] | TEAM
-                    table["POST", path] = for_some(CHANGE, body=wanted)
+                table["POST", path] = for_some(CHANGE, body=CREATED[slug] | TEAM)
             table |= {
                 ("GET", f"{name}/ids"): signed_in(),
                 # What may not be done is told of each item.
@@ -49,8 +47,8 @@ def of_kinds() -> Table:
             ("GET", f"admin/{slug}/<key>/delete"): of_blue(CHANGE, one),
             ("POST", f"admin/{slug}/<key>/delete"): of_blue(CHANGE, one),
         }
-        if kind.create:  # without a name nothing is made, and whoever is signed in may make something of their own
-            table |= {("GET", f"admin/{slug}/new"): signed_in(), ("POST", f"admin/{slug}/new"): signed_in()}
+        # Without a name nothing is made, and whoever is signed in may make something of their own.
+        table |= {("GET", f"admin/{slug}/new"): signed_in(), ("POST", f"admin/{slug}/new"): signed_in()}
     return table
 
 
