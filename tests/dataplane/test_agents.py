@@ -25,6 +25,7 @@ async def called(
     """tools/call of the tool of an agent that runs this script."""
     async with ScriptedMcp(script, handshake=False) as upstream:
         token = world.token()
+        world.agents, world.tools = [], []  # the one of a call before is gone
         world.agent("helper", upstream.url, **agent)
         world.publish()
         params = {"name": "a2a-helper", "arguments": HELLO if arguments is None else arguments}

@@ -170,6 +170,7 @@ class World:
             "annotations": None,
             "meta": None,
             "enabled": True,
+            "held": "",
             "gateway__enabled": True if gateway else None,
         }
         self.resources.append(_owned(name) | values | row)

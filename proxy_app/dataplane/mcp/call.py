@@ -156,6 +156,7 @@ async def ask_upstream(
         # What the client can be asked for on the way; only the modern era carries that through (MRTR).
         capabilities=bytes(exchange.request.meta.get(META_CAPABILITIES, b"{}")) if exchange.modern else b"{}",
         share=exchange.actor.share[1],
+        passed=_passed(exchange, gateway),
     )
     began = time.perf_counter()
     answer = await as_somebody(gateway.who(exchange.actor.user_id), endpoint, asked)
