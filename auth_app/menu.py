@@ -1,6 +1,6 @@
 """What the rail of every page offers: what whoever looks at it would not be refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -26,6 +26,7 @@ class Entry:
     route: str  # the name of its URL
     key: str = ""  # after `g`, on the keyboard
     offered: Callable[[Actor], bool] = _everybody
+    until: str = ""  # the cookie of those who have no use for it any more
 
 
 def everywhere(permission: str) -> Callable[[Actor], bool]:
@@ -76,19 +77,19 @@ def add(group: str, *entries: Entry) -> None:
 
 def entries_for(actor: Actor) -> list[dict[str, str]]:
     """All that is offered to somebody, in one list."""
-    return [entry for group in _menu(actor) for entry in group["entries"]]
+    return [entry for group in _menu(actor, {}) for entry in group["entries"]]
 
 
 def offered(request: HttpRequest) -> dict[str, Any]:
     """The context processor: `menu` is a list of groups, each with a title and its entries as plain data."""
     actor: Actor | None = getattr(request, "actor", None)
-    return {"menu": _menu(actor) if actor else []}
+    return {"menu": _menu(actor, request.COOKIES) if actor else []}
 
 
-def _menu(actor: Actor) -> list[dict[str, Any]]:
+def _menu(actor: Actor, cookies: Mapping[str, str]) -> list[dict[str, Any]]:
     groups = []
     for title, entries in _entries.items():
-        shown = [_shown(entry) for entry in entries if entry.offered(actor)]
+        shown = [_shown(entry) for entry in entries if entry.until not in cookies and entry.offered(actor)]
         if shown:
             groups.append({"title": title, "id": title.lower(), "entries": shown})
     return groups

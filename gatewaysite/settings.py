@@ -1,20 +1,20 @@
 """Every setting of the gateway, read from the environment once, each with its default and a line of why.
 
 No other module reads the environment (a lint rule keeps it), and a test holds `.env.example` to the names read here.
+What that says of each is what people read: the settings page shows it too.
 """
 
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from gatewaysite.db.options import pool_options
+from gatewaysite.environment import env
 from gatewaysite.mailers import mailers_of
 from gatewaysite.rates import setting_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
 
 # --- Identity of this installation -------------------------------------------------------------------------------
 
@@ -173,6 +173,12 @@ RETRY_BUDGET_PERCENT = env.int("RETRY_BUDGET_PERCENT", default=20)
 RETRY_MAX = env.int("RETRY_MAX", default=2)
 # Private networks upstreams may live in (CIDR list). Empty: public addresses only.
 UPSTREAM_ALLOWED_NETWORKS = env.list("UPSTREAM_ALLOWED_NETWORKS", default=[])
+
+# --- Catalogue ------------------------------------------------------------------------------------------------------
+
+# More public servers for the catalogue page: a TOML or JSON file, or the list of an MCP registry, which a job reads:
+# https://registry.modelcontextprotocol.io/v0.1/servers
+CATALOGUE_SOURCE = env.str("CATALOGUE_SOURCE", default="")
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
 
@@ -380,6 +386,7 @@ LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}
 PROCRASTINATE_IMPORT_PATHS = [
     "auth_app.idempotency.tasks",
     "auth_app.oauth.tasks",
+    "proxy_app.catalogue.tasks",
     "proxy_app.federation.tasks",
     "proxy_app.observe.attest.tasks",
 ]

@@ -4,13 +4,18 @@ from django.urls import include, path
 
 from auth_app.urls import api_urlpatterns as access_api
 from auth_app.urls import page_urlpatterns as access_pages
+from proxy_app.catalogue.urls import api_urlpatterns as catalogue_api
+from proxy_app.catalogue.urls import page_urlpatterns as catalogue_pages
 from proxy_app.content.urls import api_urlpatterns as content_api
 from proxy_app.content.urls import page_urlpatterns as content_pages
 from proxy_app.drift.urls import api_urlpatterns as drift_api
 from proxy_app.drift.urls import page_urlpatterns as drift_pages
+from proxy_app.front.urls import urlpatterns as front_pages
 from proxy_app.oauth.urls import api_urlpatterns as oauth_api
 from proxy_app.oauth.urls import page_urlpatterns as oauth_pages
 from proxy_app.observe.attest.urls import urlpatterns as attestations
+from proxy_app.observe.effective.urls import api_urlpatterns as settings_api
+from proxy_app.observe.effective.urls import page_urlpatterns as settings_pages
 from proxy_app.observe.page_urls import urlpatterns as observe_pages
 from proxy_app.probing.urls import api_urlpatterns as probing_api
 from proxy_app.probing.urls import page_urlpatterns as probing_pages
@@ -39,6 +44,7 @@ json_endpoints = [
     *registry_api,
     *access_api,
     *oauth_api,
+    *catalogue_api,
     *drift_api,
     *removal_api,
     *roots_api,
@@ -48,17 +54,21 @@ json_endpoints = [
 ]
 urlpatterns = [
     *json_endpoints,
+    *settings_api,
+    *front_pages,
     *rest_pages,
     *drift_pages,
     *probing_pages,
     *registry_pages,
     *access_pages,
     *oauth_pages,
+    *catalogue_pages,
     *servers_pages,
     *search_pages,
     *tags_pages,
     *observe_pages,
     *attestations,
+    *settings_pages,
     *content_pages,
     *roots_pages,
     *reference,

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 OPERATIONS = {
     "attestations": ("read", "create"),
     "calls": ("read",),
+    "catalogue": ("update",),
     "connections": ("read",),
     "metrics": ("read",),
     "roots": ("read", "create", "update", "delete"),
+    "settings": ("read",),
     "upstream_clients": ("read", "delete"),
     "upstreams": ("read", "recreate"),
 }
@@ -31,6 +33,7 @@ class ProxyAppConfig(AppConfig):
         from auth_app.permissions import catalogue
         from auth_app.sso.outgoing import Outgoing
         from auth_app.tokens.usage import Counting
+        from proxy_app.catalogue.book import own_entries
         from proxy_app.dataplane import outside
         from proxy_app.registry.kinds import KINDS
         from proxy_app.upstream.client import install
@@ -59,13 +62,22 @@ class ProxyAppConfig(AppConfig):
             ),
         )
         menu.add(
-            "System",
-            menu.Entry(
-                section="roots", label="Roots", icon="items", route="page-roots", offered=menu.everywhere("roots.read")
-            ),
+            "Registry",
+            menu.Entry(section="catalogue", label="Catalogue", icon="catalogue", route="page-catalogue", key="b"),
         )
+        menu.add(
+            "You", menu.Entry(section="start", label="First steps", icon="start", route="page-start", until="start")
+        )
+        menu.add(
+            "System",
+            menu.Entry(section="roots", label="Roots", icon="items", route="page-roots",
+                       offered=menu.everywhere("roots.read")),
+            menu.Entry(section="settings", label="Settings", icon="settings", route="page-settings",
+                       offered=menu.everywhere("settings.read")),
+        )  # fmt: skip
         Counting.of = staticmethod(usage_of)
         install(settings)
+        own_entries()  # a catalogue that cannot be read is said at the start
         Outgoing.send, Outgoing.check = staticmethod(outside.ask), staticmethod(outside.check)
 
 

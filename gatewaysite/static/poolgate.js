@@ -190,12 +190,13 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (target instanceof HTMLDialogElement && !target.open) target.showModal();
 });
 
-// A live page asks for itself every second. It can be paused, and holds still while one points at a row or selects.
+// A live page asks for itself every second, or as many as it says. It can be paused, and holds still while one points at a row or selects.
 const live = document.querySelector("[data-live]");
 if (live) {
   const state = document.querySelector("[data-live-state]");
   const announced = document.querySelector("[data-live-announced]");
   const pause = document.querySelector("[data-pauses]");
+  const patience = 3 * (Number(live.dataset.live) || 1);
   let paused = false;
   let answeredAt = Date.now();
   // Screen readers hear of a change, not of every second that it lasts.
@@ -232,7 +233,7 @@ if (live) {
   });
   setInterval(() => {
     const silent = Math.round((Date.now() - answeredAt) / 1000);
-    if (!paused && silent > 3) tell("bad", "No answer", ` for ${silent} s`);
+    if (!paused && silent > patience) tell("bad", "No answer", ` for ${silent} s`);
   }, 1000);
 }
 

@@ -5,6 +5,7 @@ from proxy_app.models.asked import Asked
 from proxy_app.models.attestation import Attestation
 from proxy_app.models.called import Called
 from proxy_app.models.calls import Call
+from proxy_app.models.catalogue import RegistryReading
 from proxy_app.models.content import PromptVersion, ResourceContent
 from proxy_app.models.drift import Drift, Held
 from proxy_app.models.gateway import Gateway
@@ -37,6 +38,7 @@ __all__ = [
     "PromptVersion",
     "RateCount",
     "Registered",
+    "RegistryReading",
     "Resource",
     "ResourceContent",
     "Root",

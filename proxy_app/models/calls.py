@@ -35,6 +35,9 @@ class Call(models.Model):
                 fields=["token_id", "-at"], condition=models.Q(token_id__isnull=False), name="call_of_token_newest"
             ),
             models.Index(
+                fields=["user_id", "-at"], condition=models.Q(user_id__isnull=False), name="call_of_user_newest"
+            ),
+            models.Index(
                 fields=["route_id", "-at"], condition=models.Q(route_id__isnull=False), name="call_of_route_newest"
             ),
         ]

@@ -38,7 +38,7 @@ def spark_of_times(bars: Bars, name: TimeName, label: str) -> Plain:
     words += f" in the last {MINUTES} minutes"
     if count := sum(failed):
         words += f", failures in {count} of {BARS} parts of it"
-    return _drawing(f"{label}: {words}", means, [0.0 if one else None for one in failed])
+    return drawing(f"{label}: {words}", means, [0.0 if one else None for one in failed])
 
 
 def spark_of_calls(bars: Bars) -> Plain:
@@ -46,7 +46,22 @@ def spark_of_calls(bars: Bars) -> Plain:
     calls = [sum(step["calls"] + step["refused"] for step in steps) for steps in bars]
     wrong = [sum(step["errors"] + step["refused"] for step in steps) for steps in bars]
     words = f"{sum(calls):,.0f} in the last {MINUTES} minutes, {sum(wrong):,.0f} of them failed or refused"
-    return _drawing(f"Calls: {words}", [one or None for one in calls], [one or None for one in wrong])
+    return drawing(f"Calls: {words}", [one or None for one in calls], [one or None for one in wrong])
+
+
+def drawing(
+    label: str, bars: Sequence[float | None], wrong: Sequence[float | None], behind: Sequence[float | None] = ()
+) -> Plain:
+    """Bars from left to right, over them what went wrong, and behind them what may be higher. All on one scale."""
+    top = max((bar for bar in (*bars, *wrong, *behind) if bar), default=1.0)
+    return {
+        "label": label,
+        "width": len(bars) * ACROSS,
+        "height": HEIGHT,
+        "path": _path(bars, top),
+        "wrong": _path(wrong, top),
+        "behind": _path(behind, top),
+    }
 
 
 def _mean(steps: Sequence[StepTold], name: TimeName) -> float | None:
@@ -58,17 +73,6 @@ def _mean(steps: Sequence[StepTold], name: TimeName) -> float | None:
             summed += value * calls
             weight += calls
     return summed / weight if weight else None
-
-
-def _drawing(label: str, bars: Sequence[float | None], wrong: Sequence[float | None]) -> Plain:
-    top = max((bar for bar in (*bars, *wrong) if bar), default=1.0)
-    return {
-        "label": label,
-        "width": BARS * ACROSS,
-        "height": HEIGHT,
-        "path": _path(bars, top),
-        "wrong": _path(wrong, top),
-    }
 
 
 def _path(bars: Sequence[float | None], top: float) -> str:

@@ -18,7 +18,7 @@ from proxy_app.registry.page import Files, Filling
 
 VISIBILITIES = (("public", "Everybody"), ("team", "A team"), ("private", "Only me"))
 # Members of a body that are objects, whose own members have controls: and what the names of those begin with.
-NESTED = {"pool_options": "", "oauth_config": "oauth_"}
+NESTED = {"pool_options": "", "oauth_config": "oauth_", "oauth_credentials": "oauth_"}
 
 
 def fields_for(kind: Kind, filling: Filling, scope: Scope) -> list[Field]:

@@ -30,11 +30,13 @@ from gatewaysite.openapi import (
     responses,
 )
 from gatewaysite.responses import json_response
+from proxy_app.catalogue.openapi import CATALOGUE
 from proxy_app.content.openapi import CONTENT, RENDER
 from proxy_app.dataplane.a2a import openapi as a2a
 from proxy_app.drift.openapi import DRIFT
 from proxy_app.oauth.openapi import OAUTH
 from proxy_app.observe.attest import openapi as attestations
+from proxy_app.observe.effective.openapi import SETTINGS
 from proxy_app.observe.shapes import Xray
 from proxy_app.observe.upstream_shapes import Recreated, Upstreams
 from proxy_app.probing.openapi import PROBING
@@ -50,7 +52,9 @@ from proxy_app.search.openapi import SEARCH
 from proxy_app.servers.openapi import SERVERS_ROOM
 from proxy_app.tags.openapi import TAGS
 
-ROOMS = (*ACCESS, OAUTH, CONTENT, DRIFT, PROBING, REMOVAL, REST, ROOTS, SEARCH, SERVERS_ROOM, TAGS)
+ROOMS = (
+    *ACCESS, OAUTH, CATALOGUE, CONTENT, DRIFT, PROBING, REMOVAL, REST, ROOTS, SEARCH, SERVERS_ROOM, SETTINGS, TAGS,
+)  # fmt: skip
 READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 NO_TEXT: Json = {"type": ["string", "null"]}

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from proxy_app.registry import bulk_pages, overview, pages
+from proxy_app.registry import bulk_pages, pages
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS
 
@@ -31,9 +31,6 @@ def _asking(given: dict[str, Kind], folder: str, name: str) -> list[URLPattern]:
 
 
 urlpatterns: list[URLPattern] = [
-    path("", overview.home, name="home"),
-    path("admin", overview.overview, name="overview"),
-    path("admin/theme", overview.theme, name="theme"),
     path("admin/agents/<str:key>/tell", pages.tell, name="page-agents-tell"),
     path("admin/tools/<str:key>/call", pages.call, name="page-tools-call"),
     path("admin/routes/<str:key>/try", pages.attempt, name="page-routes-try"),

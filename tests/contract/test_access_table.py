@@ -18,12 +18,25 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import DjangoDbBlocker
 
 from gatewaysite.responses import wants_page
-from tests.contract.access import account, decisions, gateways, oauth, operations, people, registry, roles, sso, teams
+from tests.contract.access import (
+    account,
+    catalogue,
+    decisions,
+    front,
+    gateways,
+    oauth,
+    operations,
+    people,
+    registry,
+    roles,
+    sso,
+    teams,
+)
 from tests.contract.access.table import BROWSERS, CALLERS, Table
 from tests.contract.access.world import World, rolled_back, same_cookies
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ROOMS = (registry, gateways, operations, decisions, roles, teams, people, account, sso, oauth)
+ROOMS = (front, registry, gateways, catalogue, operations, decisions, roles, teams, people, account, sso, oauth)
 TABLE: Table = {place: line for room in ROOMS for place, line in room.TABLE.items()}
 
 
@@ -79,7 +92,7 @@ def test_every_route_has_its_lines_and_every_line_its_route() -> None:
 
 # What operators ask, and what the world knows by one address only.
 NOT_BELOW_V1 = {
-    "ops/attestations", "ops/attestations/<key>",
+    "ops/attestations", "ops/attestations/<key>", "ops/settings",
     "oauth/token", "oauth/register", "oauth/revoke", "oauth/client-metadata.json",
 }  # fmt: skip
 

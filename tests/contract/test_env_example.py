@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from gatewaysite.environment import described, written
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
+
+# A sentence, or an example of what may be written.
+LAST_OF_A_SENTENCE = (".", "sslmode=require", "max_connections", "servers", "example.com", "))'")
 
 
 def calls(file: str, on: str) -> Iterator[ast.Call]:
@@ -40,14 +45,14 @@ def test_no_name_is_documented_twice() -> None:
     assert len(names) == len(set(names))
 
 
+def test_every_name_has_words_of_its_own_and_a_group() -> None:
+    wordless = [one.name for one in described() if not one.meaning.endswith(LAST_OF_A_SENTENCE) or not one.group]
+    assert not wordless
+
+
 def test_documented_defaults_are_the_ones_that_apply(documented: dict[str, str]) -> None:
     for call in calls("gatewaysite/settings.py", "env"):
         for keyword in call.keywords:
             if keyword.arg == "default" and isinstance(keyword.value, (ast.Constant, ast.BinOp)):
                 default = eval(compile(ast.Expression(keyword.value), "settings.py", "eval"), {})  # noqa: S307 -- our file
                 assert documented[name_of(call)] == written(default), name_of(call)
-
-
-def written(default: object) -> str:
-    """A default as one writes it into the file: no `.0`, small truth values."""
-    return str(default).lower() if isinstance(default, bool) else re.sub(r"\.0$", "", str(default))

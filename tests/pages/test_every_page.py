@@ -43,6 +43,10 @@ def every_path() -> list[str]:
     items.append(("routes", a_route("orders", description="What it is", added_headers={"x-tenant": "blue"})))
     paths = [
         "/admin",
+        "/admin/start",
+        "/admin/catalogue",
+        "/admin/catalogue/linear",
+        "/admin/settings",
         "/admin/connections",
         "/admin/upstreams",
         "/admin/profile/apps",

@@ -1,13 +1,16 @@
 """The overview: what is the matter in sentences, what there is, what was called, and how to begin."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from proxy_app.front.overview import gauges, state_sentences
 from proxy_app.models import Call
-from proxy_app.registry.overview import gauges, state_sentences
 from tests.builders import a_gateway, a_server, a_tool, a_user
 from tests.pages.conftest import Visitor
 
@@ -66,7 +69,7 @@ def test_the_first_page_of_all_is_not_empty(admin: Visitor) -> None:
     assert sentences(page) == [("off", "No gateway is switched on. Add one to offer its tools.")]
     assert "claude mcp add --transport http poolgate" in page
     assert "No calls yet." in page
-    assert page.index("Connect a client") < page.index("Latest calls")
+    assert page.index("First steps") < page.index("Latest calls")
 
 
 def test_many_troubled_gateways_are_summed_up(admin: Visitor) -> None:
@@ -102,7 +105,6 @@ def test_the_latest_calls_are_shown_newest_first_to_administrators(admin: Visito
     assert "30.00 s" in page
     assert "4.2 ms" in page
     assert "Everybody's" in page
-    assert page.index("Latest calls") < page.index("Connect a client")
 
 
 def test_others_see_their_own_calls_only(guest: Visitor) -> None:
@@ -140,3 +142,95 @@ def test_the_process_complains_in_sentences(trouble: dict[str, Any], sentence: s
     assert state_sentences(WELL) == []
     (complaint,) = state_sentences(WELL | trouble)
     assert complaint["text"].startswith(sentence)
+
+
+def minutes_ago(number: int) -> Any:
+    return timezone.now() - timedelta(minutes=number)
+
+
+def chart(page: str, key: str) -> tuple[str, str]:
+    """The figure beside a drawing, and the words that stand for it."""
+    (found,) = re.findall(rf'id="chart-{key}".*?small">([^<]*)</span>.*?<title>([^<]*)</title>', page, re.S)
+    return found[0], found[1]
+
+
+def test_the_last_hour_is_drawn_and_told(admin: Visitor) -> None:
+    for number in (1, 1, 5):
+        a_call(at=minutes_ago(number), duration_ms=10)
+    a_call(at=minutes_ago(5), duration_ms=900, outcome="upstream_timeout")
+    a_call(at=minutes_ago(7), outcome="client_left")
+    a_call(at=minutes_ago(70))
+    a_call(at=minutes_ago(2), method="tools/list", tool_name="")
+
+    page = admin.text("/admin")
+
+    assert chart(page, "calls") == ("5", "5 calls in the last hour")
+    assert chart(page, "errors") == ("1", "1 of 5 calls in the last hour went wrong")
+    assert "in the slowest minute 95 % within" in chart(page, "times")[1]
+    assert page.count('<th scope="row" class="num"><time') == 3
+
+
+def test_the_drawings_are_of_ones_own_calls_for_those_who_see_no_others(guest: Visitor) -> None:
+    a_call(user_id=guest.user.pk)
+    a_call(user_id=a_user().pk)
+
+    assert chart(guest.text("/admin"), "calls")[0] == "1"
+
+
+def test_an_hour_without_a_call_is_drawn_empty(admin: Visitor) -> None:
+    page = admin.text("/admin")
+
+    assert chart(page, "calls") == ("0", "0 calls in the last hour")
+    assert chart(page, "times")[0] == "none"
+    assert "as a table" not in page
+
+
+def test_the_figures_cost_no_more_than_a_bounded_look_and_say_so(
+    admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("work", "charts"):
+        monkeypatch.setattr(f"proxy_app.front.{module}.CALLS_COUNTED", 3)
+    for number in range(5):
+        a_call(at=minutes_ago(number))
+
+    figure, words = chart(admin.text("/admin"), "calls")
+
+    assert figure == "3"
+    assert re.fullmatch(r"3 calls since \d\d:\d\d UTC", words)
+
+
+def test_the_latest_changes_are_those_one_may_read(admin: Visitor, guest: Visitor) -> None:
+    guest.post("/admin/gateways/new", {"name": "mine", "url": "https://mine.example.com/mcp", "visibility": "private",
+                                       "auth_type": "none"})  # fmt: skip
+    admin.post("/admin/gateways/new", {"name": "theirs", "url": "https://theirs.example.com/mcp",
+                                       "visibility": "public", "auth_type": "none"})  # fmt: skip
+
+    def changes(visitor: Visitor) -> str:
+        return visitor.text("/admin").partition('id="changes"')[2].partition("</section>")[0]
+
+    assert "Gateway created" in changes(admin)
+    assert "theirs" in changes(admin)
+    assert "mine" in changes(guest)
+    assert "theirs" not in changes(guest)
+
+
+def test_htmx_is_given_what_changes_by_itself(admin: Visitor) -> None:
+    part = admin.text("/admin", hx_request="true")
+
+    assert "<h1" not in part
+    assert 'id="chart-calls"' in part
+    assert "connect-title" not in part
+
+
+def test_the_overview_costs_the_same_however_much_there_is(admin: Visitor) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            admin.text("/admin")
+        return len(captured)
+
+    admin.text("/admin")
+    before = cost()
+    for number in range(10):
+        a_gateway(f"gw-{number}")
+        a_call(at=minutes_ago(number))
+    assert cost() == before

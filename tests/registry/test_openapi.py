@@ -8,9 +8,11 @@ from django.urls import URLPattern
 from jsonschema import Draft202012Validator
 
 from auth_app.urls import api_urlpatterns as access_urlpatterns
+from proxy_app.catalogue.urls import api_urlpatterns as catalogue_urlpatterns
 from proxy_app.content.urls import api_urlpatterns as content_urlpatterns
 from proxy_app.drift.urls import api_urlpatterns as drift_urlpatterns
 from proxy_app.oauth.urls import api_urlpatterns as oauth_urlpatterns
+from proxy_app.observe.effective.urls import api_urlpatterns as settings_urlpatterns
 from proxy_app.probing.urls import api_urlpatterns as probing_urlpatterns
 from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import PROMPTS, RESOURCES, TOOLS
@@ -63,7 +65,8 @@ def test_every_route_is_documented_and_every_documented_path_is_a_route() -> Non
     rooms = (
         list_urlpatterns, api_urlpatterns, access_urlpatterns, oauth_urlpatterns, content_urlpatterns,
         roots_urlpatterns, search_urlpatterns, tags_urlpatterns, rest_urlpatterns, drift_urlpatterns,
-        probing_urlpatterns, removal_urlpatterns, servers_urlpatterns,
+        probing_urlpatterns, removal_urlpatterns, servers_urlpatterns, catalogue_urlpatterns,
+        settings_urlpatterns,
     )  # fmt: skip
     routes = {path_of(route) for room in rooms for route in room}
     twins = {path for path in routes if path.endswith("/")}

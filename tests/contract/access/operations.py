@@ -6,6 +6,8 @@ TABLE: Table = {
     ("GET", "ops/attestations"): for_some(OPERATE),
     ("POST", "ops/attestations"): for_some(OPERATE, body={"seconds": 5}),
     ("GET", "ops/attestations/<key>"): for_some(OPERATE, key="attestations"),
+    ("GET", "ops/settings"): for_some(OPERATE),
+    ("GET", "admin/settings"): for_some(OPERATE),
     ("GET", "admin/connections"): for_some(OPERATE),
     ("GET", "admin/upstreams"): for_some(OPERATE),
     # Nothing was called yet, so that there is no upstream, for whoever may ask.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from proxy_app.registry.kinds import KINDS
-from tests.contract.access.table import CHANGE, MAKE_OWN, OPERATE, SEE, Table, for_some, of_blue, public, signed_in
+from tests.contract.access.table import CHANGE, MAKE_OWN, OPERATE, SEE, Table, for_some, of_blue, signed_in
 
 TEAM = {"visibility": "team", "team_id": "{blue}"}
 CREATED: dict[str, dict[str, Any]] = {
@@ -90,9 +90,6 @@ TABLE: Table = of_kinds() | {
     ("POST", "mcp-servers/<key>/tools/refresh"): of_blue(CHANGE, "gateways"),
     ("POST", "agents/<key>/refresh"): of_blue(CHANGE, "agents"),
     ("POST", "a2a/<key>/refresh"): of_blue(CHANGE, "agents"),
-    ("GET", ""): public(),
-    ("GET", "admin"): signed_in(),
-    ("POST", "admin/theme"): public(),
     ("POST", "admin/gateways/<key>/refresh"): of_blue(CHANGE, "gateways"),
     ("GET", "admin/gateways/<key>/progress"): of_blue(SEE, "gateways"),
     ("POST", "tools/preview/<key>"): of_blue(SEE - {"viewer", "read-only token"}, "tools", body={"arguments": {}}),

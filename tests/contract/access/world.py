@@ -75,6 +75,7 @@ class World:
         }  # fmt: skip
         report = Attestation.objects.create(seconds=5, status="lost", created_by="x", told_at=timezone.now())
         self.keys["attestations"] = report.pk.hex
+        self.keys["entry"] = "deepwiki"  # of the catalogue, and for everybody
         later = timezone.now() + timedelta(hours=1)
         self.clients = {
             "anonymous": Client(),

@@ -6,26 +6,26 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from auth_app.actor import Actor
+from auth_app.audit.showing import row
 from auth_app.current import actor_of
 from auth_app.login.adapter import safe_target
 from gatewaysite.responses import redirect_after, render_page
+from proxy_app.front.charts import charts_of, figures_of
+from proxy_app.front.start import forget_start, wants_start
+from proxy_app.front.work import look
 from proxy_app.observe.state import process_state
-from proxy_app.observe.work import recent_calls
 from proxy_app.registry.kind_pages.gateways import gateway_state
-from proxy_app.registry.kinds import GATEWAYS, KINDS
+from proxy_app.registry.kinds import KINDS
 from proxy_app.registry.pieces import counted
-from proxy_app.registry.query import ListQuery
-from proxy_app.registry.work import counts, list_items
 from proxy_app.servers.clients import snippets
 
 THEMES = ("light", "dark", "auto")
 YEAR_S = 365 * 24 * 3600
-GATEWAYS_LOOKED_AT = 500
 NAMED_AT_MOST = 6
-CALLS_SHOWN = 10
 CLIENTS_SHOWN = ("claude-code", "curl", "python")
 
 Plain = dict[str, Any]
@@ -39,22 +39,29 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    actor = actor_of(request)
-    gateways = list_items(GATEWAYS, actor, ListQuery(limit=GATEWAYS_LOOKED_AT)).items
-    calls = recent_calls(actor, CALLS_SHOWN)
-    state = process_state()
+    """Everything of one unit, and of this process's memory; for htmx only what changes by itself."""
+    actor, now, state = actor_of(request), timezone.now(), process_state()
+    seen = look(actor, now)
     context = {
         "section": "overview",
         "create": {"label": "Add gateway", "url": reverse("page-gateways-new")},
-        "sentences": gateway_sentences(gateways) + state_sentences(state),
-        "tally": _tally(actor),
-        "calls": [_call(call) for call in calls],
+        "sentences": gateway_sentences(seen.gateways) + state_sentences(state),
+        "tally": _tally(seen.counts),
+        "charts": charts_of(seen.minutes, now),
+        "figures": figures_of(seen.minutes),
+        "calls": [_call(call) for call in seen.calls],
+        "changes": [row(entry) for entry in seen.changes],
         "gauges": gauges(state),
         "process": state["process"],
-        "first_run": not calls,
+        "newcomer": not seen.calls and wants_start(request),
         "snippets": snippets(f"{settings.PUBLIC_URL}/mcp", "poolgate", CLIENTS_SHOWN),
     }
-    return render_page(request, "overview.html", context)
+    template = "overview.html#live" if request.headers.get("HX-Request") else "overview.html"
+    response = render_page(request, template, context)
+    patch_vary_headers(response, ["HX-Request"])
+    if seen.calls and wants_start(request):
+        forget_start(response)
+    return response
 
 
 @require_POST
@@ -134,8 +141,7 @@ def _gauge(label: str, used: int, limit: int, note: str) -> Plain:
     return {"label": label, "value": used, "max": most, "percent": used * 100 // most, "words": words, "note": note}
 
 
-def _tally(actor: Actor) -> list[Plain]:
-    numbers = counts(actor)
+def _tally(numbers: Mapping[str, Mapping[str, int]]) -> list[Plain]:
     return [
         {
             "label": kind.singular if numbers[kind.slug]["enabled"] == 1 else kind.slug,
