@@ -167,7 +167,7 @@ def a_route(name: str = "", **values: Any) -> Route:
     return Route.objects.create(**_registered(name) | {"upstream_url": "https://api.example.com/v1"} | values)
 
 
-def an_agent(name: str = "", **values: Any) -> Agent:
+def an_agent(name: str = "", *, with_tool: bool = True, **values: Any) -> Agent:
     """An agent that was registered and has a card, and the tool that stands for it; nothing connects to it."""
     name = name or f"agent{next(_numbers)}"
     defaults = {
@@ -176,7 +176,8 @@ def an_agent(name: str = "", **values: Any) -> Agent:
         "reachable": True,
     }
     agent = Agent.objects.create(**_registered(name) | defaults | values)
-    keep_tool(agent, {})
+    if with_tool:
+        keep_tool(agent, {})
     return agent
 
 

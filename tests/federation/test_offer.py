@@ -138,7 +138,7 @@ def test_members_that_cannot_be_stored_are_dropped_and_the_tool_kept(value: Any)
 
 def test_big_numbers_in_annotations_reach_the_clients() -> None:
     (tool,) = offered(tools=[a_tool(annotations={"n": 10**30}, _meta={"n": 10**30})]).tools
-    row = tool | {"description": tool["original_description"]}
+    row = tool | {"description": tool["original_description"], "deprecated": False}
     assert tool_wire(row).count(str(10**30).encode()) == 2
 
 

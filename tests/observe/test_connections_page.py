@@ -59,7 +59,7 @@ def test_it_is_for_administrators_and_says_so_to_others(guest: Visitor, anonymou
 
 
 def test_it_is_in_the_rail_for_everybody_and_marked_when_open(admin: Visitor, guest: Visitor) -> None:
-    link = re.compile(r'<a href="/admin/connections"( aria-current="page")?>.*? Connections</a>')
+    link = re.compile(r'<a href="/admin/connections" data-go="c"( aria-current="true")?>.*? Connections</a>')
     found = [link.search(visitor.text(path)) for visitor, path in ((guest, "/admin"), (admin, PAGE))]
     assert [bool(one and one[1]) for one in found] == [False, True]
 

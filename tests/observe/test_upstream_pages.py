@@ -88,7 +88,7 @@ def test_a_form_without_its_token_gives_none(admin: Visitor, monkeypatch: pytest
 
 def test_the_list_is_in_the_rail_for_everybody_and_marked_when_open(admin: Visitor, guest: Visitor, tell: Tell) -> None:
     tell(a_part(a_pool()))
-    link = re.compile(r'<a href="/admin/upstreams"( aria-current="true")?>.*? Upstreams</a>')
+    link = re.compile(r'<a href="/admin/upstreams" data-go="u"( aria-current="true")?>.*? Upstreams</a>')
     found = [link.search(visitor.text(path)) for visitor, path in ((guest, "/admin"), (admin, LIST), (admin, ONE))]
     assert [bool(one and one[1]) for one in found] == [False, True, True]
 

@@ -98,3 +98,8 @@ def admin(people: People) -> Caller:
 def an_item(kind_slug: str, /, **values: Any) -> Any:
     """A row of this kind with a name of its own."""
     return BUILDERS[kind_slug](**values)
+
+
+def alone(kind_slug: str, /, **values: Any) -> Any:
+    """The same, without what comes along with one of its kind."""
+    return an_item(kind_slug, **values, **({"with_tool": False} if kind_slug == "agents" else {}))

@@ -10,7 +10,7 @@ from proxy_app.models import Tool
 from proxy_app.models.words import OF_AN_ITEM
 from proxy_app.registry.kind import Kind
 from tests.builders import a_gateway, a_prompt, a_resource, a_server, a_team, a_tool, a_user
-from tests.registry.conftest import Caller, People, admin, an_item, every_kind, people
+from tests.registry.conftest import Caller, People, admin, alone, an_item, every_kind, people
 
 __all__ = ["admin", "people"]
 
@@ -24,8 +24,8 @@ def found(caller: Caller, q: str, **more: Any) -> dict[str, list[str]]:
 
 @every_kind
 def test_an_item_of_every_kind_is_found_by_its_name_and_by_its_description(admin: Caller, kind: Kind) -> None:
-    row = an_item(kind.slug, description="Where zebras go")
-    an_item(kind.slug)
+    row = alone(kind.slug, description="Where zebras go")
+    alone(kind.slug)
     for words in (row.name, row.name.upper(), "zebras", "zeb GO", f"{row.name} zebra"):
         assert found(admin, words) == {kind.slug: [row.name]}, words
     assert found(admin, "ebras") == found(admin, "zebras unicorn") == found(admin, "---") == {}

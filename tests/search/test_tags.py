@@ -11,7 +11,7 @@ from proxy_app.registry.kind import Kind
 from proxy_app.registry.kinds import KINDS
 from tests.builders import a_gateway, a_server, a_tool
 from tests.pages.conftest import Visitor
-from tests.registry.conftest import Caller, People, admin, an_item, every_kind, people
+from tests.registry.conftest import Caller, People, admin, alone, every_kind, people
 
 __all__ = ["admin", "people"]
 
@@ -22,8 +22,8 @@ def stats(**counts: int) -> dict[str, int]:
 
 @every_kind
 def test_a_tag_is_counted_by_kind_and_its_items_are_told(admin: Caller, kind: Kind) -> None:
-    row = an_item(kind.slug, tags=["a", "b"], description="d")
-    an_item(kind.slug, tags=["a"], enabled=False)
+    row = alone(kind.slug, tags=["a", "b"], description="d")
+    alone(kind.slug, tags=["a"], enabled=False)
     assert admin.get("/tags").json() == [
         {"name": name, "stats": stats(**{kind.slug: 1}), "entities": []} for name in ("a", "b")
     ]
