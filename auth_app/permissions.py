@@ -90,7 +90,7 @@ SYSTEM_ROLES: Mapping[str, SystemRole] = dict(
         _role("platform_viewer", "global", "Sees everything but other people's private items.", ("*.read",)),
         _role(
             "team_admin", "team", "Everything in a team, its people and their roles there included.",
-            ("registered.*", "teams.*", "tokens.*", "roles.read", "roles.grant", "audit.read"),
+            ("registered.*", "teams.*", "tokens.*", "roles.read", "roles.grant", "audit.read", "config.*"),
         ),
         _role(
             "developer", "team", "Makes, changes and uses what a team has.",

@@ -24,6 +24,7 @@ class Stamp:
     user_agent: str = ""
     via: str = "api"
     request_id: str = ""
+    batch: str = ""  # the id of the import that it is part of
 
     def created(self) -> dict[str, Any]:
         return {
@@ -90,7 +91,7 @@ def audit(
             object_id=key,
             object_name=name,
             team_id=UUID(key) if kind == "teams" and team_id is None else team_id,
-            changes=changes or {},
+            changes={**(changes or {}), **({"import": stamp.batch} if stamp.batch else {})},
             request_id=stamp.request_id,
             from_ip=stamp.ip,
             via=stamp.via,

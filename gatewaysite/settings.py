@@ -210,6 +210,8 @@ CONTROL_PLANE_MAX_WAITING = env.int("CONTROL_PLANE_MAX_WAITING", default=400)
 BODY_LIMIT_BYTES = env.int("BODY_LIMIT_BYTES", default=4 * 1024 * 1024)
 # What a root may begin with; `file` as well where agents and their files are all of one house.
 ROOT_ALLOWED_SCHEMES = [scheme.lower() for scheme in env.list("ROOT_ALLOWED_SCHEMES", default=["https"])]
+# What references in a configuration document may lead to; by their beginning, so that they lead to nothing else.
+IMPORT_SECRETS = {name: value for name, value in env.ENVIRON.items() if name.startswith("POOLGATE_SECRET_")}
 # Bytes of an upstream's buffered JSON answer; more is 502 `upstream_too_large`.
 UPSTREAM_ANSWER_LIMIT_BYTES = env.int("UPSTREAM_ANSWER_LIMIT_BYTES", default=16 * 1024 * 1024)
 # Calls waiting to be recorded; when full the oldest are dropped and counted, never the caller delayed.
@@ -389,4 +391,5 @@ PROCRASTINATE_IMPORT_PATHS = [
     "proxy_app.catalogue.tasks",
     "proxy_app.federation.tasks",
     "proxy_app.observe.attest.tasks",
+    "proxy_app.transfer.tasks",
 ]

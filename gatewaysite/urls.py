@@ -34,6 +34,8 @@ from proxy_app.servers.urls import api_urlpatterns as servers_api
 from proxy_app.servers.urls import page_urlpatterns as servers_pages
 from proxy_app.tags.urls import api_urlpatterns as tags_api
 from proxy_app.tags.urls import page_urlpatterns as tags_pages
+from proxy_app.transfer.urls import api_urlpatterns as transfer_api
+from proxy_app.transfer.urls import page_urlpatterns as transfer_pages
 
 # What stands before the registry's items has names that would be taken for their keys.
 json_endpoints = [
@@ -51,6 +53,7 @@ json_endpoints = [
     *servers_api,
     *search_api,
     *tags_api,
+    *transfer_api,
 ]
 urlpatterns = [
     *json_endpoints,
@@ -71,6 +74,7 @@ urlpatterns = [
     *settings_pages,
     *content_pages,
     *roots_pages,
+    *transfer_pages,
     *reference,
     path("v1/", include((json_endpoints, "v1"))),
 ]

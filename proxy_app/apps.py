@@ -14,6 +14,7 @@ OPERATIONS = {
     "attestations": ("read", "create"),
     "calls": ("read",),
     "catalogue": ("update",),
+    "config": ("export", "import"),
     "connections": ("read",),
     "metrics": ("read",),
     "roots": ("read", "create", "update", "delete"),
@@ -74,6 +75,8 @@ class ProxyAppConfig(AppConfig):
                        offered=menu.everywhere("roots.read")),
             menu.Entry(section="settings", label="Settings", icon="settings", route="page-settings",
                        offered=menu.everywhere("settings.read")),
+            menu.Entry(section="transfer", label="Configuration", icon="transfer", route="page-transfer", key="i",
+                       offered=menu.of_a_team("config.export")),
         )  # fmt: skip
         Counting.of = staticmethod(usage_of)
         install(settings)

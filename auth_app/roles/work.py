@@ -50,17 +50,8 @@ def read_role(actor: Actor, key: str) -> RoleData:
 def create_role(actor: Actor, body: RoleCreate, stamp: Stamp) -> RoleData:
     require(actor, f"{KIND}.create")
     with transaction.atomic(durable=True):
-        if Role.objects.count() >= MOST_ROLES:
-            raise Conflict(f"There are {MOST_ROLES} roles already, as many as there may be")
-        row = Role(
-            name=_name(body.name), description=body.description or "", scope=body.scope,
-            permissions=body.permissions, inherits=_parent(body.inherits_from), created_by=actor.email,
-        )  # fmt: skip
-        _save(row, force_insert=True)
-        effective = permissions_of_roles()[row.pk]
-        require_to_grant(actor, effective, None)
-        audit(stamp, "role.created", KIND, row.pk.hex, row.name, differences({}, _told(row)))
-        return role_data(row, effective)
+        row = add_role(actor, body, stamp)
+        return role_data(row, permissions_of_roles()[row.pk])
 
 
 def update_role(actor: Actor, key: str, body: RoleUpdate, stamp: Stamp) -> RoleData:
@@ -68,18 +59,8 @@ def update_role(actor: Actor, key: str, body: RoleUpdate, stamp: Stamp) -> RoleD
     require(actor, f"{KIND}.update")
     said = values_of(body)
     with transaction.atomic(durable=True):
-        # Every role is locked, so that two who change one each cannot close a circle between them.
-        list(Role.objects.select_for_update(no_key=True).order_by("id").values_list("id"))
-        row = find_role(key)
-        if row.is_system:
-            raise SystemRoleKept
-        before, could = _told(row), permissions_of_roles()[row.pk]
-        _apply(row, said)
-        _save(row)
-        effective = permissions_of_roles()[row.pk]
-        require_to_grant(actor, effective - could, None)
-        audit(stamp, "role.updated", KIND, row.pk.hex, row.name, differences(before, _told(row)))
-        return role_data(row, effective)
+        row = change_role(actor, key, said, stamp)
+        return role_data(row, permissions_of_roles()[row.pk])
 
 
 def delete_role(actor: Actor, key: str, stamp: Stamp) -> RoleData:
@@ -87,14 +68,48 @@ def delete_role(actor: Actor, key: str, stamp: Stamp) -> RoleData:
     require(actor, f"{KIND}.delete")
     with transaction.atomic(durable=True):
         row = find_role(key, lock=True)
-        if row.is_system:
-            raise SystemRoleKept
-        if in_the_way := _dependents(row):
-            raise Conflict(" ".join(in_the_way))
         data = role_data(row, permissions_of_roles()[row.pk])
-        audit(stamp, "role.deleted", KIND, row.pk.hex, row.name, differences(_told(row), {}))
-        row.delete()
+        remove_role(row, stamp)
         return data
+
+
+# --- For use inside a unit: a write that is one of several ----------------------------------------------------------
+
+
+def add_role(actor: Actor, body: RoleCreate, stamp: Stamp) -> Role:
+    if Role.objects.count() >= MOST_ROLES:
+        raise Conflict(f"There are {MOST_ROLES} roles already, as many as there may be")
+    row = Role(
+        name=_name(body.name), description=body.description or "", scope=body.scope,
+        permissions=body.permissions, inherits=_parent(body.inherits_from), created_by=actor.email,
+    )  # fmt: skip
+    _save(row, force_insert=True)
+    require_to_grant(actor, permissions_of_roles()[row.pk], None)
+    audit(stamp, "role.created", KIND, row.pk.hex, row.name, differences({}, _told(row)))
+    return row
+
+
+def change_role(actor: Actor, key: str, said: dict[str, Any], stamp: Stamp) -> Role:
+    # Every role is locked, so that two who change one each cannot close a circle between them.
+    list(Role.objects.select_for_update(no_key=True).order_by("id").values_list("id"))
+    row = find_role(key)
+    if row.is_system:
+        raise SystemRoleKept
+    before, could = _told(row), permissions_of_roles()[row.pk]
+    _apply(row, said)
+    _save(row)
+    require_to_grant(actor, permissions_of_roles()[row.pk] - could, None)
+    audit(stamp, "role.updated", KIND, row.pk.hex, row.name, differences(before, _told(row)))
+    return row
+
+
+def remove_role(row: Role, stamp: Stamp) -> None:
+    if row.is_system:
+        raise SystemRoleKept
+    if in_the_way := _dependents(row):
+        raise Conflict(" ".join(in_the_way))
+    audit(stamp, "role.deleted", KIND, row.pk.hex, row.name, differences(_told(row), {}))
+    row.delete()
 
 
 def what_depends_on(actor: Actor, key: str) -> list[str]:

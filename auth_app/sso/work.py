@@ -77,35 +77,14 @@ def list_errors(actor: Actor, slug: str) -> list[dict[str, Any]]:
 
 def create_provider(actor: Actor, body: SsoProviderCreate, stamp: Stamp) -> ProviderData:
     require(actor, "sso.create")
-    row = SsoProvider(slug=body.id, **defaults_of(body) | columns_of(body))
-    row.sealed_secret = seal({"secret": body.client_secret}) if body.client_secret else ""
-    _check(row)
     with transaction.atomic(durable=True):
-        row.rules = _settled(body.rules or ())
-        _save(row, force_insert=True)
-        audit(stamp, "sso.provider_created", KIND, row.slug, row.display_name, differences({}, _audited(row)))
-    return _told(row)
+        return _told(add_provider(body, stamp))
 
 
 def update_provider(actor: Actor, slug: str, body: SsoProviderUpdate, stamp: Stamp) -> ProviderData:
     require(actor, "sso.update")
     with transaction.atomic(durable=True):
-        row = _one_locked(slug)
-        before = _audited(row)
-        for name, value in columns_of(body).items():
-            setattr(row, name, value)
-        if body.client_secret:
-            row.sealed_secret = seal({"secret": body.client_secret})
-        if body.rules is not None:
-            row.rules = _settled(body.rules)
-        _check(row)
-        row.updated_at = timezone.now()
-        _save(row)
-        changes: dict[str, Any] = differences(before, _audited(row))
-        if body.client_secret:
-            changes |= {"client_secret": "replaced"}
-        audit(stamp, "sso.provider_updated", KIND, row.slug, row.display_name, changes)
-        return _told(row)
+        return _told(change_provider(slug, body, stamp))
 
 
 def delete_provider(actor: Actor, slug: str, stamp: Stamp) -> None:
@@ -115,15 +94,51 @@ def delete_provider(actor: Actor, slug: str, stamp: Stamp) -> None:
     """
     require(actor, "sso.delete")
     with transaction.atomic(durable=True):
-        row = _one_locked(slug)
-        made = set(User.objects.filter(admin_by=row).values_list("pk", flat=True))
-        if made and made.issuperset(lock_administrators()):
-            raise Conflict("Every administrator there is was made one by this provider's rules: make somebody else one")
-        User.objects.filter(pk__in=made).update(is_admin=False)
-        if not SsoProvider.objects.filter(issuer=row.issuer).exclude(pk=row.pk).exists():
-            SocialAccount.objects.filter(provider=row.issuer).delete()
-        row.delete()
-        audit(stamp, "sso.provider_deleted", KIND, row.slug, row.display_name)
+        remove_provider(slug, stamp)
+
+
+# --- For use inside a unit: a write that is one of several ----------------------------------------------------------
+
+
+def add_provider(body: SsoProviderCreate, stamp: Stamp) -> SsoProvider:
+    row = SsoProvider(slug=body.id, **defaults_of(body) | columns_of(body))
+    row.sealed_secret = seal({"secret": body.client_secret}) if body.client_secret else ""
+    _check(row)
+    row.rules = _settled(body.rules or ())
+    _save(row, force_insert=True)
+    audit(stamp, "sso.provider_created", KIND, row.slug, row.display_name, differences({}, _audited(row)))
+    return row
+
+
+def change_provider(slug: str, body: SsoProviderUpdate, stamp: Stamp) -> SsoProvider:
+    row = _one_locked(slug)
+    before = _audited(row)
+    for name, value in columns_of(body).items():
+        setattr(row, name, value)
+    if body.client_secret:
+        row.sealed_secret = seal({"secret": body.client_secret})
+    if body.rules is not None:
+        row.rules = _settled(body.rules)
+    _check(row)
+    row.updated_at = timezone.now()
+    _save(row)
+    changes: dict[str, Any] = differences(before, _audited(row))
+    if body.client_secret:
+        changes |= {"client_secret": "replaced"}
+    audit(stamp, "sso.provider_updated", KIND, row.slug, row.display_name, changes)
+    return row
+
+
+def remove_provider(slug: str, stamp: Stamp) -> None:
+    row = _one_locked(slug)
+    made = set(User.objects.filter(admin_by=row).values_list("pk", flat=True))
+    if made and made.issuperset(lock_administrators()):
+        raise Conflict("Every administrator there is was made one by this provider's rules: make somebody else one")
+    User.objects.filter(pk__in=made).update(is_admin=False)
+    if not SsoProvider.objects.filter(issuer=row.issuer).exclude(pk=row.pk).exists():
+        SocialAccount.objects.filter(provider=row.issuer).delete()
+    row.delete()
+    audit(stamp, "sso.provider_deleted", KIND, row.slug, row.display_name)
 
 
 def note_rejected(slug: str, stamp: Stamp, why: str) -> None:

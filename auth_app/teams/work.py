@@ -95,13 +95,9 @@ def create_team(
         person = User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
         if Team.objects.filter(created_by__iexact=person.email, person=None).count() >= TEAMS_PER_PERSON:
             raise Conflict(f"You have made as many teams as one person may make: {TEAMS_PER_PERSON}")
-        team = Team(
-            name=body.name, slug=_slug(body.name), description=body.description or "", visibility=body.visibility,
-            max_members=body.max_members, created_by=person.email,
-        )  # fmt: skip
-        _save(team, force_insert=True)
+        said = {"description": body.description, "visibility": body.visibility, "max_members": body.max_members}
+        team = add_team(body.name, said, stamp)
         add_membership(team, person, Membership.Role.OWNER, by="")
-        audit(stamp, "team.created", KIND, team.pk.hex, team.name, differences({}, _told(team)))
         added, invited = _seed(team, body.members, person, stamp)
         data = data_of(team, 1 + len(added))
         return data, added, [(invitation_data(row, now=now), secret) for row, secret in invited]
@@ -115,17 +111,10 @@ def read_team(actor: Actor, key: str) -> TeamData:
 
 def update_team(actor: Actor, key: str, body: TeamUpdate, stamp: Stamp) -> TeamData:
     """Change what was said. Raises Denied for what is not for a team's own people to change."""
-    said = values_of(body)
     with transaction.atomic(durable=True):
         team = find_team(actor, key, f"{KIND}.update", lock=True)
-        if said.keys() & FOR_ADMINISTRATORS:
-            require_in(actor, f"{KIND}.update", None)
-        if team.is_personal and said.keys() & NOT_OF_A_PERSONAL_TEAM:
-            raise PersonalTeam("A personal team stays private, of one person, and switched on")
-        before, count = _told(team), team.memberships.count()
-        _apply(team, said, count)
-        _save(team)
-        audit(stamp, "team.updated", KIND, team.pk.hex, team.name, differences(before, _told(team)))
+        count = team.memberships.count()
+        change_team(actor, team, values_of(body), count, stamp)
         return data_of(team, count)
 
 
@@ -134,13 +123,8 @@ def delete_team(actor: Actor, key: str, stamp: Stamp) -> TeamData:
     try:
         with transaction.atomic(durable=True):
             team = find_team(actor, key, f"{KIND}.delete", lock=True)
-            if team.is_personal:
-                raise PersonalTeam("A personal team is deleted with its person only")
             data = data_of(team, team.memberships.count())
-            if in_the_way := dependents_of(team).stays:
-                raise Conflict(" ".join(in_the_way))
-            team.delete()
-            audit(stamp, "team.deleted", KIND, data["id"], data["name"], {"members": data["member_count"]})
+            remove_team(team, data["member_count"], stamp)
             return data
     except IntegrityError as error:  # ProtectedError too
         raise Conflict("Somebody gave this team an item meanwhile: delete it, or give it to another team") from error
@@ -153,6 +137,41 @@ def what_depends_on(actor: Actor, key: str) -> tuple[list[str], list[str]]:
         return found.stays, found.goes
 
 
+# --- For use inside a unit: a write that is one of several ----------------------------------------------------------
+
+
+def add_team(name: str, said: Mapping[str, Any], stamp: Stamp) -> Team:
+    """A team of nobody yet."""
+    team = Team(name=name, slug=slug_of(name), created_by=stamp.email)
+    _apply(team, said, 0)
+    _save(team, force_insert=True)
+    audit(stamp, "team.created", KIND, team.pk.hex, team.name, differences({}, _told(team)))
+    return team
+
+
+def change_team(actor: Actor, team: Team, said: Mapping[str, Any], member_count: int, stamp: Stamp) -> None:
+    """Of a team that is locked."""
+    if said.keys() & FOR_ADMINISTRATORS:
+        require_in(actor, f"{KIND}.update", None)
+    if team.is_personal and said.keys() & NOT_OF_A_PERSONAL_TEAM:
+        raise PersonalTeam("A personal team stays private, of one person, and switched on")
+    before = _told(team)
+    _apply(team, said, member_count)
+    _save(team)
+    audit(stamp, "team.updated", KIND, team.pk.hex, team.name, differences(before, _told(team)))
+
+
+def remove_team(team: Team, member_count: int, stamp: Stamp) -> None:
+    """Raises Conflict where it has something that somebody has to move or delete first."""
+    if team.is_personal:
+        raise PersonalTeam("A personal team is deleted with its person only")
+    if in_the_way := dependents_of(team).stays:
+        raise Conflict(" ".join(in_the_way))
+    pk, name = team.pk.hex, team.name
+    team.delete()
+    audit(stamp, "team.deleted", KIND, pk, name, {"members": member_count})
+
+
 def page_of(rows: QuerySet[Team]) -> list[tuple[Team, int]]:
     return [(team, team.member_count) for team in rows]  # type: ignore[attr-defined]  # annotated by _counted
 
@@ -161,7 +180,7 @@ def _counted(teams: QuerySet[Team]) -> QuerySet[Team]:
     return teams.annotate(member_count=Count("memberships", distinct=True))
 
 
-def _slug(name: str) -> str:
+def slug_of(name: str) -> str:
     slug = slugify(name, allow_unicode=True)[:200].strip("-_")
     if not slug:
         raise bad_field("name", "A name has at least one letter or digit")
@@ -191,7 +210,7 @@ def _apply(team: Team, said: Mapping[str, Any], member_count: int) -> None:
             raise bad_field(name, "This cannot be empty")
         setattr(team, name, "" if value is None and name != "max_members" else value)
     if "name" in said and not team.is_personal:
-        team.slug = _slug(team.name)
+        team.slug = slug_of(team.name)
     if team.max_members is not None and "max_members" in said and team.max_members < member_count:
         raise bad_field("max_members", f"The team has {member_count} people already")
     team.updated_at = timezone.now()

@@ -160,6 +160,13 @@ def load_actor(user_id: UUID, email: str, *, is_admin: bool) -> Actor:
         return Actor(user_id, email, is_admin, **standing_of(user_id))
 
 
+def find_administrator(email: str) -> Actor | None:
+    """Whoever a command acts as: somebody with this address, who is an administrator and not locked out."""
+    with transaction.atomic(durable=True):
+        person = User.objects.filter(email__iexact=email, is_admin=True, is_active=True).first()
+        return Actor(person.pk, person.email, True, **standing_of(person.pk)) if person else None
+
+
 def ensure_administrator(email: str, password: str, *, generated: bool = False) -> tuple[UUID, bool]:
     """The first administrator's id, and whether it was made now. An existing person's password is left alone.
 

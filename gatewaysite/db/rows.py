@@ -30,6 +30,13 @@ def one_by_id[M: Model](rows: QuerySet[M], key: str, absent: NotFound) -> M:
 
 
 @contextmanager
+def part_of_unit() -> Iterator[None]:
+    """For parts that a unit knows by reference only: whoever locks rows says here that it does so in a transaction."""
+    with transaction.atomic(savepoint=False):
+        yield
+
+
+@contextmanager
 def unless_taken(constraint: str, said: str) -> Iterator[None]:
     """A part of a unit that writes one row: Conflict, in these words, when a unique constraint stands in its way.
 

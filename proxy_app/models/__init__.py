@@ -19,6 +19,7 @@ from proxy_app.models.root import Root
 from proxy_app.models.route import Route
 from proxy_app.models.server import Place, Server, ServerPrompt, ServerResource, ServerTool
 from proxy_app.models.tool import Tool, ToolTry
+from proxy_app.models.transfer import Transfer
 
 __all__ = [
     "Agent",
@@ -49,5 +50,6 @@ __all__ = [
     "ServerTool",
     "Tool",
     "ToolTry",
+    "Transfer",
     "Visibility",
 ]

@@ -33,6 +33,7 @@ class Registered(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     enabled = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)
+    import_batch_id = models.UUIDField(null=True, blank=True, editable=False)  # the Transfer that made it
 
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)

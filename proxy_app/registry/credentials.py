@@ -88,7 +88,7 @@ class Credential(Body):
     auth_headers: Annotated[list[Header], AfterValidator(_no_header_twice)] = Field(
         [], min_length=1, max_length=20, description="With authheaders."
     )
-    auth_header_key: HeaderName = Field("", description="With authheaders: the name of a single header.")
+    auth_header_key: HeaderName = Field("", description="With authheaders: the name of a single header.", repr=False)
     auth_header_value: Secret = Field("", description="With authheaders: the value of that header.")
 
     @model_validator(mode="after")

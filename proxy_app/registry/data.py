@@ -52,7 +52,7 @@ class RegisteredData(TypedDict):
     modifiedFromIp: str | None
     modifiedVia: str | None
     modifiedUserAgent: str | None
-    importBatchId: Absent
+    importBatchId: HexId | None
     federationSource: str | None
 
 
@@ -77,6 +77,7 @@ MEMBERS: Mapping[str, Source] = {
     "modifiedFromIp": "modified_from_ip",
     "modifiedVia": "modified_via",
     "modifiedUserAgent": "modified_user_agent",
+    "importBatchId": Hex("import_batch_id"),
 }
 # And those that have come from a gateway.
 OFFERED: Mapping[str, Source] = {**MEMBERS, "federationSource": "gateway__name", "gatewayId": Hex("gateway_id")}

@@ -90,6 +90,13 @@ class Kind:
     update: type[BaseModel]  # request bodies
     create: type[BaseModel]
     verbs: tuple[str, ...] = ()  # what may be done with it beside reading and changing it
+    own: frozenset[str] = (
+        frozenset()
+    )  # fields of its bodies for what is made here: of an offered one its upstream says it
+    beside: Mapping[str, Expression] = field(
+        default_factory=dict
+    )  # members of its bodies that documents have, no answer
+    written: Callable[[PlainRow], PlainRow] | None = None  # an answer as documents say it, where they say it otherwise
     wrapped: bool = True  # create body is {"tool": {...}, "team_id", "visibility"}; gateways are flat
 
     columns: tuple[Column, ...]

@@ -51,9 +51,11 @@ from proxy_app.roots.openapi import ROOTS
 from proxy_app.search.openapi import SEARCH
 from proxy_app.servers.openapi import SERVERS_ROOM
 from proxy_app.tags.openapi import TAGS
+from proxy_app.transfer.openapi import TRANSFER
 
 ROOMS = (
     *ACCESS, OAUTH, CATALOGUE, CONTENT, DRIFT, PROBING, REMOVAL, REST, ROOTS, SEARCH, SERVERS_ROOM, SETTINGS, TAGS,
+    TRANSFER,
 )  # fmt: skip
 READ = (401, 403, 404, 409, 503)
 WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 503)

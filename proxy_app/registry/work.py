@@ -33,15 +33,21 @@ from proxy_app.registry.stamps import changes_of, last_words, links_of, record
 __all__ = [
     "Listing",
     "Stamp",
+    "add_row",
+    "change_row",
+    "clashes",
     "counts",
     "create_item",
     "delete_item",
     "list_ids",
     "list_items",
     "list_members",
+    "locked_row",
     "names_of",
+    "prepared",
     "read_item",
     "refresh_item",
+    "remove_row",
     "retag_item",
     "set_enabled",
     "update_item",
@@ -112,7 +118,7 @@ def create_item(kind: Kind, actor: Actor, values: Values, stamp: Stamp, *, asked
 
     `asked`: what the caller calls this request; if it was answered before, that answer is given again.
     """
-    values = kind.prepare(values) if kind.prepare else values
+    values = prepared(kind, values)
     with clashes(kind), transaction.atomic(durable=True):
         if (kept := kept_answer(asked)) is not None:
             return dict(kept)
@@ -145,10 +151,9 @@ def set_enabled(
 def delete_item(kind: Kind, actor: Actor, key: str, stamp: Stamp, *, versions: Versions = None) -> PlainRow:
     """Delete an item, and of a gateway all it offered. Returns what it was."""
     with transaction.atomic(durable=True):
-        row = _locked(kind, actor, key, "delete", versions)
+        row = locked_row(kind, actor, key, "delete", versions)
         item = _reread(kind, actor, row)
-        record(kind, row, "deleted", stamp, last_words(kind, row))
-        row.delete()
+        remove_row(kind, row, stamp)
         return item
 
 
@@ -157,7 +162,7 @@ def refresh_item(kind: Kind, actor: Actor, key: str, stamp: Stamp) -> PlainRow:
     if kind.refresh is None:
         raise ValueError(f"{kind.slug} are not asked again")
     with transaction.atomic(durable=True):
-        row = _locked(kind, actor, key, "update")
+        row = locked_row(kind, actor, key, "update")
         if not row.enabled:
             raise Conflict(f"This {kind.singular} is switched off; switch it on first.")
         if not kind.refresh(row.pk):
@@ -188,18 +193,17 @@ def _part(kind: Kind, query: ListQuery, found: list[PlainRow]) -> Listing:
     return Listing(found[:limit], next_cursor=sign_cursor(kind.slug, last["createdAt"], last["id"]))
 
 
-def _locked(kind: Kind, actor: Actor, key: str, verb: str, versions: Versions = None) -> Any:
-    """The row as a model instance that nobody else changes until the unit ends. Raises NotFound, Denied, Stale."""
-    rows = kind.model._default_manager.filter(visible_to(actor, kind.slug)).select_for_update(no_key=True)
-    row = find_one(kind, rows.fetch_mode(FETCH_RAISE), key)
-    require_to(actor, verb, row)
-    require_version(versions, row.version)
-    return row
+# --- For use inside a unit: a write that is one of several ----------------------------------------------------------
 
 
-def add_row(kind: Kind, actor: Actor, values: Values, stamp: Stamp) -> Any:
-    """Register an item of values that were prepared; for use inside a unit."""
-    row = kind.model(owner_id=actor.user_id, **stamp.created())
+def prepared(kind: Kind, values: Values) -> Values:
+    """What `add_row` and `change_row` take. Before the unit: nothing may be held while others are asked."""
+    return kind.prepare(values) if kind.prepare else values
+
+
+def add_row(kind: Kind, actor: Actor, values: Values, stamp: Stamp, **given: Any) -> Any:
+    """A new row of these prepared values. `given`: columns that are nobody's to choose, such as a tool's gateway."""
+    row = kind.model(**{"owner_id": actor.user_id} | given, **stamp.created())
     _set(row, kind.store(row, values))
     _require_scope(actor, row)
     row.save(force_insert=True)
@@ -208,8 +212,8 @@ def add_row(kind: Kind, actor: Actor, values: Values, stamp: Stamp) -> Any:
     return row
 
 
-def change_row(kind: Kind, actor: Actor, row: Any, values: Values, stamp: Stamp, action: str) -> bool:
-    """Change a locked row by values that were prepared, and say whether that changed it; for use inside a unit."""
+def change_row(kind: Kind, actor: Actor, row: Any, values: Values, stamp: Stamp, action: str = "updated") -> bool:
+    """Give a locked row these prepared values, and say whether that changed it."""
     columns = kind.store(row, values)
     before = {name: old for name in columns if (old := getattr(row, name)) != columns[name]}
     if not before and not values.keys() - columns.keys():
@@ -225,6 +229,20 @@ def change_row(kind: Kind, actor: Actor, row: Any, values: Values, stamp: Stamp,
     return True
 
 
+def remove_row(kind: Kind, row: Any, stamp: Stamp) -> None:
+    record(kind, row, "deleted", stamp, last_words(kind, row))
+    row.delete()
+
+
+def locked_row(kind: Kind, actor: Actor, key: str, verb: str, versions: Versions = None) -> Any:
+    """The row as a model instance that nobody else changes until the unit ends. Raises NotFound, Denied, Stale."""
+    rows = kind.model._default_manager.filter(visible_to(actor, kind.slug)).select_for_update(no_key=True)
+    row = find_one(kind, rows.fetch_mode(FETCH_RAISE), key)
+    require_to(actor, verb, row)
+    require_version(versions, row.version)
+    return row
+
+
 def _update(
     kind: Kind,
     actor: Actor,
@@ -235,10 +253,10 @@ def _update(
     versions: Versions = None,
 ) -> PlainRow:
     """`asked`: the values, or what makes them of the row. Only the former are prepared."""
-    prepared = asked if callable(asked) or kind.prepare is None else kind.prepare(asked)
+    values = asked if callable(asked) else prepared(kind, asked)
     with clashes(kind), transaction.atomic(durable=True):
-        row = _locked(kind, actor, key, "update", versions)
-        change_row(kind, actor, row, prepared(row) if callable(prepared) else prepared, stamp, action)
+        row = locked_row(kind, actor, key, "update", versions)
+        change_row(kind, actor, row, values(row) if callable(values) else values, stamp, action)
         return _reread(kind, actor, row)
 
 

@@ -1,5 +1,6 @@
 """Units of work on roots. All of them return plain data."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
@@ -52,31 +53,50 @@ def read_root(uri: str) -> RootData:
 def create_root(values: dict[str, Any], stamp: Stamp) -> RootData:
     """Raises Conflict when there is one of this URI."""
     with transaction.atomic(durable=True):
-        root = Root(uri=values["uri"], name=values.get("name") or "", created_by=stamp.email)
-        with unless_taken("uri", TAKEN):
-            root.save(force_insert=True)
-        _record(root, "created", stamp, differences({}, _told(root)))
-        return _data(root)
+        return add_root(values, stamp)
 
 
 def update_root(uri: str, values: dict[str, Any], stamp: Stamp) -> RootData:
     """Change what `values` names."""
     with transaction.atomic(durable=True):
-        root = _locked(uri)
-        before = _told(root)
-        if "name" in values:
-            root.name = values["name"] or ""
-        if changes := differences(before, _told(root)):
-            root.save(update_fields=["name"])
-            _record(root, "updated", stamp, changes)
-        return _data(root)
+        return change_root(uri, values, stamp)
 
 
 def delete_root(uri: str, stamp: Stamp) -> None:
     with transaction.atomic(durable=True):
-        root = _locked(uri)
-        _record(root, "deleted", stamp, differences(_told(root), {}))
-        root.delete()
+        remove_root(uri, stamp)
+
+
+# --- For use inside a unit: a write that is one of several ----------------------------------------------------------
+
+
+def all_roots() -> list[RootData]:
+    return [_data(root) for root in Root.objects.order_by("uri")]
+
+
+def add_root(values: Mapping[str, Any], stamp: Stamp) -> RootData:
+    root = Root(uri=values["uri"], name=values.get("name") or "", created_by=stamp.email)
+    with unless_taken("uri", TAKEN):
+        root.save(force_insert=True)
+    _record(root, "created", stamp, differences({}, _told(root)))
+    return _data(root)
+
+
+def change_root(uri: str, values: Mapping[str, Any], stamp: Stamp) -> RootData:
+    root = _locked(uri)
+    before = _told(root)
+    if "name" in values:
+        root.name = values["name"] or ""
+    if changes := differences(before, _told(root)):
+        root.save(update_fields=["name"])
+        _record(root, "updated", stamp, changes)
+    return _data(root)
+
+
+def remove_root(uri: str, stamp: Stamp) -> None:
+    root = _locked(uri)
+    _record(root, "deleted", stamp, differences(_told(root), {}))
+    root.delete()
 
 
 def _locked(uri: str) -> Root:

@@ -31,12 +31,15 @@ from tests.contract.access import (
     roles,
     sso,
     teams,
+    transfer,
 )
 from tests.contract.access.table import BROWSERS, CALLERS, Table
 from tests.contract.access.world import World, rolled_back, same_cookies
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-ROOMS = (front, registry, gateways, catalogue, operations, decisions, roles, teams, people, account, sso, oauth)
+ROOMS = (
+    front, registry, gateways, catalogue, operations, decisions, roles, teams, people, account, sso, oauth, transfer,
+)  # fmt: skip
 TABLE: Table = {place: line for room in ROOMS for place, line in room.TABLE.items()}
 
 

@@ -32,7 +32,7 @@ async def registered(script: Script, path: str = "/a2a", **row: Any) -> tuple[Ag
     """An agent whose host runs this script, after its card was read."""
     async with ScriptedMcp(script, handshake=False) as upstream:
         url = f"http://127.0.0.1:{upstream.port}{path}"
-        pending = {"status": "pending", "reachable": False, "endpoint_url": url}
+        pending: dict[str, Any] = {"status": "pending", "reachable": False, "endpoint_url": url}
         agent = await asyncio.to_thread(an_agent, row.pop("name", "helper"), **(pending | row))
         await sync_agent(agent.id)
     await agent.arefresh_from_db()

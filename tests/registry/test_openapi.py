@@ -24,6 +24,7 @@ from proxy_app.roots.urls import api_urlpatterns as roots_urlpatterns
 from proxy_app.search.urls import api_urlpatterns as search_urlpatterns
 from proxy_app.servers.urls import api_urlpatterns as servers_urlpatterns
 from proxy_app.tags.urls import api_urlpatterns as tags_urlpatterns
+from proxy_app.transfer.urls import api_urlpatterns as transfer_urlpatterns
 from tests.builders import a_server, a_tool
 from tests.contract.test_recorded_shapes import Probe, World, probes, send, world
 from tests.registry.conftest import Caller, People, an_item, every_kind
@@ -66,7 +67,7 @@ def test_every_route_is_documented_and_every_documented_path_is_a_route() -> Non
         list_urlpatterns, api_urlpatterns, access_urlpatterns, oauth_urlpatterns, content_urlpatterns,
         roots_urlpatterns, search_urlpatterns, tags_urlpatterns, rest_urlpatterns, drift_urlpatterns,
         probing_urlpatterns, removal_urlpatterns, servers_urlpatterns, catalogue_urlpatterns,
-        settings_urlpatterns,
+        settings_urlpatterns, transfer_urlpatterns,
     )  # fmt: skip
     routes = {path_of(route) for room in rooms for route in room}
     twins = {path for path in routes if path.endswith("/")}

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -22,54 +23,72 @@ COLUMNS = ("name", "audiences", "person_claim", "offered", "enabled")
 
 
 def list_issuers(actor: Actor) -> list[IssuerData]:
-    _require(actor, "read")
+    require_issuers(actor, "read")
     with transaction.atomic(durable=True):
-        return _data_of(list(TrustedIssuer.objects.order_by("name", "pk")))
+        return all_issuers()
 
 
 def read_issuer(actor: Actor, key: str) -> IssuerData:
-    _require(actor, "read")
+    require_issuers(actor, "read")
     with transaction.atomic(durable=True):
         return _data(_one(key))
 
 
 def create_issuer(actor: Actor, body: IssuerCreate, stamp: Stamp) -> IssuerData:
-    _require(actor, "create")
-    row = TrustedIssuer(issuer=body.issuer, **{name: getattr(body, name) for name in COLUMNS})
+    require_issuers(actor, "create")
     with transaction.atomic(durable=True):
-        with unless_taken("issuer", f"The issuer {body.issuer} is trusted already"):
-            row.save(force_insert=True)
-        _set_subjects(row, body.subjects)
-        audit(stamp, "issuer.trusted", KIND, row.pk.hex, row.name, differences({}, body.model_dump()))
-        return _data(row)
+        return add_issuer(body, stamp)
 
 
 def update_issuer(actor: Actor, key: str, body: IssuerUpdate, stamp: Stamp) -> IssuerData:
-    _require(actor, "update")
-    said = body.model_dump(exclude_unset=True, exclude_none=True)
+    require_issuers(actor, "update")
     with transaction.atomic(durable=True):
-        row = _one(key, for_update=True)
-        before = _data(row)
-        for name in said.keys() & set(COLUMNS):
-            setattr(row, name, said[name])
-        row.save()
-        if "subjects" in said:
-            _set_subjects(row, said["subjects"])
-        after = _data(row)
-        audit(stamp, "issuer.updated", KIND, row.pk.hex, row.name, differences(before, after))
-        return after
+        return change_issuer(key, body.model_dump(exclude_unset=True, exclude_none=True), stamp)
 
 
 def delete_issuer(actor: Actor, key: str, stamp: Stamp) -> None:
     """Its tokens let nobody in from then on."""
-    _require(actor, "delete")
+    require_issuers(actor, "delete")
     with transaction.atomic(durable=True):
-        row = _one(key, for_update=True)
-        audit(stamp, "issuer.deleted", KIND, row.pk.hex, row.name, {"issuer": row.issuer})
-        row.delete()
+        remove_issuer(key, stamp)
 
 
-def _require(actor: Actor, verb: str) -> None:
+# --- For use inside a unit: a write that is one of several ----------------------------------------------------------
+
+
+def all_issuers() -> list[IssuerData]:
+    return _data_of(list(TrustedIssuer.objects.order_by("name", "pk")))
+
+
+def add_issuer(body: IssuerCreate, stamp: Stamp) -> IssuerData:
+    row = TrustedIssuer(issuer=body.issuer, **{name: getattr(body, name) for name in COLUMNS})
+    with unless_taken("issuer", f"The issuer {body.issuer} is trusted already"):
+        row.save(force_insert=True)
+    _set_subjects(row, body.subjects)
+    audit(stamp, "issuer.trusted", KIND, row.pk.hex, row.name, differences({}, body.model_dump()))
+    return _data(row)
+
+
+def change_issuer(key: str, said: Mapping[str, Any], stamp: Stamp) -> IssuerData:
+    row = _one(key, for_update=True)
+    before = _data(row)
+    for name in said.keys() & set(COLUMNS):
+        setattr(row, name, said[name])
+    row.save()
+    if "subjects" in said:
+        _set_subjects(row, said["subjects"])
+    after = _data(row)
+    audit(stamp, "issuer.updated", KIND, row.pk.hex, row.name, differences(before, after))
+    return after
+
+
+def remove_issuer(key: str, stamp: Stamp) -> None:
+    row = _one(key, for_update=True)
+    audit(stamp, "issuer.deleted", KIND, row.pk.hex, row.name, {"issuer": row.issuer})
+    row.delete()
+
+
+def require_issuers(actor: Actor, verb: str) -> None:
     """Whoever is believed decides who gets in, so a token does not."""
     require_signed_in(actor)
     require(actor, f"{KIND}.{verb}")

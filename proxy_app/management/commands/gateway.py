@@ -23,6 +23,7 @@ from gatewaysite.errors import BadInput
 from gatewaysite.keyring import work as keyring
 from gatewaysite.secrets import first_key_id
 from proxy_app.observe.attest import command as attest
+from proxy_app.transfer import command as transfer
 
 BOOTSTRAP_TOKEN = "bootstrap"  # noqa: S105 (the token's name)
 FIRST_TOKEN = "first token"  # noqa: S105
@@ -47,6 +48,8 @@ class Command(BaseCommand):
         forget.add_argument("--older-than-days", type=int, required=True, metavar="DAYS", help="at least 30")
         commands.add_parser("rotate-keys", help="seal stored secrets anew, with the first of ENCRYPTION_KEYS")
         attest.add_options(commands.add_parser("attest", help="watch how database connections are held, and sign it"))
+        for name, about in transfer.COMMANDS.items():
+            transfer.add_options(name, commands.add_parser(name, help=about))
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         match command:
@@ -64,6 +67,8 @@ class Command(BaseCommand):
                 self.rotate_keys()
             case "attest":
                 sys.exit(attest.run(options, self.stdout, self.stderr))
+            case _:
+                sys.exit(transfer.run(command, options, self.stdout, self.stderr))
 
     def bootstrap(self) -> None:
         """Idempotent. What was generated is printed now and never again."""

@@ -146,6 +146,7 @@ PROMPTS = Kind(
     complete=complete,
     update=PromptUpdate,
     create=PromptCreate,
+    own=frozenset(OWN),
     columns=(
         NAMED,
         SWITCHED,

@@ -3,6 +3,8 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from django.db.models import Case, F, Func, TextField, Value, When
+from django.db.models.functions import Replace
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
@@ -176,6 +178,17 @@ def links(row: Resource) -> Values:
     return {"content": Content(bytes(found.body), found.is_text).digest if found else None}
 
 
+def _content(made: Func, *, is_text: bool) -> Case:
+    return Case(When(content__is_text=is_text, then=made), default=None, output_field=TextField())
+
+
+BODY = F("content__body")
+TEXT = _content(Func(BODY, Value("UTF8"), function="convert_from", output_field=TextField()), is_text=True)
+BASE64 = _content(
+    Replace(Func(BODY, Value("base64"), function="encode", output_field=TextField()), Value("\n"), Value("")),
+    is_text=False,
+)
+
 RESOURCES = Kind(
     slug="resources",
     icon="resources",
@@ -200,6 +213,8 @@ RESOURCES = Kind(
     complete=complete,
     update=ResourceUpdate,
     create=ResourceCreate,
+    own=frozenset({*OWN, "blob"}),
+    beside={"content": TEXT, "blob": BASE64},
     columns=(
         NAMED,
         SWITCHED,

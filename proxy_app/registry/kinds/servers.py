@@ -133,6 +133,21 @@ def complete(item: PlainRow) -> None:
 # A server's members are those the actor may see: a public server does not tell of a private tool in it.
 
 
+def written(item: PlainRow) -> PlainRow:
+    """Members once: in a list for each kind, or, where those could not tell all that is different, in one."""
+    lists = {"associatedTools", "associatedResources", "associatedPrompts", "toolAliases"}
+    different = any(
+        one["description"] or not one["enabled"] or (one["alias"] and one["kind"] != "tool") for one in item["members"]
+    )
+    if not different:
+        return {name: value for name, value in item.items() if name != "members"}
+    members = [
+        {name: value for name, value in one.items() if name != "id" and value not in (None, True)}
+        for one in item["members"]
+    ]
+    return {name: value for name, value in item.items() if name not in lists} | {"members": members}
+
+
 def _places(kind: str, actor: Actor) -> ArraySubquery:
     """Each place as JSON text, as `members` shows it."""
     model = MODELS[kind]
@@ -244,6 +259,7 @@ SERVERS = Kind(
     complete=complete,
     create=ServerCreate,
     update=ServerUpdate,
+    written=written,
     columns=(
         NAMED,
         SWITCHED,

@@ -94,6 +94,11 @@ def complete(item: PlainRow) -> None:
     embed(item, "allowlist")
 
 
+def written(item: PlainRow) -> PlainRow:
+    """With the credential flat, as every kind has it."""
+    return item | masked((item["auth"] or {}).get("authType", ""))
+
+
 def _auth(kind: str) -> PlainRow | None:
     """That there is a credential, and of which kind, by the names of the existing system."""
     if not kind:
@@ -113,7 +118,7 @@ def _auth(kind: str) -> PlainRow | None:
 
 def store(row: Tool, values: Values) -> Values:
     columns = dict(named_within_gateway(row, values))
-    if row._state.adding:
+    if row._state.adding and row.gateway_id is None:
         return of_a_new_one(row, columns)
     return changed(row, columns) if row.integration_type == Tool.Integration.REST else unchanged(row, columns)
 
@@ -165,6 +170,8 @@ TOOLS = Kind(
     complete=complete,
     update=ToolUpdate,
     create=ToolCreate,
+    written=written,
+    own=frozenset(Rest.model_fields) - {"title"},
     columns=(
         NAMED,
         SWITCHED,

@@ -32,7 +32,7 @@ from auth_app.models import (
 from auth_app.policy import explain
 from auth_app.users.work import load_actor
 from gatewaysite.responses import wants_page
-from proxy_app.models import Attestation, Drift, OAuthClient, OAuthConnection, Root
+from proxy_app.models import Attestation, Drift, OAuthClient, OAuthConnection, Root, Transfer
 from proxy_app.registry.kinds import KINDS
 from tests.builders import (
     a_gateway,
@@ -76,6 +76,10 @@ class World:
         report = Attestation.objects.create(seconds=5, status="lost", created_by="x", told_at=timezone.now())
         self.keys["attestations"] = report.pk.hex
         self.keys["entry"] = "deepwiki"  # of the catalogue, and for everybody
+        taken = Transfer.objects.create(
+            user=self.admin, created_by=self.admin.email, status="failed", counts={"create": 1}
+        )
+        self.keys["transfers"] = taken.pk.hex
         later = timezone.now() + timedelta(hours=1)
         self.clients = {
             "anonymous": Client(),

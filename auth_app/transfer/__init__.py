@@ -1,0 +1,1 @@
+"""What a configuration document says of people's teams, roles and ways in."""

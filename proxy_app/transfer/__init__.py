@@ -1,0 +1,1 @@
+"""The whole configuration as a document: exported, compared with what is there, and applied."""
