@@ -179,7 +179,7 @@ def build() -> Json:
         "info": {"title": "Poolgate", "version": __version__},
         "servers": [{"url": settings.PUBLIC_URL}],
         "security": [{"token": []}, {"session": []}],
-        "paths": {**_both(_registry_paths()), **OTHERS, **_both(_paths_of_rooms())},
+        "paths": _with_long_addresses({**_both(_registry_paths()), **OTHERS, **_both(_paths_of_rooms())}),
         "components": {
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
@@ -188,6 +188,16 @@ def build() -> Json:
             "schemas": {**schemas, "Error": ERROR, "FieldError": FIELD_ERROR},
         },
     }
+
+
+def _with_long_addresses(paths: Json) -> Json:
+    """Whatever takes parameters in its address can be given too many: the server itself then answers, in plain text."""
+    too_long = {"description": "The address is longer than the gateway reads.", "content": {"text/plain": {}}}
+    for operations in paths.values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and any(one["in"] == "query" for one in operation.get("parameters", ())):
+                operation["responses"] = operation["responses"] | {"414": too_long}
+    return paths
 
 
 def _registry_paths() -> Json:

@@ -17,7 +17,7 @@ from proxy_app.transfer.bodies import (
 )
 
 TEXT: Json = {"type": "string"}
-DOCUMENT: Good = {200: ("The document.", {"oneOf": [ref("ExportData"), {"type": "object"}]})}
+DOCUMENT: Good = {200: ("The document.", {"anyOf": [ref("ExportData"), {"type": "object"}]})}
 IMPORTED: Good = {
     200: ("It was done; or it failed, and nothing was changed: `status` says which.", ref("ImportStatus")),
     202: ("A job does it; read its status.", ref("ImportStatus")),

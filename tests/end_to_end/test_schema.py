@@ -18,6 +18,7 @@ PROGRAM = Path(sys.executable).with_name("schemathesis")
 # another's. No schema says so.
 NOT_CHECKED = "positive_data_acceptance"
 EXAMPLES = 4
+CONFIGURATION = Path(__file__).resolve().parents[2] / "schemathesis.toml"
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="schemathesis is not installed (requirements-dev.txt)")
 
@@ -33,7 +34,8 @@ def test_no_operation_answers_what_the_document_does_not_tell(
     own_gateway: GatewayProcess, admin_token: str, tmp_path: Path
 ) -> None:
     command = [
-        str(PROGRAM), "run", f"{own_gateway.url}/openapi.json", "--header", f"Authorization: Bearer {admin_token}",
+        str(PROGRAM), "--config-file", str(CONFIGURATION),
+        "run", f"{own_gateway.url}/openapi.json", "--header", f"Authorization: Bearer {admin_token}",
         "--checks", "all", "--exclude-checks", NOT_CHECKED, "--phases", "fuzzing", "--max-examples", str(EXAMPLES),
         "--continue-on-failure", "--request-timeout", "30", "--no-color", "--seed", "1", "--workers", "2",
         "--suppress-health-check", "all",
