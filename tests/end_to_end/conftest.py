@@ -1,6 +1,6 @@
 """One gateway and one demo upstream for all end-to-end tests, and the database they share with the tests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,12 +95,23 @@ def admin_token(admin: User) -> str:
 
 def registered(gateway: GatewayProcess, token: str, url: str, **values: Any) -> dict[str, Any]:
     """Register a gateway as people do, and wait until its job is done. Its JSON."""
+    return settled(gateway, token, register(gateway, token, url, **values))
+
+
+def register(gateway: GatewayProcess, token: str, url: str, **values: Any) -> str:
+    """As soon as it is acknowledged; its id."""
     import httpx
 
     headers = {"authorization": f"Bearer {token}"}
     body = {"name": "demo", "url": url, "visibility": "public"} | values
     answer = httpx.post(gateway.url + "/gateways", json=body, headers=headers, timeout=20)
     assert answer.status_code in (200, 201), answer.text
-    done: Callable[[httpx.Response], bool] = lambda answer: answer.json()["status"] != "pending"  # noqa: E731
-    result: dict[str, Any] = gateway.until(f"/gateways/{answer.json()['id']}", done, 60, token=token).json()
+    row_id: str = answer.json()["id"]
+    return row_id
+
+
+def settled(gateway: GatewayProcess, token: str, row_id: str) -> dict[str, Any]:
+    result: dict[str, Any] = gateway.until(
+        f"/gateways/{row_id}", lambda answer: answer.json()["status"] != "pending", 60, token=token
+    ).json()
     return result

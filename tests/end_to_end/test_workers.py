@@ -20,7 +20,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from auth_app.models import ApiToken, User
 from proxy_app.models import Tool
 from tests.builders import a_gateway, a_server, a_token, a_tool, a_user, an_admin
-from tests.end_to_end.conftest import registered
+from tests.end_to_end.conftest import register, settled
 from tests.federation.offering import a_tool as offered
 from tests.federation.offering import offering
 from tests.gateway_process import GatewayProcess
@@ -178,11 +178,11 @@ async def test_a_worker_killed_in_the_middle_of_a_registration_loses_nothing(
 
     script = offering({}, capabilities={"tools": {}}, instead={"tools/list": list_tools})
     async with ScriptedMcp(script, handshake=False) as upstream:
-        registering = asyncio.create_task(asyncio.to_thread(registered, gateway, admin_token, upstream.url))
+        row_id = await asyncio.to_thread(register, gateway, admin_token, upstream.url)
         await asyncio.wait_for(reached.wait(), 30)
         hang = False
         await asyncio.to_thread(kill_the_worker_at_work, gateway)
-        row = await asyncio.wait_for(registering, 60)
+        row = await asyncio.to_thread(settled, gateway, admin_token, row_id)
     assert row["status"] == "active"
     assert await asyncio.to_thread(Tool.objects.count) == 1
 
