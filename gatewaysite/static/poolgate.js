@@ -184,6 +184,11 @@ document.addEventListener("htmx:before:response", (event) => {
   if (response.status >= 500 && live?.contains(event.target)) return;
   location.href = response.raw.url;
 });
+// What was typed into a search before htmx was ready counts as typed now.
+document.addEventListener("htmx:after:init", (event) => {
+  const field = event.target.querySelector("[data-search]");
+  if (field && field.value !== field.defaultValue) field.dispatchEvent(new Event("input", {bubbles: true}));
+});
 document.addEventListener("htmx:after:swap", (event) => {
   prepare(document);
   const target = event.detail.ctx.target;
