@@ -56,6 +56,24 @@ class RegisteredData(TypedDict):
     federationSource: str | None
 
 
+class AskedData(TypedDict):
+    """And those that are asked who they are: how far a registration or refresh is, and how they are."""
+
+    status: str
+    statusMessage: str | None
+    lastError: str | None
+    registrationAttempts: int
+    syncStep: str
+    syncDone: int
+    syncTotal: int
+    reachable: bool
+    health: str
+    healthReason: str
+    healthSince: datetime | None
+    lastSeen: datetime | None
+    lastRefreshAt: datetime | None
+
+
 MEMBERS: Mapping[str, Source] = {
     "id": Hex("id"),
     "name": "name",
@@ -78,6 +96,21 @@ MEMBERS: Mapping[str, Source] = {
     "modifiedVia": "modified_via",
     "modifiedUserAgent": "modified_user_agent",
     "importBatchId": Hex("import_batch_id"),
+}
+ASKED_MEMBERS: Mapping[str, Source] = {
+    "status": "status",
+    "statusMessage": "status_message",
+    "lastError": "last_error",
+    "registrationAttempts": "registration_attempts",
+    "syncStep": "sync_step",
+    "syncDone": "sync_done",
+    "syncTotal": "sync_total",
+    "reachable": "reachable",
+    "health": "health",
+    "healthReason": "health_reason",
+    "healthSince": "health_since",
+    "lastSeen": "last_seen",
+    "lastRefreshAt": "last_refresh_at",
 }
 # And those that have come from a gateway.
 OFFERED: Mapping[str, Source] = {**MEMBERS, "federationSource": "gateway__name", "gatewayId": Hex("gateway_id")}

@@ -21,7 +21,18 @@ from proxy_app.federation.offer import storable
 from proxy_app.models import Agent, Tool
 from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
 from proxy_app.registry.credentials import Credential, masked, sealed
-from proxy_app.registry.data import MEMBERS, Absent, AnyObject, Hex, HexId, RegisteredData, as_text, embed
+from proxy_app.registry.data import (
+    ASKED_MEMBERS,
+    MEMBERS,
+    Absent,
+    AnyObject,
+    AskedData,
+    Hex,
+    HexId,
+    RegisteredData,
+    as_text,
+    embed,
+)
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values
 from proxy_app.registry.pooling import POOL_MEMBERS, AskedPooling, PooledData, check_pair, pooled
 from proxy_app.registry.storing import named
@@ -35,7 +46,7 @@ CONNECTION = frozenset(
 )
 
 
-class AgentData(RegisteredData, PooledData):
+class AgentData(RegisteredData, PooledData, AskedData):
     slug: str
     endpointUrl: str
     messageUrl: str
@@ -47,19 +58,6 @@ class AgentData(RegisteredData, PooledData):
     icon: str | None
     toolId: HexId | None
     toolName: str | None
-    status: str
-    statusMessage: str | None
-    lastError: str | None
-    registrationAttempts: int
-    syncStep: str
-    syncDone: int
-    syncTotal: int
-    reachable: bool
-    health: str
-    healthReason: str
-    healthSince: datetime | None
-    lastSeen: datetime | None
-    lastRefreshAt: datetime | None
     lastInteraction: datetime | None
     authType: str | None
     authValue: str | None
@@ -169,6 +167,7 @@ AGENTS = Kind(
     members={
         **MEMBERS,
         **POOL_MEMBERS,
+        **ASKED_MEMBERS,
         "slug": "slug",
         "endpointUrl": "endpoint_url",
         "messageUrl": Coalesce(NullIf("message_url", Value("")), "endpoint_url"),
@@ -180,19 +179,6 @@ AGENTS = Kind(
         "icon": NullIf("icon", Value("")),
         "toolId": partial(_of_tool, Hex("id")),
         "toolName": partial(_of_tool, F("name")),
-        "status": "status",
-        "statusMessage": "status_message",
-        "lastError": "last_error",
-        "registrationAttempts": "registration_attempts",
-        "syncStep": "sync_step",
-        "syncDone": "sync_done",
-        "syncTotal": "sync_total",
-        "reachable": "reachable",
-        "health": "health",
-        "healthReason": "health_reason",
-        "healthSince": "health_since",
-        "lastSeen": "last_seen",
-        "lastRefreshAt": "last_refresh_at",
         "lastInteraction": "last_interaction",
         "authType": "auth_type",
     },

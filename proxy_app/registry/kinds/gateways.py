@@ -1,6 +1,5 @@
 """Gateways: upstream MCP servers whose tools, resources and prompts are imported."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.conf import settings
@@ -17,7 +16,7 @@ from proxy_app.names import public_tool_name
 from proxy_app.oauth.bodies import columns_of, keep_secret
 from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
 from proxy_app.registry.credentials import GatewayCredential, masked, sealed, sealed_query
-from proxy_app.registry.data import MEMBERS, Absent, AnyObject, RegisteredData, as_text, embed
+from proxy_app.registry.data import ASKED_MEMBERS, MEMBERS, Absent, AnyObject, AskedData, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
 from proxy_app.registry.passed_headers import PassedHeaders, with_added
 from proxy_app.registry.pooling import POOL_MEMBERS, AskedPooling, PooledData, check_pair, pooled
@@ -38,25 +37,12 @@ GRANTED_FOR = frozenset({"url", "auth_type", "oauth"})
 SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 
 
-class GatewayData(RegisteredData, PooledData):
+class GatewayData(RegisteredData, PooledData, AskedData):
     slug: str
     url: str
     transport: str
     gatewayMode: str
     capabilities: AnyObject
-    status: str
-    statusMessage: str | None
-    lastError: str | None
-    registrationAttempts: int
-    syncStep: str
-    syncDone: int
-    syncTotal: int
-    reachable: bool
-    health: str
-    healthReason: str
-    healthSince: datetime | None
-    lastSeen: datetime | None
-    lastRefreshAt: datetime | None
     era: str
     protocolVersion: str
     serverName: str
@@ -222,23 +208,11 @@ GATEWAYS = Kind(
     members={
         **MEMBERS,
         **POOL_MEMBERS,
+        **ASKED_MEMBERS,
         "slug": "slug",
         "url": "url",
         "transport": "transport",
         "capabilities": as_text("capabilities"),
-        "status": "status",
-        "statusMessage": "status_message",
-        "lastError": "last_error",
-        "registrationAttempts": "registration_attempts",
-        "syncStep": "sync_step",
-        "syncDone": "sync_done",
-        "syncTotal": "sync_total",
-        "reachable": "reachable",
-        "health": "health",
-        "healthReason": "health_reason",
-        "healthSince": "health_since",
-        "lastSeen": "last_seen",
-        "lastRefreshAt": "last_refresh_at",
         "era": "era",
         "protocolVersion": "protocol_version",
         "serverName": "server_name",
