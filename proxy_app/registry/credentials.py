@@ -2,7 +2,7 @@
 
 import base64
 import re
-from typing import Annotated, Any, ClassVar, Literal, Self, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict, cast
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -145,8 +145,19 @@ def _headers(kind: str, values: Values) -> dict[str, str]:
     return headers
 
 
-def masked(auth_type: str) -> dict[str, str | None]:
+class CredentialData(TypedDict):
     """What answers show of a credential: that there is one, and of which kind."""
+
+    authType: str | None
+    authValue: str | None
+    authToken: str | None
+    authUsername: str | None
+    authPassword: str | None
+    authHeaderKey: str | None
+    authHeaderValue: str | None
+
+
+def masked(auth_type: str) -> CredentialData:
     return {
         "authType": auth_type or None,
         "authValue": MASK if auth_type and auth_type != "oauth" else None,

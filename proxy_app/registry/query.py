@@ -53,7 +53,6 @@ class ListQuery:
         return [[tag for one in BOTH.split(group) if (tag := one.strip())] for group in self.tags]
 
 
-EVERYTHING = ListQuery(include_inactive=True, limit=0)
 DEFAULT = ListQuery()
 
 

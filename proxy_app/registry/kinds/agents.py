@@ -20,7 +20,7 @@ from proxy_app.federation.agents.work import defer_card
 from proxy_app.federation.offer import storable
 from proxy_app.models import Agent, Tool
 from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
-from proxy_app.registry.credentials import Credential, masked, sealed
+from proxy_app.registry.credentials import Credential, CredentialData, masked, sealed
 from proxy_app.registry.data import (
     ASKED_MEMBERS,
     MEMBERS,
@@ -46,7 +46,7 @@ CONNECTION = frozenset(
 )
 
 
-class AgentData(RegisteredData, PooledData, AskedData):
+class AgentData(RegisteredData, PooledData, AskedData, CredentialData):
     slug: str
     endpointUrl: str
     messageUrl: str
@@ -59,13 +59,6 @@ class AgentData(RegisteredData, PooledData, AskedData):
     toolId: HexId | None
     toolName: str | None
     lastInteraction: datetime | None
-    authType: str | None
-    authValue: str | None
-    authToken: str | None
-    authUsername: str | None
-    authPassword: str | None
-    authHeaderKey: str | None
-    authHeaderValue: str | None
     authHeaders: Absent
     authQueryParamKey: Absent
     authQueryParamValueMasked: Absent

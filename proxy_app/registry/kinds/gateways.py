@@ -15,7 +15,7 @@ from proxy_app.models import Drift, Gateway, OAuthFlow, Prompt, Resource, Tool
 from proxy_app.names import public_tool_name
 from proxy_app.oauth.bodies import columns_of, keep_secret
 from proxy_app.registry.columns import CODE, NAMED, STATE, TIME, VISIBLE
-from proxy_app.registry.credentials import GatewayCredential, masked, sealed, sealed_query
+from proxy_app.registry.credentials import CredentialData, GatewayCredential, masked, sealed, sealed_query
 from proxy_app.registry.data import ASKED_MEMBERS, MEMBERS, Absent, AnyObject, AskedData, RegisteredData, as_text, embed
 from proxy_app.registry.kind import Change, Column, Filter, Kind, PlainRow, Values, computed_name
 from proxy_app.registry.passed_headers import PassedHeaders, with_added
@@ -37,7 +37,7 @@ GRANTED_FOR = frozenset({"url", "auth_type", "oauth"})
 SkippedItems = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "object"}})]
 
 
-class GatewayData(RegisteredData, PooledData, AskedData):
+class GatewayData(RegisteredData, PooledData, AskedData, CredentialData):
     slug: str
     url: str
     transport: str
@@ -52,13 +52,6 @@ class GatewayData(RegisteredData, PooledData, AskedData):
     resourceCount: int
     promptCount: int
     skippedTools: SkippedItems
-    authType: str | None
-    authValue: str | None
-    authToken: str | None
-    authUsername: str | None
-    authPassword: str | None
-    authHeaderKey: str | None
-    authHeaderValue: str | None
     authHeaders: Absent
     authHeadersUnmasked: Absent
     authTokenUnmasked: Absent

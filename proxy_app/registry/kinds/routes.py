@@ -11,7 +11,7 @@ from gatewaysite.validation import Line, bad_field
 from proxy_app.models import Route
 from proxy_app.proxy_rules import HEADER_PATTERN, BadPath, check_path, never_to_client, never_to_upstream
 from proxy_app.registry.columns import CHANGED, CODE, NAMED, SWITCHED, VISIBLE
-from proxy_app.registry.credentials import Credential, masked, sealed
+from proxy_app.registry.credentials import Credential, CredentialData, masked, sealed
 from proxy_app.registry.data import MEMBERS, AnyObject, RegisteredData, as_text, embed
 from proxy_app.registry.headers import AddedValue, addable
 from proxy_app.registry.kind import Column, Kind, PlainRow, Values
@@ -24,7 +24,7 @@ BODY_LIMIT_AT_MOST_BYTES = 1024**4
 TIMEOUT_AT_MOST_MS = 24 * 60 * 60 * 1000
 
 
-class RouteData(RegisteredData, PooledData):
+class RouteData(RegisteredData, PooledData, CredentialData):
     slug: str
     proxyUrl: str
     upstreamUrl: str
@@ -41,13 +41,6 @@ class RouteData(RegisteredData, PooledData):
     totalTimeoutMs: int | None
     streaming: bool
     redirects: bool
-    authType: str | None
-    authValue: str | None
-    authToken: str | None
-    authUsername: str | None
-    authPassword: str | None
-    authHeaderKey: str | None
-    authHeaderValue: str | None
 
 
 def _https(text: str) -> str:
